@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// Xinglin 杏林: large language models on CPUs. The only public header; C11, also compiles as C++.
+//
+// Two objects. An xl_engine is a loaded model: immutable, shared by any number of threads. An
+// xl_session is one timeline of tokens on it: mutable, one caller at a time. Callers see text, token
+// ids and logits, never tensors, layouts or threads.
+//
+//     xl_error error;
+//     xl_engine_options options = xl_engine_options_default();
+//     xl_engine *engine;
+//     if (xl_engine_open("model.gguf", &options, &engine, &error) != XL_OK) {
+//         fprintf(stderr, "%s\n", error.message);
+//         return 1;
+//     }
+//     xl_session *session;
+//     xl_session_open(engine, &session, &error);
+//     xl_generate_options generate = xl_generate_options_default();
+//     generate.on_text = print_piece;           // int print_piece(void *user, const char *, size_t)
+//     xl_session_generate(session, "入院记录：", &generate, NULL, &error);
+//     xl_session_close(session);
+//     xl_engine_close(engine);
+//
+// Every call that can fail returns an xl_status and fills *error if it is not NULL. Options structs
+// carry their size, so that a program compiled against an older header keeps working: start from the
+// _default() function and change fields. Strings are UTF-8. Nothing here prints, exits or logs.
+#ifndef XINGLIN_H
+#define XINGLIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define XL_API __attribute__((visibility("default")))
+#else
+#define XL_API
+#endif
+
+#define XL_VERSION_MAJOR 0
+#define XL_VERSION_MINOR 1
+#define XL_VERSION_PATCH 0
+
+// ---- Errors --------------------------------------------------------------------------------------
+
+typedef enum xl_status {
+    XL_OK = 0,
+    XL_FAILED,       // went wrong while running
+    XL_USAGE,        // the call makes no sense
+    XL_BAD_INPUT,    // a file or text is damaged or not what it claims
+    XL_UNSUPPORTED,  // well-formed, but of a kind not handled
+    XL_NOT_FOUND,    // no such file or name
+    XL_NO_MEMORY,    // out of memory, or over a memory budget
+    XL_NO_SPACE,     // the disk is full
+    XL_CONTEXT_FULL, // more tokens than the context holds
+    XL_CANCELLED,    // a callback asked to stop
+    XL_VERIFY        // a check of results failed
+} xl_status;
+
+typedef struct xl_error {
+    xl_status status;
+    char message[512]; // one line: what, where, what to do
+} xl_error;
+
+XL_API const char *xl_version(void);                 // "0.1.0"
+XL_API const char *xl_status_name(xl_status status); // "bad input"
+XL_API int xl_status_exit_code(xl_status status);    // exit status of the commands: 0 1 2 3 4 5
+XL_API void xl_free(void *memory);                   // for everything documented as xl_free()
+
+// ---- Engine: a loaded model ----------------------------------------------------------------------
+
+typedef struct xl_engine xl_engine;
+typedef struct xl_session xl_session;
+
+typedef enum xl_kv_type { XL_KV_AUTO, XL_KV_F32, XL_KV_F16 } xl_kv_type;
+
+typedef struct xl_engine_options {
+    size_t size;        // sizeof(xl_engine_options)
+    const char *family; // NULL or "auto": what the file says; else must agree with it
+    const char *isa;    // NULL: $XINGLIN_ISA or the best of this CPU; "scalar", "avx2", …
+    int threads;        // 0: what affinity and cgroup quota allow
+    int context;        // tokens a session holds; 0: min(4096, what the model was trained for)
+    int chunk;          // prompt tokens processed at once; 0: 256
+    xl_kv_type kv_type; // auto: F32 for float32 models, else F16
+} xl_engine_options;
+
+XL_API xl_engine_options xl_engine_options_default(void);
+
+// Opens a GGUF file, a Hugging Face directory, or a .safetensors/.bin/.pth file with its config.json
+// beside it. The engine keeps the files mapped.
+XL_API xl_status xl_engine_open(const char *path, const xl_engine_options *options,
+                                xl_engine **engine, xl_error *error);
+// All sessions must be closed first. NULL is allowed.
+XL_API void xl_engine_close(xl_engine *engine);
+
+typedef struct xl_engine_info {
+    size_t size;             // sizeof(xl_engine_info), set by the caller
+    const char *family;      // "llama", "qwen2", … ; strings live as long as the engine
+    const char *name;        // the model's own name
+    const char *weight_type; // most common type of its matrices: "q4_0"
+    const char *isa;         // kernels in use
+    const char *kv_type;     // "f16" or "f32"
+    uint64_t weight_bytes;   // read for one decoded token
+    uint64_t kv_bytes;       // of one session
+    int n_vocab, n_layers, n_embd, context, context_train, threads;
+    bool has_chat_template;
+    double load_s; // seconds that xl_engine_open took
+} xl_engine_info;
+
+XL_API xl_status xl_engine_describe(const xl_engine *engine, xl_engine_info *info);
+
+// JSON text about this machine: CPU, kernel levels with the reason why one is missing, thread budget,
+// memory. *json: xl_free().
+XL_API xl_status xl_machine_describe(char **json, xl_error *error);
+
+// ---- Text and tokens -----------------------------------------------------------------------------
+
+// Ids of `text`; add_special puts what the model wants at the ends (BOS …), parse_special lets text
+// like "<|im_end|>" become control tokens. *tokens: xl_free().
+XL_API xl_status xl_tokenize(const xl_engine *engine, const char *text, size_t text_bytes,
+                             bool add_special, bool parse_special, int32_t **tokens,
+                             size_t *n_tokens, xl_error *error);
+// Text of a sequence; with_special shows control tokens. *text: xl_free(), terminated.
+XL_API xl_status xl_detokenize(const xl_engine *engine, const int32_t *tokens, size_t n_tokens,
+                               bool with_special, char **text, size_t *text_bytes, xl_error *error);
+// True for tokens at which generation ends.
+XL_API bool xl_token_is_end(const xl_engine *engine, int32_t token);
+
+typedef struct xl_message {
+    const char *role; // "system", "user", "assistant", …
+    const char *content;
+} xl_message;
+
+// The model's own chat template over messages. template_text NULL: the model's; else this Jinja text.
+// *text: xl_free(). XL_NOT_FOUND if the model has no template.
+XL_API xl_status xl_chat_format(const xl_engine *engine, const char *template_text,
+                                const xl_message *messages, size_t n_messages,
+                                bool add_generation_prompt, char **text, size_t *text_bytes,
+                                xl_error *error);
+// The same with a whole JSON context ({"messages": […], "tools": […], …}) and without an engine.
+XL_API xl_status xl_template_render(const char *template_text, const char *context_json,
+                                    char **text, size_t *text_bytes, xl_error *error);
+
+// ---- Session: one timeline -----------------------------------------------------------------------
+
+// Allocates the whole KV cache (see xl_engine_info.kv_bytes).
+XL_API xl_status xl_session_open(xl_engine *engine, xl_session **session, xl_error *error);
+XL_API void xl_session_close(xl_session *session); // wipes what it held; NULL is allowed
+// Appends tokens. After it the logits of the last token can be read. A failed call other than
+// XL_USAGE or XL_CONTEXT_FULL breaks the session until xl_session_rewind(session, 0).
+XL_API xl_status xl_session_feed(xl_session *session, const int32_t *tokens, size_t n_tokens,
+                                 xl_error *error);
+// As feed, and writes the logits of every fed token to logits [n_tokens][n_vocab].
+XL_API xl_status xl_session_feed_all(xl_session *session, const int32_t *tokens, size_t n_tokens,
+                                     float *logits, xl_error *error);
+// Logits [n_vocab] after the last fed token; NULL if nothing was fed since open or rewind. Valid
+// until the next call on this session.
+XL_API const float *xl_session_logits(const xl_session *session);
+XL_API int xl_session_position(const xl_session *session); // tokens held
+// Forgets everything from `position` on.
+XL_API xl_status xl_session_rewind(xl_session *session, int position, xl_error *error);
+// Ends a generation that runs in another thread (the only call allowed beside it).
+XL_API void xl_session_cancel(xl_session *session);
+
+// Everything the session holds, as bytes that only the same model and options can restore.
+// *data: xl_free(). A damaged or foreign snapshot is XL_BAD_INPUT and leaves the session empty.
+XL_API xl_status xl_session_snapshot(const xl_session *session, void **data, size_t *size_bytes,
+                                     xl_error *error);
+XL_API xl_status xl_session_restore(xl_session *session, const void *data, size_t size_bytes,
+                                    xl_error *error);
+
+// ---- Generation ----------------------------------------------------------------------------------
+
+typedef struct xl_logit_bias {
+    int32_t token;
+    float bias;
+} xl_logit_bias;
+
+typedef enum xl_finish {
+    XL_FINISH_NONE,
+    XL_FINISH_END,     // an end token
+    XL_FINISH_STOP,    // a stop string
+    XL_FINISH_LENGTH,  // max_tokens
+    XL_FINISH_CONTEXT, // the context is full
+    XL_FINISH_CANCELLED
+} xl_finish;
+
+typedef struct xl_generate_options {
+    size_t size;                               // sizeof(xl_generate_options)
+    int max_tokens;                            // < 0: until the model ends or the context is full
+    bool add_special, parse_special;           // how the prompt is tokenized
+    bool ignore_end;                           // go on after end tokens (benchmarks)
+    float temperature;                         // 0: greedy
+    int top_k;                                 // 0: off
+    float top_p;                               // 1: off
+    float min_p;                               // 0: off
+    float repetition_penalty;                  // 1: off
+    float presence_penalty, frequency_penalty; // 0: off
+    int penalty_window;                        // < 0: the whole text
+    uint64_t seed;
+    const xl_logit_bias *biases;
+    size_t n_biases;
+    const char *const *stops; // generation ends before any of these; never shown
+    size_t n_stops;
+    // Called with whole UTF-8 characters as they are certain; not 0 stops with XL_CANCELLED.
+    int (*on_text)(void *user, const char *text, size_t text_bytes);
+    // Called for every chosen token, end token included; not 0 stops.
+    int (*on_token)(void *user, int32_t token);
+    void *user;
+} xl_generate_options;
+
+XL_API xl_generate_options xl_generate_options_default(void); // greedy, 128 tokens
+
+typedef struct xl_generate_result {
+    size_t size; // sizeof(xl_generate_result), set by the caller
+    xl_finish finish;
+    int prompt_tokens, generated_tokens;
+    double tokenize_s, first_token_s; // first_token: from feeding to the first chosen token
+    double decode_s;                  // all later tokens
+    double next_token_mean_s, next_token_p50_s, next_token_p99_s;
+} xl_generate_result;
+
+// Appends the prompt to the session and generates after it. result may be NULL. A cancelled
+// generation returns XL_CANCELLED with the result filled; the session stays usable.
+XL_API xl_status xl_session_generate(xl_session *session, const char *prompt,
+                                     const xl_generate_options *options, xl_generate_result *result,
+                                     xl_error *error);
+// The same from token ids.
+XL_API xl_status xl_session_generate_tokens(xl_session *session, const int32_t *prompt,
+                                            size_t n_prompt, const xl_generate_options *options,
+                                            xl_generate_result *result, xl_error *error);
+
+// ---- Files ---------------------------------------------------------------------------------------
+
+typedef struct xl_convert_options {
+    size_t size;           // sizeof(xl_convert_options)
+    const char *family;    // NULL or "auto"
+    const char *format;    // NULL or "auto", "pth", "safetensors", "gguf", …
+    const char *type;      // "sym_int4", "q4_k_m", "bf16", …; NULL: "sym_int4"
+    const char *out_dir;   // NULL: the current directory
+    const char *tokenizer; // another place to take the tokenizer from; NULL: the model's
+    int threads;           // 0: automatic
+    // Called now and then with 0 <= done <= 1; not 0 stops with XL_CANCELLED. May be NULL.
+    int (*on_progress)(void *user, double done, const char *tensor);
+    void *user;
+} xl_convert_options;
+
+XL_API xl_convert_options xl_convert_options_default(void);
+
+// Writes OUT_DIR/<name>-<type>.gguf, whole or not at all. *path: xl_free(), its name.
+XL_API xl_status xl_convert(const char *model, const xl_convert_options *options, char **path,
+                            xl_error *error);
+// Names of all types that xl_convert writes, NULL-terminated, static.
+XL_API const char *const *xl_convert_types(void);
+// Names of all families that can be run, NULL-terminated, static.
+XL_API const char *const *xl_families(void);
+
+// What is in a model file or directory, as JSON: {"format", "family", "parameters", "metadata": {…},
+// "tensors": [{"name","type","shape","bytes"}], "tokenizer": {…}}. *json: xl_free().
+XL_API xl_status xl_inspect(const char *path, char **json, xl_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

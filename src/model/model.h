@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loaded model: weights bound to a family's blueprint, and its forward pass. Immutable after
+// model_open; all mutable state is in a kv_cache and a forward_workspace, one of each a session.
+#ifndef XL_MODEL_MODEL_H
+#define XL_MODEL_MODEL_H
+
+#include "base/status.h"
+#include "base/thread_pool.h"
+#include "cache/kv_cache.h"
+#include "format/checkpoint.h"
+#include "kernels/kernels.h"
+#include "model/model_config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct model;
+
+// Binds every weight, checking shapes and types against the configuration. `family` NULL or "auto"
+// takes what the checkpoint says; another name that does not fit is STATUS_USAGE and names the right
+// one. The checkpoint must outlive the model (weights stay in its mapping where possible).
+enum status model_open(struct model **model, const struct checkpoint *checkpoint,
+                       const char *family, struct error *err);
+void model_close(struct model *model); // NULL is allowed
+const struct model_config *model_configuration(const struct model *model);
+uint64_t model_weight_bytes(const struct model *model); // that one decoded token reads
+// Most common type among the weight matrices, for people ("q4_0").
+enum dtype model_main_dtype(const struct model *model);
+
+// Scratch memory of one session for chunks of up to n_tokens_max tokens.
+struct forward_workspace;
+enum status forward_workspace_create(struct forward_workspace **workspace,
+                                     const struct model *model, const struct kernels *kernels,
+                                     struct thread_pool *pool, int n_tokens_max,
+                                     int n_positions_max, struct error *err);
+void forward_workspace_destroy(struct forward_workspace *workspace); // wipes it
+
+// Feeds tokens at positions cache->n_used …, appending to the cache. n_tokens <= n_tokens_max.
+// Logits [n_vocab] of the last token go to `logits` (may be NULL); if `all_logits`, logits is
+// [n_tokens][n_vocab]. Errors: STATUS_CONTEXT_FULL, STATUS_BAD_INPUT (token out of range); the cache
+// is then unchanged.
+enum status model_forward(const struct model *model, struct kv_cache *cache,
+                          struct forward_workspace *workspace, const int32_t *tokens, int n_tokens,
+                          bool all_logits, float *logits, struct error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

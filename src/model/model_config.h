@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model's blueprint: the numbers that its family's forward pass needs, from GGUF metadata or from
+// config.json, checked for plausibility.
+#ifndef XL_MODEL_MODEL_CONFIG_H
+#define XL_MODEL_MODEL_CONFIG_H
+
+#include "base/status.h"
+#include "format/checkpoint.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { MODEL_LAYERS_MAX = 512 };
+
+enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN };
+enum activation { ACTIVATION_SILU, ACTIVATION_GELU_TANH };
+
+struct family; // model/family.h
+
+struct model_config {
+    const struct family *family;
+    char name[128]; // general.name or the directory's name
+    int n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, n_vocab;
+    int n_context_train;
+    float norm_eps;
+    enum activation activation;
+    bool tied_embeddings; // the output matrix is the embedding matrix
+    // Rotary embedding. Pairs are (i, i+n_rot/2) if rope_halves, else (2i, 2i+1).
+    bool rope_halves;
+    int n_rot;
+    float rope_base, rope_base_local; // local: of sliding-window layers (gemma 3)
+    enum rope_scaling rope_scaling;
+    float rope_factor, rope_low_freq_factor, rope_high_freq_factor;
+    int rope_context_original;
+    float rope_attention_factor; // 0: the family's default (yarn: 0.1 ln(factor) + 1)
+    float rope_beta_fast, rope_beta_slow;
+    // Attention.
+    int sliding_window;                     // 0: none
+    int sliding_window_pattern;             // every n-th layer sees everything; 0: all layers slide
+    float attention_scale;                  // usually 1/sqrt(head_dim)
+    float embedding_scale;                  // gemma: sqrt(n_embd); else 1
+    float attention_softcap, logit_softcap; // 0: off
+};
+
+// What a family must say for `config` from either source. Unknown architecture: STATUS_UNSUPPORTED
+// naming it and the supported ones.
+enum status model_config_read(struct model_config *config, const struct checkpoint *checkpoint,
+                              const char *family, struct error *err);
+// Does layer `layer` use the sliding window?
+bool model_config_layer_slides(const struct model_config *config, int layer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
