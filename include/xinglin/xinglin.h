@@ -2,8 +2,8 @@
 // Xinglin 杏林: large language models on CPUs. The only public header; C11, also compiles as C++.
 //
 // Two objects. An xl_engine is a loaded model: immutable, shared by any number of threads. An
-// xl_session is one timeline of tokens on it: mutable, one caller at a time. Callers see text, token
-// ids and logits, never tensors, layouts or threads.
+// xl_session is one timeline of tokens on it: mutable, one caller at a time. Callers see text,
+// token ids and logits, never tensors, layouts or threads.
 //
 //     xl_error error;
 //     xl_engine_options options = xl_engine_options_default();
@@ -15,14 +15,14 @@
 //     xl_session *session;
 //     xl_session_open(engine, &session, &error);
 //     xl_generate_options generate = xl_generate_options_default();
-//     generate.on_text = print_piece;           // int print_piece(void *user, const char *, size_t)
-//     xl_session_generate(session, "入院记录：", &generate, NULL, &error);
+//     generate.on_text = print_piece;           // int print_piece(void *user, const char *,
+//     size_t) xl_session_generate(session, "入院记录：", &generate, NULL, &error);
 //     xl_session_close(session);
 //     xl_engine_close(engine);
 //
 // Every call that can fail returns an xl_status and fills *error if it is not NULL. Options structs
-// carry their size, so that a program compiled against an older header keeps working: start from the
-// _default() function and change fields. Strings are UTF-8. Nothing here prints, exits or logs.
+// carry their size, so that a program compiled against an older header keeps working: start from
+// the _default() function and change fields. Strings are UTF-8. Nothing here prints, exits or logs.
 #ifndef XINGLIN_H
 #define XINGLIN_H
 
@@ -44,8 +44,7 @@ extern "C" {
 #define XL_VERSION_MINOR 1
 #define XL_VERSION_PATCH 0
 
-// ---- Errors --------------------------------------------------------------------------------------
-
+// ---- Errors ------------------------------------------------------------------------------------
 typedef enum xl_status {
     XL_OK = 0,
     XL_FAILED,       // went wrong while running
@@ -70,8 +69,7 @@ XL_API const char *xl_status_name(xl_status status); // "bad input"
 XL_API int xl_status_exit_code(xl_status status);    // exit status of the commands: 0 1 2 3 4 5
 XL_API void xl_free(void *memory);                   // for everything documented as xl_free()
 
-// ---- Engine: a loaded model ----------------------------------------------------------------------
-
+// ---- Engine: a loaded model --------------------------------------------------------------------
 typedef struct xl_engine xl_engine;
 typedef struct xl_session xl_session;
 
@@ -89,8 +87,8 @@ typedef struct xl_engine_options {
 
 XL_API xl_engine_options xl_engine_options_default(void);
 
-// Opens a GGUF file, a Hugging Face directory, or a .safetensors/.bin/.pth file with its config.json
-// beside it. The engine keeps the files mapped.
+// Opens a GGUF file, a Hugging Face directory, or a .safetensors/.bin/.pth file with its
+// config.json beside it. The engine keeps the files mapped.
 XL_API xl_status xl_engine_open(const char *path, const xl_engine_options *options,
                                 xl_engine **engine, xl_error *error);
 // All sessions must be closed first. NULL is allowed.
@@ -112,12 +110,11 @@ typedef struct xl_engine_info {
 
 XL_API xl_status xl_engine_describe(const xl_engine *engine, xl_engine_info *info);
 
-// JSON text about this machine: CPU, kernel levels with the reason why one is missing, thread budget,
-// memory. *json: xl_free().
+// JSON text about this machine: CPU, kernel levels with the reason why one is missing, thread
+// budget, memory. *json: xl_free().
 XL_API xl_status xl_machine_describe(char **json, xl_error *error);
 
-// ---- Text and tokens -----------------------------------------------------------------------------
-
+// ---- Text and tokens ---------------------------------------------------------------------------
 // Ids of `text`; add_special puts what the model wants at the ends (BOS …), parse_special lets text
 // like "<|im_end|>" become control tokens. *tokens: xl_free().
 XL_API xl_status xl_tokenize(const xl_engine *engine, const char *text, size_t text_bytes,
@@ -134,8 +131,8 @@ typedef struct xl_message {
     const char *content;
 } xl_message;
 
-// The model's own chat template over messages. template_text NULL: the model's; else this Jinja text.
-// *text: xl_free(). XL_NOT_FOUND if the model has no template.
+// The model's own chat template over messages. template_text NULL: the model's; else this Jinja
+// text. *text: xl_free(). XL_NOT_FOUND if the model has no template.
 XL_API xl_status xl_chat_format(const xl_engine *engine, const char *template_text,
                                 const xl_message *messages, size_t n_messages,
                                 bool add_generation_prompt, char **text, size_t *text_bytes,
@@ -144,8 +141,7 @@ XL_API xl_status xl_chat_format(const xl_engine *engine, const char *template_te
 XL_API xl_status xl_template_render(const char *template_text, const char *context_json,
                                     char **text, size_t *text_bytes, xl_error *error);
 
-// ---- Session: one timeline -----------------------------------------------------------------------
-
+// ---- Session: one timeline ---------------------------------------------------------------------
 // Allocates the whole KV cache (see xl_engine_info.kv_bytes).
 XL_API xl_status xl_session_open(xl_engine *engine, xl_session **session, xl_error *error);
 XL_API void xl_session_close(xl_session *session); // wipes what it held; NULL is allowed
@@ -172,8 +168,7 @@ XL_API xl_status xl_session_snapshot(const xl_session *session, void **data, siz
 XL_API xl_status xl_session_restore(xl_session *session, const void *data, size_t size_bytes,
                                     xl_error *error);
 
-// ---- Generation ----------------------------------------------------------------------------------
-
+// ---- Generation --------------------------------------------------------------------------------
 typedef struct xl_logit_bias {
     int32_t token;
     float bias;
@@ -233,8 +228,7 @@ XL_API xl_status xl_session_generate_tokens(xl_session *session, const int32_t *
                                             size_t n_prompt, const xl_generate_options *options,
                                             xl_generate_result *result, xl_error *error);
 
-// ---- Files ---------------------------------------------------------------------------------------
-
+// ---- Files -------------------------------------------------------------------------------------
 typedef struct xl_convert_options {
     size_t size;           // sizeof(xl_convert_options)
     const char *family;    // NULL or "auto"
@@ -258,8 +252,8 @@ XL_API const char *const *xl_convert_types(void);
 // Names of all families that can be run, NULL-terminated, static.
 XL_API const char *const *xl_families(void);
 
-// What is in a model file or directory, as JSON: {"format", "family", "parameters", "metadata": {…},
-// "tensors": [{"name","type","shape","bytes"}], "tokenizer": {…}}. *json: xl_free().
+// What is in a model file or directory, as JSON: {"format", "family", "parameters", "metadata":
+// {…}, "tensors": [{"name","type","shape","bytes"}], "tokenizer": {…}}. *json: xl_free().
 XL_API xl_status xl_inspect(const char *path, char **json, xl_error *error);
 
 #ifdef __cplusplus

@@ -29,8 +29,8 @@ enum status buffer_append(struct buffer *buffer, const void *data, size_t size_b
 enum status buffer_append_text(struct buffer *buffer, const char *text);
 enum status buffer_append_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-// Hands the memory to the caller (free with free()); the buffer is empty afterwards. NULL if failed.
-// An empty buffer yields an allocated "".
+// Hands the memory to the caller (free with free()); the buffer is empty afterwards. NULL if
+// failed. An empty buffer yields an allocated "".
 char *buffer_take(struct buffer *buffer, size_t *size_bytes);
 
 #ifdef __cplusplus

@@ -35,8 +35,8 @@ struct checkpoint_tensor {
 struct checkpoint;
 
 // `path`: a .gguf, .safetensors, .bin, .pth or .pt file, or a directory that holds a Hugging Face
-// checkpoint (safetensors preferred over .bin) or exactly one such file. For a file, config.json and
-// its siblings are looked for in the file's directory.
+// checkpoint (safetensors preferred over .bin) or exactly one such file. For a file, config.json
+// and its siblings are looked for in the file's directory.
 enum status checkpoint_open(struct checkpoint **checkpoint, const char *path,
                             enum checkpoint_format format, struct error *err);
 void checkpoint_close(struct checkpoint *checkpoint); // NULL is allowed

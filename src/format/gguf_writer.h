@@ -35,7 +35,8 @@ enum status gguf_writer_declare(struct gguf_writer *writer, const char *name, en
                                 int n_dims, const uint64_t *dims, struct error *err);
 // Writes header, metadata and directory.
 enum status gguf_writer_begin_data(struct gguf_writer *writer, struct error *err);
-// Appends data of the current tensor; any number of pieces. Too much or too little is STATUS_FAILED.
+// Appends data of the current tensor; any number of pieces. Too much or too little is
+// STATUS_FAILED.
 enum status gguf_writer_data(struct gguf_writer *writer, const void *data, size_t size_bytes,
                              struct error *err);
 // Pads the current tensor and goes to the next one.

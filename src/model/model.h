@@ -18,8 +18,8 @@ extern "C" {
 struct model;
 
 // Binds every weight, checking shapes and types against the configuration. `family` NULL or "auto"
-// takes what the checkpoint says; another name that does not fit is STATUS_USAGE and names the right
-// one. The checkpoint must outlive the model (weights stay in its mapping where possible).
+// takes what the checkpoint says; another name that does not fit is STATUS_USAGE and names the
+// right one. The checkpoint must outlive the model (weights stay in its mapping where possible).
 enum status model_open(struct model **model, const struct checkpoint *checkpoint,
                        const char *family, struct error *err);
 void model_close(struct model *model); // NULL is allowed
@@ -38,8 +38,8 @@ void forward_workspace_destroy(struct forward_workspace *workspace); // wipes it
 
 // Feeds tokens at positions cache->n_used …, appending to the cache. n_tokens <= n_tokens_max.
 // Logits [n_vocab] of the last token go to `logits` (may be NULL); if `all_logits`, logits is
-// [n_tokens][n_vocab]. Errors: STATUS_CONTEXT_FULL, STATUS_BAD_INPUT (token out of range); the cache
-// is then unchanged.
+// [n_tokens][n_vocab]. Errors: STATUS_CONTEXT_FULL, STATUS_BAD_INPUT (token out of range); the
+// cache is then unchanged.
 enum status model_forward(const struct model *model, struct kv_cache *cache,
                           struct forward_workspace *workspace, const int32_t *tokens, int n_tokens,
                           bool all_logits, float *logits, struct error *err);

@@ -75,8 +75,8 @@ enum status vocabulary_from_tiktoken(struct vocabulary *vocabulary, const char *
                                      const char *tokenizer_config_json, size_t config_bytes,
                                      struct error *err);
 
-// For GGUF: the caller (model/) fills a struct vocabulary whose pointers point into the file and then
-// checks it here: ids in range, merges refer to tokens, texts plausible, types known.
+// For GGUF: the caller (model/) fills a struct vocabulary whose pointers point into the file and
+// then checks it here: ids in range, merges refer to tokens, texts plausible, types known.
 enum status vocabulary_check(const struct vocabulary *vocabulary, struct error *err);
 
 #ifdef __cplusplus
