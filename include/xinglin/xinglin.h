@@ -15,8 +15,8 @@
 //     xl_session *session;
 //     xl_session_open(engine, &session, &error);
 //     xl_generate_options generate = xl_generate_options_default();
-//     generate.on_text = print_piece;           // int print_piece(void *user, const char *,
-//     size_t) xl_session_generate(session, "入院记录：", &generate, NULL, &error);
+//     generate.on_text = print_piece; // int print_piece(void *user, const char *text, size_t n)
+//     xl_session_generate(session, "入院记录：", &generate, NULL, &error);
 //     xl_session_close(session);
 //     xl_engine_close(engine);
 //
