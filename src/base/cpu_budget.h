@@ -16,6 +16,9 @@ struct cpu_budget {
 };
 
 void cpu_budget_read(struct cpu_budget *budget);
+// The same with /proc and /sys under another directory (for tests: a fake machine). Affinity is
+// always this process's own.
+void cpu_budget_read_under(struct cpu_budget *budget, const char *root);
 
 #ifdef __cplusplus
 }

@@ -21,19 +21,25 @@ extern "C" {
 
 enum isa { ISA_SCALAR, ISA_AVX2, ISA_AVX512, ISA_AMX, ISA_COUNT };
 
-// The form in which a matmul wants its activations.
+// The form in which a matmul wants its activations. A row of k takes act_row_bytes() bytes.
 enum act_format {
     ACT_F32, // k floats
-    ACT_Q8   // k/32 blocks of struct act_block_q8
+    ACT_Q8   // ceil(k/256) of struct act_chunk_q8
 };
 
-// 32 activations: x = scale * q. The sum lets formats with a minimum or a zero point be computed
-// from unsigned weights: sum_i w_i x_i = scale * (dot(q_w, q) ...) as each kernel needs.
-struct act_block_q8 {
-    float scale;
-    int32_t sum; // of q[0..32)
-    int8_t q[32];
+enum { ACT_CHUNK = 256, ACT_CHUNK_BLOCKS = 8 };
+
+// 256 activations in 8 blocks of 32: x[i] = scale[i/32] * q[i]. The sums of each group of 16 let
+// formats with a minimum or a zero point multiply their unsigned quants:
+//   sum_i (s q_w[i] - m) x[i] = s * scale * dot(q_w, q) - m * sum.
+// The last chunk of a row may be short: the blocks past k are all zero.
+struct act_chunk_q8 {
+    float scale[8];
+    float sum[16]; // scale * (q[16 g] + .. + q[16 g + 15])
+    int8_t q[256];
 };
+
+size_t act_row_bytes(enum act_format format, int k);
 
 // y[t * y_stride + r] = sum_k w[r][k] * x[t][k]   for r < n_rows, t < n_tokens.
 struct matmul_args {
@@ -73,8 +79,10 @@ struct kernels {
     enum isa isa;
     struct matmul_op matmul[DTYPE_COUNT]; // by weight type; every is_weight dtype has one
 
-    // n floats (a multiple of 32) to n/32 blocks; scale = max|x| / 127, round half to even.
-    void (*quantize_act)(const float *x, struct act_block_q8 *out, int n);
+    // n floats (a multiple of 32) to ACT_Q8: scale = max|x| / 127 of each block, q rounded half to
+    // even. A block whose largest value is below 2^-120 becomes zeros; one with an infinity or a
+    // NaN gets scale and sums NaN, so that damage shows in the result. The same bytes on every ISA.
+    void (*quantize_act)(const float *x, struct act_chunk_q8 *out, int n);
     // y = x / sqrt(mean(x^2) + eps) * w   (Zhang & Sennrich 2019). y may be x.
     void (*rmsnorm)(const float *x, const float *w, float *y, int n, float eps);
     // Rotary position embedding (Su et al. 2021) of n_heads vectors of head_dim floats, the first
@@ -108,6 +116,8 @@ bool isa_from_name(const char *name, enum isa *isa);
 // The best level that this machine can run and this build has.
 enum isa isa_best(void);
 bool isa_available(enum isa isa);
+// NULL if isa_available(), else why not, for a person: "this CPU has no AVX2".
+const char *isa_missing_reason(enum isa isa);
 // Fills the operations for one level: scalar first, then each level's overrides up to `isa`.
 void kernels_select(struct kernels *kernels, enum isa isa);
 
