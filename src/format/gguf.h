@@ -55,13 +55,19 @@ struct gguf_tensor {
     int n_dims;
     uint64_t dims[GGUF_DIMS_MAX]; // GGUF order: dims[0] is contiguous
     uint64_t n_elements, size_bytes;
-    const uint8_t *data; // inside the mapping
+    // Inside the mapping, general.alignment apart (32 by default, but a file may say 1: whoever
+    // needs aligned loads from any file goes through checkpoint.h).
+    const uint8_t *data;
 };
 
 struct gguf;
 
 // Opens `path`; for the first file of a split (…-00001-of-00003.gguf) opens all of them.
 enum status gguf_open(struct gguf **gguf, const char *path, struct error *err);
+// The same over bytes in memory, which must outlive the result. `label` stands for the path in
+// errors. The first part of a split is refused: there is no place to look for the others.
+enum status gguf_open_memory(struct gguf **gguf, const char *label, const void *data,
+                             size_t size_bytes, struct error *err);
 void gguf_close(struct gguf *gguf); // NULL is allowed
 
 const char *gguf_path(const struct gguf *gguf);
@@ -71,6 +77,10 @@ const struct gguf_value *gguf_value_at(const struct gguf *gguf, size_t index);
 const struct gguf_value *gguf_find(const struct gguf *gguf, const char *key); // NULL: absent
 size_t gguf_n_tensors(const struct gguf *gguf);
 const struct gguf_tensor *gguf_tensor_at(const struct gguf *gguf, size_t index);
+// By name (hash lookup); NULL: absent.
+const struct gguf_tensor *gguf_find_tensor(const struct gguf *gguf, const char *name);
+// Lets the kernel drop the pages of a tensor that has been used for now. A hint only.
+void gguf_release(const struct gguf *gguf, const struct gguf_tensor *tensor);
 
 // Typed getters: false if absent or of a kind that does not fit (any integer type converts if the
 // value fits; f32/f64/integers convert to double). Strings are not copied.

@@ -27,7 +27,8 @@ void gguf_writer_strings(struct gguf_writer *writer, const char *key,
 // Any scalar or array of scalars: payload is n_items little-endian values of item_type.
 void gguf_writer_array(struct gguf_writer *writer, const char *key, enum gguf_type item_type,
                        const void *payload, uint64_t n_items);
-// Copies a value of another file unchanged.
+// Copies a value of another file unchanged; what only describes that file (general.alignment,
+// split.*) is left out.
 void gguf_writer_copy(struct gguf_writer *writer, const struct gguf_value *value);
 
 // Declares a tensor (GGUF order: dims[0] contiguous); data must follow in the same order.
