@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logits to the next token. One sampler belongs to one session; it remembers recent tokens for the
-// penalties and owns its random numbers, so the same seed and logits give the same tokens.
+// Logits to the next token. The order: logit bias, repetition, presence and frequency penalty,
+// temperature, top-k, top-p, min-p, draw. NaN counts as -INFINITY, +INFINITY as the largest float.
+// One sampler belongs to one session; it remembers recent tokens for the penalties and owns its
+// random numbers, so the same seed and logits give the same tokens.
 #ifndef XL_SAMPLER_SAMPLER_H
 #define XL_SAMPLER_SAMPLER_H
 
@@ -42,6 +44,10 @@ void sampler_destroy(struct sampler *sampler);
 void sampler_accept(struct sampler *sampler, int32_t token);
 // Chooses from logits [n_vocab] (not changed). Does not accept the token by itself.
 int32_t sampler_choose(struct sampler *sampler, const float *logits);
+// What choose would draw from, best first: up to n_max tokens and their probabilities after all
+// filters. Returns how many; 0 if no logit is finite. Draws nothing.
+int sampler_distribution(struct sampler *sampler, const float *logits, int32_t *tokens,
+                         float *probabilities, int n_max);
 void sampler_reset(struct sampler *sampler); // forget tokens, restart the random numbers
 
 #ifdef __cplusplus
