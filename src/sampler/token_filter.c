@@ -4,8 +4,6 @@
 // gives the same bits.
 #include "sampler/token_filter.h"
 
-#include "numeric/float16.h"
-
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
@@ -68,7 +66,10 @@ static inline float exp_negative(float x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    return p * float_from_bits((uint32_t)((int32_t)n + 127) << 23);
+    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return p * power;
 }
 
 static float largest(const float *values, int n) {
