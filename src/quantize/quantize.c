@@ -89,13 +89,10 @@ static void write_row(struct format format, int block_elements, int block_bytes,
 }
 
 static void write_halves(enum dtype dtype, const float *x, uint8_t *dst, size_t n) {
+    const float limit = quantize_magnitude_max(dtype);
     for (size_t i = 0; i < n; i++) {
-        uint16_t half;
-        if (dtype == DTYPE_BF16) {
-            half = float_to_bf16(x[i]);
-        } else {
-            half = float_to_f16(x[i] > half_max ? half_max : x[i] < -half_max ? -half_max : x[i]);
-        }
+        float value = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+        uint16_t half = dtype == DTYPE_BF16 ? float_to_bf16(value) : float_to_f16(value);
         dst[2 * i] = (uint8_t)half;
         dst[2 * i + 1] = (uint8_t)(half >> 8);
     }
