@@ -21,7 +21,8 @@ struct kv_cache {
     enum dtype dtype;
     int n_layers, n_kv_heads, head_dim;
     int n_positions_max;
-    int n_used; // positions that hold valid data, the same in all layers
+    int n_used;    // positions that hold valid data, the same in all layers
+    int n_written; // the most positions that ever held data; what deinit must wipe
     uint8_t *memory;
     size_t size_bytes;
 };
@@ -32,6 +33,8 @@ void kv_cache_deinit(struct kv_cache *cache); // wipes the memory: it holds pati
 // Start of a head's keys or values: [n_positions_max][head_dim] of dtype.
 void *kv_cache_keys(const struct kv_cache *cache, int layer, int kv_head);
 void *kv_cache_values(const struct kv_cache *cache, int layer, int kv_head);
+// Bytes of one position of one head.
+size_t kv_cache_stride_bytes(const struct kv_cache *cache);
 // Forgets positions n_positions and later.
 void kv_cache_rewind(struct kv_cache *cache, int n_positions);
 

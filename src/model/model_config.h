@@ -25,19 +25,20 @@ struct model_config {
     int n_context_train;
     float norm_eps;
     enum activation activation;
-    bool tied_embeddings; // the output matrix is the embedding matrix
+    bool tied_embeddings;          // the output matrix is the embedding matrix
+    bool attention_bias, mlp_bias; // the projections have biases (where the family leaves it open)
     // Rotary embedding. Pairs are (i, i+n_rot/2) if rope_halves, else (2i, 2i+1).
     bool rope_halves;
     int n_rot;
-    float rope_base, rope_base_local; // local: of sliding-window layers (gemma 3)
-    enum rope_scaling rope_scaling;
+    float rope_base, rope_base_local; // local: of sliding-window layers (gemma 3); 0: as the others
+    enum rope_scaling rope_scaling;   // never applies to layers with rope_base_local
     float rope_factor, rope_low_freq_factor, rope_high_freq_factor;
     int rope_context_original;
-    float rope_attention_factor; // 0: the family's default (yarn: 0.1 ln(factor) + 1)
+    float rope_attention_factor; // cos and sin are multiplied by it (yarn); else 1
     float rope_beta_fast, rope_beta_slow;
     // Attention.
     int sliding_window;                     // 0: none
-    int sliding_window_pattern;             // every n-th layer sees everything; 0: all layers slide
+    bool layer_slides[MODEL_LAYERS_MAX];    // layers that see only the window
     float attention_scale;                  // usually 1/sqrt(head_dim)
     float embedding_scale;                  // gemma: sqrt(n_embd); else 1
     float attention_softcap, logit_softcap; // 0: off

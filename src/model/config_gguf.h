@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the GGUF metadata that all families share, and writes it.
+#ifndef XL_MODEL_CONFIG_GGUF_H
+#define XL_MODEL_CONFIG_GGUF_H
+
+#include "format/gguf_writer.h"
+#include "model/model_config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Needs config->family. The vocabulary size comes from the embedding matrix.
+enum status config_gguf_read(struct model_config *config, const struct checkpoint *checkpoint,
+                             struct error *err);
+// An array of booleans (one a layer), if `key` is one, says which layers slide.
+void config_gguf_layer_pattern(struct model_config *config, const struct gguf *gguf,
+                               const char *key);
+void config_gguf_write(const struct model_config *config, struct gguf_writer *writer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening and describing a model: configuration, then weights, then what follows from both.
+#include "model/loaded_model.h"
+
+#include "model/family.h"
+#include "numeric/float16.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// transformers multiplies gemma's embeddings by sqrt(n_embd) rounded to the checkpoint's type.
+// Files in GGUF have lost that type; their readers do not round.
+static void round_embedding_scale(struct model *model, const struct checkpoint *checkpoint) {
+    if (checkpoint_gguf(checkpoint)) return;
+    float *scale = &model->config.embedding_scale;
+    if (model->weights.embedding.dtype == DTYPE_BF16)
+        *scale = float_from_bf16(float_to_bf16(*scale));
+    else if (model->weights.embedding.dtype == DTYPE_F16)
+        *scale = float_from_f16(float_to_f16(*scale));
+}
+
+static void count_matrix(struct model *model, const struct weight *weight,
+                         uint64_t bytes_by_type[DTYPE_COUNT]) {
+    uint64_t bytes = (uint64_t)weight->n_rows * weight->row_bytes;
+    model->weight_bytes += bytes;
+    bytes_by_type[weight->dtype] += bytes;
+}
+
+static void count_weights(struct model *model) {
+    uint64_t bytes_by_type[DTYPE_COUNT] = {0};
+    for (int i = 0; i < model->weights.n_layers; i++) {
+        const struct layer_weights *layer = &model->weights.layers[i];
+        const struct weight *matrices[] = {&layer->q,    &layer->k,  &layer->v,   &layer->o,
+                                           &layer->gate, &layer->up, &layer->down};
+        for (size_t m = 0; m < sizeof matrices / sizeof matrices[0]; m++)
+            count_matrix(model, matrices[m], bytes_by_type);
+    }
+    for (int type = 0; type < DTYPE_COUNT; type++)
+        if (bytes_by_type[type] > bytes_by_type[model->main_dtype])
+            model->main_dtype = (enum dtype)type;
+    count_matrix(model, &model->weights.output, bytes_by_type);
+}
+
+static enum status fill(struct model *model, const struct checkpoint *checkpoint,
+                        const char *family, struct error *err) {
+    TRY(model_config_read(&model->config, checkpoint, family, err));
+    TRY(weights_init(&model->weights, &model->config, checkpoint, err));
+    TRY(rope_table_init(&model->rope, &model->config, model->weights.rope_factors, err));
+    round_embedding_scale(model, checkpoint);
+    count_weights(model);
+    return STATUS_OK;
+}
+
+enum status model_open(struct model **model, const struct checkpoint *checkpoint,
+                       const char *family, struct error *err) {
+    *model = NULL;
+    struct model *opened = calloc(1, sizeof *opened);
+    if (!opened) return error_no_memory(err, "the model", sizeof *opened);
+    enum status status = fill(opened, checkpoint, family, err);
+    if (status != STATUS_OK) {
+        model_close(opened);
+        return status;
+    }
+    *model = opened;
+    return STATUS_OK;
+}
+
+void model_close(struct model *model) {
+    if (!model) return;
+    rope_table_deinit(&model->rope);
+    weights_deinit(&model->weights, &model->config);
+    free(model);
+}
+
+const struct model_config *model_configuration(const struct model *model) {
+    return &model->config;
+}
+
+uint64_t model_weight_bytes(const struct model *model) {
+    return model->weight_bytes;
+}
+
+enum dtype model_main_dtype(const struct model *model) {
+    return model->main_dtype;
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// Binds a checkpoint's tensors to the slots of a family. Refuses anything whose shape or type is
+// not what the configuration says, before a byte of it is used; copies only what cannot be used in
+// place.
+#include "model/weights.h"
+
+#include "base/bytes.h"
+#include "model/family.h"
+#include "numeric/blocks.h"
+#include "numeric/float16.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 128 };
+
+static const char *const hf_prefixes[] = {"model.", "model.language_model.",
+                                          "language_model.model.", "language_model.", ""};
+
+const struct checkpoint_tensor *weights_find_hf(const struct checkpoint *checkpoint, int layer,
+                                                const char *suffix, char *name, size_t name_size) {
+    for (size_t i = 0; i < sizeof hf_prefixes / sizeof hf_prefixes[0]; i++) {
+        if (layer < 0)
+            snprintf(name, name_size, "%s%s", hf_prefixes[i], suffix);
+        else
+            snprintf(name, name_size, "%slayers.%d.%s", hf_prefixes[i], layer, suffix);
+        const struct checkpoint_tensor *tensor = checkpoint_find(checkpoint, name);
+        if (tensor) return tensor;
+    }
+    if (layer < 0)
+        snprintf(name, name_size, "%s%s", hf_prefixes[0], suffix);
+    else
+        snprintf(name, name_size, "%slayers.%d.%s", hf_prefixes[0], layer, suffix);
+    return NULL;
+}
+
+const struct checkpoint_tensor *weights_find_gguf(const struct checkpoint *checkpoint, int layer,
+                                                  const char *suffix, char *name,
+                                                  size_t name_size) {
+    if (layer < 0)
+        snprintf(name, name_size, "%s", suffix);
+    else
+        snprintf(name, name_size, "blk.%d.%s", layer, suffix);
+    return checkpoint_find(checkpoint, name);
+}
+
+static const struct checkpoint_tensor *find(const struct checkpoint *checkpoint, int layer,
+                                            const char *hf, const char *gguf,
+                                            char name[NAME_MAX_BYTES]) {
+    return checkpoint_gguf(checkpoint)
+               ? weights_find_gguf(checkpoint, layer, gguf, name, NAME_MAX_BYTES)
+               : weights_find_hf(checkpoint, layer, hf, name, NAME_MAX_BYTES);
+}
+
+static enum status missing(const struct checkpoint *checkpoint, const char *name,
+                           struct error *err) {
+    return error_set(err, STATUS_BAD_INPUT, "%s: tensor %s is missing", checkpoint_path(checkpoint),
+                     name);
+}
+
+enum status weights_check_tensor(const struct checkpoint *checkpoint,
+                                 const struct checkpoint_tensor *tensor, uint64_t n_rows,
+                                 uint64_t n_columns, struct error *err) {
+    bool is_vector = n_columns == 1;
+    bool fits = is_vector ? tensor->n_dims == 1 && tensor->shape[0] == n_rows
+                          : tensor->n_dims == 2 && tensor->shape[0] == n_rows &&
+                                tensor->shape[1] == n_columns;
+    if (!fits) {
+        unsigned long long rows = tensor->n_dims > 0 ? tensor->shape[0] : 0;
+        unsigned long long columns = tensor->n_dims > 1 ? tensor->shape[1] : 1;
+        return error_set(err, STATUS_BAD_INPUT,
+                         "%s: tensor %s is %llu x %llu (%d dimensions), the configuration needs "
+                         "%llu x %llu",
+                         checkpoint_path(checkpoint), tensor->name, rows, columns, tensor->n_dims,
+                         (unsigned long long)n_rows, (unsigned long long)n_columns);
+    }
+    const struct dtype_info *info = dtype_info((uint32_t)tensor->dtype);
+    uint64_t size, row = is_vector ? n_rows : n_columns;
+    if (!info->name || !(info->is_weight || tensor->dtype == DTYPE_F64))
+        return error_set(err, STATUS_UNSUPPORTED, "%s: tensor %s has type %s, not a weight type",
+                         checkpoint_path(checkpoint), tensor->name,
+                         info->name ? info->name : "unknown");
+    if (row % (uint64_t)info->block_elements != 0)
+        return error_set(err, STATUS_BAD_INPUT,
+                         "%s: tensor %s: rows of %llu are no multiple of %s's block of %d",
+                         checkpoint_path(checkpoint), tensor->name, (unsigned long long)row,
+                         info->name, info->block_elements);
+    if (!dtype_size_bytes(tensor->dtype, tensor->n_elements, &size) || size != tensor->size_bytes)
+        return error_set(err, STATUS_BAD_INPUT, "%s: tensor %s has the wrong number of bytes",
+                         checkpoint_path(checkpoint), tensor->name);
+    return STATUS_OK;
+}
+
+bool weights_to_float(enum dtype dtype, const void *src, float *dst, size_t n) {
+    if (dtype != DTYPE_F64) return dequantize_row(dtype, src, dst, n);
+    for (size_t i = 0; i < n; i++) {
+        double value;
+        memcpy(&value, (const char *)src + i * sizeof value, sizeof value);
+        dst[i] = (float)value;
+    }
+    return true;
+}
+
+// The tensor's bytes: mapped, or read into *owned.
+static enum status load_bytes(const struct checkpoint *checkpoint,
+                              const struct checkpoint_tensor *tensor, const uint8_t **data,
+                              uint8_t **owned, struct error *err) {
+    *owned = NULL;
+    *data = tensor->data;
+    if (*data) return STATUS_OK;
+    *owned = malloc((size_t)tensor->size_bytes);
+    if (!*owned) return error_no_memory(err, tensor->name, tensor->size_bytes);
+    enum status status = checkpoint_read(checkpoint, tensor, *owned, err);
+    if (status != STATUS_OK) {
+        free(*owned);
+        *owned = NULL;
+        return status;
+    }
+    *data = *owned;
+    return STATUS_OK;
+}
+
+static enum status bind_vector(float **vector, const struct checkpoint *checkpoint,
+                               const struct checkpoint_tensor *tensor, uint64_t n, float added,
+                               struct error *err) {
+    TRY(weights_check_tensor(checkpoint, tensor, n, 1, err));
+    const uint8_t *data;
+    uint8_t *owned;
+    TRY(load_bytes(checkpoint, tensor, &data, &owned, err));
+    *vector = malloc((size_t)n * sizeof **vector);
+    bool ok = *vector && weights_to_float(tensor->dtype, data, *vector, (size_t)n);
+    free(owned);
+    if (!*vector) return error_no_memory(err, tensor->name, n * sizeof **vector);
+    if (!ok)
+        return error_set(err, STATUS_UNSUPPORTED, "%s: tensor %s cannot be read as numbers",
+                         checkpoint_path(checkpoint), tensor->name);
+    for (uint64_t i = 0; added != 0.0f && i < n; i++)
+        (*vector)[i] += added;
+    return STATUS_OK;
+}
+
+// No kernel multiplies f64: such a matrix is kept as f32.
+static enum status convert_f64(struct weight *weight, const uint8_t *data, struct error *err) {
+    size_t n = (size_t)weight->n_rows * (size_t)weight->n_columns;
+    float *floats = malloc(n * sizeof *floats);
+    if (!floats) return error_no_memory(err, "a converted weight", n * sizeof *floats);
+    weights_to_float(DTYPE_F64, data, floats, n);
+    free(weight->owned);
+    weight->owned = (uint8_t *)floats;
+    weight->data = weight->owned;
+    weight->dtype = DTYPE_F32;
+    return STATUS_OK;
+}
+
+static enum status bind_matrix(struct weight *weight, const struct checkpoint *checkpoint,
+                               const struct checkpoint_tensor *tensor, uint64_t n_rows,
+                               uint64_t n_columns, struct error *err) {
+    TRY(weights_check_tensor(checkpoint, tensor, n_rows, n_columns, err));
+    TRY(load_bytes(checkpoint, tensor, &weight->data, &weight->owned, err));
+    weight->n_rows = (int)n_rows;
+    weight->n_columns = (int)n_columns;
+    weight->dtype = tensor->dtype;
+    if (tensor->dtype == DTYPE_F64) TRY(convert_f64(weight, weight->data, err));
+    uint64_t row_bytes;
+    dtype_size_bytes(weight->dtype, n_columns, &row_bytes);
+    weight->row_bytes = (size_t)row_bytes;
+    return STATUS_OK;
+}
+
+static enum status bind_slot(struct layer_weights *layer, const struct model_config *config,
+                             const struct checkpoint *checkpoint, const struct weight_slot *slot,
+                             int index, struct error *err) {
+    char name[NAME_MAX_BYTES];
+    const struct checkpoint_tensor *tensor = find(checkpoint, index, slot->hf, slot->gguf, name);
+    bool is_gguf = checkpoint_gguf(checkpoint) != NULL;
+    if (!family_slot_present(config, slot, is_gguf, tensor != NULL)) return STATUS_OK;
+    if (!tensor) return missing(checkpoint, name, err);
+    uint64_t rows = family_size(config, slot->rows), columns = family_size(config, slot->columns);
+    char *field = (char *)layer + slot->offset;
+    if (slot->columns == SIZE_ONE) {
+        float added = !is_gguf && slot->transform == EXPORT_ADD_ONE ? 1.0f : 0.0f;
+        return bind_vector((float **)(void *)field, checkpoint, tensor, rows, added, err);
+    }
+    return bind_matrix((struct weight *)(void *)field, checkpoint, tensor, rows, columns, err);
+}
+
+static enum status bind_output(struct model_weights *weights, const struct model_config *config,
+                               const struct checkpoint *checkpoint, struct error *err) {
+    if (config->tied_embeddings) {
+        weights->output = weights->embedding;
+        weights->output.owned = NULL;
+        return STATUS_OK;
+    }
+    char name[NAME_MAX_BYTES] = "lm_head.weight";
+    const struct checkpoint_tensor *tensor;
+    if (checkpoint_gguf(checkpoint)) {
+        tensor = weights_find_gguf(checkpoint, -1, "output.weight", name, sizeof name);
+    } else {
+        tensor = checkpoint_find(checkpoint, name);
+        if (!tensor) tensor = checkpoint_find(checkpoint, "language_model.lm_head.weight");
+    }
+    if (!tensor) return missing(checkpoint, name, err);
+    return bind_matrix(&weights->output, checkpoint, tensor, (uint64_t)config->n_vocab,
+                       (uint64_t)config->n_embd, err);
+}
+
+static enum status bind_globals(struct model_weights *weights, const struct model_config *config,
+                                const struct checkpoint *checkpoint, struct error *err) {
+    char name[NAME_MAX_BYTES];
+    const struct checkpoint_tensor *tensor =
+        find(checkpoint, -1, "embed_tokens.weight", "token_embd.weight", name);
+    if (!tensor) return missing(checkpoint, name, err);
+    TRY(bind_matrix(&weights->embedding, checkpoint, tensor, (uint64_t)config->n_vocab,
+                    (uint64_t)config->n_embd, err));
+    tensor = find(checkpoint, -1, "norm.weight", "output_norm.weight", name);
+    if (!tensor) return missing(checkpoint, name, err);
+    bool is_gguf = checkpoint_gguf(checkpoint) != NULL;
+    float added = !is_gguf && config->family->norm_transform == EXPORT_ADD_ONE ? 1.0f : 0.0f;
+    TRY(bind_vector(&weights->output_norm, checkpoint, tensor, (uint64_t)config->n_embd, added,
+                    err));
+    tensor = is_gguf ? checkpoint_find(checkpoint, "rope_freqs.weight") : NULL;
+    if (tensor) {
+        uint64_t n = (uint64_t)config->n_rot / 2;
+        TRY(bind_vector(&weights->rope_factors, checkpoint, tensor, n, 0.0f, err));
+        for (uint64_t i = 0; i < n; i++)
+            if (!(weights->rope_factors[i] > 0))
+                return error_set(err, STATUS_BAD_INPUT,
+                                 "%s: rope_freqs.weight holds a value that is not positive",
+                                 checkpoint_path(checkpoint));
+    }
+    return bind_output(weights, config, checkpoint, err);
+}
+
+enum status weights_init(struct model_weights *weights, const struct model_config *config,
+                         const struct checkpoint *checkpoint, struct error *err) {
+    memset(weights, 0, sizeof *weights);
+    TRY(bind_globals(weights, config, checkpoint, err));
+    weights->layers = calloc((size_t)config->n_layers, sizeof *weights->layers);
+    if (!weights->layers)
+        return error_no_memory(err, "layers", (size_t)config->n_layers * sizeof *weights->layers);
+    weights->n_layers = config->n_layers;
+    for (int layer = 0; layer < config->n_layers; layer++)
+        for (size_t i = 0; i < config->family->n_slots; i++)
+            TRY(bind_slot(&weights->layers[layer], config, checkpoint, &config->family->slots[i],
+                          layer, err));
+    return STATUS_OK;
+}
+
+void weights_deinit(struct model_weights *weights, const struct model_config *config) {
+    for (int layer = 0; layer < weights->n_layers; layer++) {
+        for (size_t i = 0; i < config->family->n_slots; i++) {
+            const struct weight_slot *slot = &config->family->slots[i];
+            char *field = (char *)&weights->layers[layer] + slot->offset;
+            if (slot->columns == SIZE_ONE)
+                free(*(float **)(void *)field);
+            else
+                free(((struct weight *)(void *)field)->owned);
+        }
+    }
+    free(weights->layers);
+    free(weights->embedding.owned);
+    free(weights->output.owned);
+    free(weights->output_norm);
+    free(weights->rope_factors);
+    memset(weights, 0, sizeof *weights);
+}
