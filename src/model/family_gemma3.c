@@ -85,6 +85,9 @@ static enum status read_hf(struct model_config *config, const json_t *json, stru
     if (json_get_bool(json, "use_bidirectional_attention", &bidirectional) && bidirectional)
         return error_set(err, STATUS_UNSUPPORTED,
                          "config.json: use_bidirectional_attention is not supported");
+    if (config->attention_bias)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "config.json: attention_bias is not supported for gemma3");
     TRY(config_hf_window(config, json, err));
     uint64_t pattern = DEFAULT_PATTERN;
     if (!json_get_u64(json, "sliding_window_pattern", &pattern))
@@ -99,10 +102,10 @@ static enum status read_hf(struct model_config *config, const json_t *json, stru
         return error_set(err, STATUS_BAD_INPUT,
                          "config.json: query_pre_attn_scalar %g must be positive", scalar);
     config->attention_scale = (float)(1.0 / sqrt(scalar));
-    if (json_get_f64(json, "attn_logit_softcapping", &softcap))
-        config->attention_softcap = (float)softcap;
+    // attn_logit_softcapping stands in configurations, but the model does not use it.
     if (json_get_f64(json, "final_logit_softcapping", &softcap))
         config->logit_softcap = (float)softcap;
+    // transformers rounds this to the type it computes in; like its float32 run, we do not round.
     config->embedding_scale = sqrtf((float)config->n_embd);
     return STATUS_OK;
 }

@@ -2,22 +2,8 @@
 // Opening and describing a model: configuration, then weights, then what follows from both.
 #include "model/loaded_model.h"
 
-#include "model/family.h"
-#include "numeric/float16.h"
 
-#include <math.h>
 #include <stdlib.h>
-
-// transformers multiplies gemma's embeddings by sqrt(n_embd) rounded to the checkpoint's type.
-// Files in GGUF have lost that type; their readers do not round.
-static void round_embedding_scale(struct model *model, const struct checkpoint *checkpoint) {
-    if (checkpoint_gguf(checkpoint)) return;
-    float *scale = &model->config.embedding_scale;
-    if (model->weights.embedding.dtype == DTYPE_BF16)
-        *scale = float_from_bf16(float_to_bf16(*scale));
-    else if (model->weights.embedding.dtype == DTYPE_F16)
-        *scale = float_from_f16(float_to_f16(*scale));
-}
 
 static void count_matrix(struct model *model, const struct weight *weight,
                          uint64_t bytes_by_type[DTYPE_COUNT]) {
@@ -46,7 +32,6 @@ static enum status fill(struct model *model, const struct checkpoint *checkpoint
     TRY(model_config_read(&model->config, checkpoint, family, err));
     TRY(weights_init(&model->weights, &model->config, checkpoint, err));
     TRY(rope_table_init(&model->rope, &model->config, model->weights.rope_factors, err));
-    round_embedding_scale(model, checkpoint);
     count_weights(model);
     return STATUS_OK;
 }

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forward pass against transformers: tiny random models of every family (made by
+// tests/golden/make_models.py) whose float32 logits are known at every position; and the promise
+// that chunking, rewinding and threads change no bit.
+#include "harness.h"
+
+#include "model/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const model_names[] = {
+    "llama",
+    "llama-tied-odd",
+    "llama-bias",
+    "llama-linear",
+    "llama-llama3",
+    "llama-yarn",
+    "llama-yarn-mscale",
+    "llama-bf16",
+    "mistral",
+    "mistral-window",
+    "qwen2",
+    "qwen2-window",
+    "qwen3",
+    "qwen3-bias-window",
+    "gemma3",
+    "gemma3-global-linear",
+    "gemma3-bf16",
+    "gemma3-multimodal",
+};
+
+enum { N_MODELS = sizeof model_names / sizeof model_names[0], N_POSITIONS = 64 };
+
+static const double max_relative_error = 1e-4;
+
+// An opened golden model with its reference.
+struct golden {
+    struct checkpoint *checkpoint;
+    struct model *model;
+    int n_tokens, n_vocab;
+    int32_t *tokens;
+    float *reference; // [n_tokens][n_vocab]
+};
+
+// How to run it.
+struct setup {
+    enum isa isa;
+    int n_threads;
+    enum dtype kv_dtype;
+};
+
+static void *read_file(const char *directory, const char *name, size_t *size_bytes) {
+    char path[1200];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "rb");
+    if (!file) return NULL;
+    fseek(file, 0, SEEK_END);
+    *size_bytes = (size_t)ftell(file);
+    rewind(file);
+    void *data = malloc(*size_bytes);
+    if (data && fread(data, 1, *size_bytes, file) != *size_bytes) {
+        free(data);
+        data = NULL;
+    }
+    fclose(file);
+    return data;
+}
+
+static void close_golden(struct golden *golden) {
+    model_close(golden->model);
+    checkpoint_close(golden->checkpoint);
+    free(golden->tokens);
+    free(golden->reference);
+}
+
+static bool open_golden(struct golden *golden, const char *name) {
+    memset(golden, 0, sizeof *golden);
+    char relative[128], directory[1024];
+    snprintf(relative, sizeof relative, "tests/golden/models/%s", name);
+    if (!harness_repo_path(relative, directory, sizeof directory)) return false;
+    struct error err = {0};
+    if (checkpoint_open(&golden->checkpoint, directory, CHECKPOINT_AUTO, &err) != STATUS_OK ||
+        model_open(&golden->model, golden->checkpoint, NULL, &err) != STATUS_OK) {
+        printf("    %s: %s\n", name, err.message);
+        return false;
+    }
+    size_t token_bytes = 0, logit_bytes = 0;
+    golden->tokens = read_file(directory, "tokens.bin", &token_bytes);
+    golden->reference = read_file(directory, "logits.bin", &logit_bytes);
+    golden->n_tokens = (int)(token_bytes / sizeof(int32_t));
+    golden->n_vocab = model_configuration(golden->model)->n_vocab;
+    return golden->tokens && golden->reference &&
+           logit_bytes == sizeof(float) * (size_t)golden->n_tokens * (size_t)golden->n_vocab;
+}
+
+// Logits of all tokens fed in chunks of `chunk`; if rewind_to >= 0, everything after that position
+// is first fed with other tokens, then forgotten.
+static float *run(const struct golden *golden, struct setup setup, int chunk, int rewind_to) {
+    struct error err = {0};
+    struct kernels kernels;
+    struct thread_pool *pool = NULL;
+    struct kv_cache cache = {0};
+    struct forward_workspace *workspace = NULL;
+    const struct model_config *config = model_configuration(golden->model);
+    size_t n_vocab = (size_t)golden->n_vocab;
+    float *logits = calloc((size_t)golden->n_tokens * n_vocab, sizeof *logits);
+    kernels_select(&kernels, setup.isa);
+    enum status status = thread_pool_create(&pool, setup.n_threads, &err);
+    if (status == STATUS_OK)
+        status = kv_cache_init(&cache, setup.kv_dtype, config->n_layers, config->n_kv_heads,
+                               config->head_dim, N_POSITIONS, &err);
+    if (status == STATUS_OK)
+        status = forward_workspace_create(&workspace, golden->model, &kernels, pool,
+                                          golden->n_tokens, N_POSITIONS, &err);
+    if (status == STATUS_OK && rewind_to >= 0) {
+        status = model_forward(golden->model, &cache, workspace, golden->tokens, rewind_to, true,
+                               logits, &err);
+        if (status == STATUS_OK) // the wrong future
+            status = model_forward(golden->model, &cache, workspace, golden->tokens, 5, false, NULL,
+                                   &err);
+        kv_cache_rewind(&cache, rewind_to);
+    }
+    for (int at = cache.n_used; status == STATUS_OK && at < golden->n_tokens; at += chunk) {
+        int n = golden->n_tokens - at < chunk ? golden->n_tokens - at : chunk;
+        status = model_forward(golden->model, &cache, workspace, golden->tokens + at, n, true,
+                               logits + (size_t)at * n_vocab, &err);
+    }
+    if (status != STATUS_OK) {
+        printf("    %s\n", err.message);
+        free(logits);
+        logits = NULL;
+    }
+    forward_workspace_destroy(workspace);
+    kv_cache_deinit(&cache);
+    thread_pool_destroy(pool);
+    return logits;
+}
+
+static double worst_error(const struct golden *golden, const float *logits) {
+    double worst = 0;
+    for (int t = 0; t < golden->n_tokens; t++) {
+        double difference = 0, largest = 0;
+        for (int v = 0; v < golden->n_vocab; v++) {
+            size_t i = (size_t)t * (size_t)golden->n_vocab + (size_t)v;
+            double d = fabs((double)logits[i] - golden->reference[i]);
+            if (!(d <= difference)) difference = d; // NaN counts
+            if (fabs(golden->reference[i]) > largest) largest = fabs(golden->reference[i]);
+        }
+        if (!(difference / largest <= worst)) worst = difference / largest;
+    }
+    return worst;
+}
+
+static enum test_result compare_all(enum isa isa, int n_threads) {
+    if (!isa_available(isa)) return harness_skip("this machine has no %s", isa_name(isa));
+    for (int i = 0; i < N_MODELS; i++) {
+        struct golden golden;
+        CHECK_MESSAGE(open_golden(&golden, model_names[i]), "%s does not open", model_names[i]);
+        float *logits =
+            run(&golden, (struct setup){isa, n_threads, DTYPE_F32}, golden.n_tokens, -1);
+        CHECK_MESSAGE(logits, "%s does not run", model_names[i]);
+        double error = worst_error(&golden, logits);
+        CHECK_MESSAGE(error <= max_relative_error, "%s (%s): relative error %.3g", model_names[i],
+                      isa_name(isa), error);
+        free(logits);
+        close_golden(&golden);
+    }
+    return TEST_PASS;
+}
+
+static enum test_result logits_scalar(void) {
+    return compare_all(ISA_SCALAR, 1);
+}
+static enum test_result logits_avx2(void) {
+    return compare_all(ISA_AVX2, 2);
+}
+
+// Prefill at once, token by token, in odd chunks, after a rewind, with 1, 2 and 3 threads.
+static enum test_result same_bits(enum isa isa, enum dtype kv_dtype) {
+    if (!isa_available(isa)) return harness_skip("this machine has no %s", isa_name(isa));
+    static const struct {
+        int n_threads, chunk, rewind_to;
+    } runs[] = {{1, 1, -1}, {2, 64, -1}, {3, 64, -1}, {2, 7, -1}, {3, 5, -1}, {2, 13, 17}};
+    for (int i = 0; i < N_MODELS; i++) {
+        struct golden golden;
+        CHECK_MESSAGE(open_golden(&golden, model_names[i]), "%s does not open", model_names[i]);
+        float *whole = run(&golden, (struct setup){isa, 1, kv_dtype}, golden.n_tokens, -1);
+        CHECK(whole);
+        size_t size_bytes = sizeof(float) * (size_t)golden.n_tokens * (size_t)golden.n_vocab;
+        for (size_t r = 0; r < sizeof runs / sizeof runs[0]; r++) {
+            float *other = run(&golden, (struct setup){isa, runs[r].n_threads, kv_dtype},
+                               runs[r].chunk, runs[r].rewind_to);
+            CHECK_MESSAGE(other && memcmp(whole, other, size_bytes) == 0,
+                          "%s (%s): %d threads, chunks of %d, rewind to %d differ", model_names[i],
+                          isa_name(isa), runs[r].n_threads, runs[r].chunk, runs[r].rewind_to);
+            free(other);
+        }
+        free(whole);
+        close_golden(&golden);
+    }
+    return TEST_PASS;
+}
+
+static enum test_result same_bits_scalar(void) {
+    return same_bits(ISA_SCALAR, DTYPE_F32);
+}
+static enum test_result same_bits_avx2(void) {
+    return same_bits(ISA_AVX2, DTYPE_F32);
+}
+static enum test_result same_bits_f16_cache(void) {
+    return same_bits(isa_best(), DTYPE_F16);
+}
+
+// Logits of the last token only are those of its row among all.
+static enum test_result last_logits(void) {
+    struct golden golden;
+    CHECK(open_golden(&golden, "qwen3"));
+    const struct model_config *config = model_configuration(golden.model);
+    struct error err;
+    struct kernels kernels;
+    struct thread_pool *pool;
+    struct kv_cache cache;
+    struct forward_workspace *workspace;
+    kernels_select(&kernels, isa_best());
+    CHECK(thread_pool_create(&pool, 2, &err) == STATUS_OK);
+    CHECK(kv_cache_init(&cache, DTYPE_F32, config->n_layers, config->n_kv_heads, config->head_dim,
+                        golden.n_tokens, &err) == STATUS_OK);
+    CHECK(forward_workspace_create(&workspace, golden.model, &kernels, pool, golden.n_tokens,
+                                   golden.n_tokens, &err) == STATUS_OK);
+    float *last = calloc((size_t)golden.n_vocab, sizeof *last);
+    CHECK(model_forward(golden.model, &cache, workspace, golden.tokens, golden.n_tokens, false,
+                        last, &err) == STATUS_OK);
+    float *all = run(&golden, (struct setup){isa_best(), 1, DTYPE_F32}, golden.n_tokens, -1);
+    CHECK(memcmp(last, all + (size_t)(golden.n_tokens - 1) * (size_t)golden.n_vocab,
+                 sizeof(float) * (size_t)golden.n_vocab) == 0);
+    CHECK(model_forward(golden.model, &cache, workspace, golden.tokens, 1, false, last, &err) ==
+          STATUS_CONTEXT_FULL);
+    CHECK(cache.n_used == golden.n_tokens);
+    kv_cache_rewind(&cache, 3);
+    int32_t outside[2] = {1, golden.n_vocab};
+    CHECK(model_forward(golden.model, &cache, workspace, outside, 2, false, last, &err) ==
+          STATUS_BAD_INPUT);
+    CHECK(cache.n_used == 3);
+    CHECK(model_forward(golden.model, &cache, workspace, outside, 0, false, last, &err) ==
+          STATUS_USAGE);
+    CHECK(model_weight_bytes(golden.model) > 0 && model_main_dtype(golden.model) == DTYPE_F32);
+    free(last);
+    free(all);
+    forward_workspace_destroy(workspace);
+    kv_cache_deinit(&cache);
+    thread_pool_destroy(pool);
+    close_golden(&golden);
+    return TEST_PASS;
+}
+
+static enum test_result wrong_family(void) {
+    char directory[1024];
+    CHECK(harness_repo_path("tests/golden/models/qwen3", directory, sizeof directory));
+    struct error err;
+    struct checkpoint *checkpoint;
+    struct model *model;
+    CHECK(checkpoint_open(&checkpoint, directory, CHECKPOINT_AUTO, &err) == STATUS_OK);
+    CHECK(model_open(&model, checkpoint, "llama", &err) == STATUS_USAGE);
+    CHECK(strstr(err.message, "qwen3"));
+    CHECK(model_open(&model, checkpoint, "bloom", &err) == STATUS_UNSUPPORTED);
+    CHECK(strstr(err.message, "llama, mistral"));
+    CHECK(model_open(&model, checkpoint, "auto", &err) == STATUS_OK);
+    model_close(model);
+    checkpoint_close(checkpoint);
+    return TEST_PASS;
+}
+
+static const struct test tests[] = {
+    {"logits_scalar", "scalar logits are transformers' within 1e-4, every family", logits_scalar},
+    {"logits_avx2", "AVX2 logits are transformers' within 1e-4, every family", logits_avx2},
+    {"same_bits_scalar", "scalar: chunks, rewind and threads change no bit", same_bits_scalar},
+    {"same_bits_avx2", "AVX2: chunks, rewind and threads change no bit", same_bits_avx2},
+    {"same_bits_f16_cache", "the same with keys and values in f16", same_bits_f16_cache},
+    {"last_logits", "last-token logits; errors leave the cache alone", last_logits},
+    {"wrong_family", "a wrong family is refused and the right one named", wrong_family},
+};
+
+int main(int argc, char **argv) {
+    return harness_main("model", tests, sizeof tests / sizeof tests[0], argc, argv);
+}
