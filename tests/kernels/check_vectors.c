@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations on plain vectors, against double arithmetic: every length from 0 to 70 and some long
+// ones, so every tail.
+#include "checks.h"
+#include "guarded.h"
+#include "random_data.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LENGTHS = 90, LENGTH_MAX = 5000 };
+
+struct vectors {
+    int n;
+    float *x, *y, *z; // guarded, [n]
+    float before[LENGTH_MAX];
+};
+
+static void make(struct vectors *v, int length_index, float low, float high) {
+    v->n = length_index <= 70 ? length_index : random_between(71, LENGTH_MAX);
+    bool at_end = length_index % 2 == 0;
+    v->x = guarded_new((size_t)v->n * sizeof(float), at_end);
+    v->y = guarded_new((size_t)v->n * sizeof(float), at_end);
+    v->z = guarded_new((size_t)v->n * sizeof(float), at_end);
+    for (int i = 0; i < v->n; i++) {
+        v->x[i] = v->before[i] = random_float(low, high);
+        v->y[i] = random_float(-2, 2);
+        v->z[i] = -12345.0f;
+    }
+}
+
+static bool wrong(const struct vectors *v, int i, float got, double expected) {
+    return check_failed("n %d, element %d (x %.9g, y %.9g): %.9g, not %.9g", v->n, i,
+                        (double)v->before[i], (double)v->y[i], (double)got, expected);
+}
+
+typedef bool (*trial_function)(const struct check_context *context, struct vectors *v);
+
+static bool try_lengths(const struct check_context *context, trial_function trial, int first,
+                        float low, float high) {
+    static struct vectors v;
+    for (int i = first; i < LENGTHS; i++) {
+        make(&v, i, low, high);
+        bool passed = trial(context, &v);
+        if (!guarded_release()) return check_failed("wrote outside its buffers, n %d", v.n);
+        if (!passed) return false;
+    }
+    return true;
+}
+
+static bool try_rmsnorm(const struct check_context *context, struct vectors *v) {
+    double squares = 0;
+    for (int i = 0; i < v->n; i++)
+        squares += (double)v->x[i] * (double)v->x[i];
+    double factor = 1 / sqrt(squares / v->n + 1e-5);
+    bool in_place = v->n % 3 == 0;
+    float *out = in_place ? v->x : v->z;
+    context->tested.rmsnorm(v->x, v->y, out, v->n, 1e-5f);
+    for (int i = 0; i < v->n; i++) {
+        double expected = (double)v->before[i] * factor * (double)v->y[i];
+        if (!check_close((double)out[i], expected, 1e-6 * fabs(expected) + 1e-42))
+            return wrong(v, i, out[i], expected);
+    }
+    return true;
+}
+
+bool check_rmsnorm(const struct check_context *context) {
+    return try_lengths(context, try_rmsnorm, 1, -3, 3) &&
+           try_lengths(context, try_rmsnorm, 1, 0, 0) &&
+           try_lengths(context, try_rmsnorm, 1, -1e30f, 1e30f) &&
+           try_lengths(context, try_rmsnorm, 1, -1e-39f, 1e-39f);
+}
+
+static bool try_silu(const struct check_context *context, struct vectors *v) {
+    context->tested.silu_mul(v->x, v->y, v->n);
+    for (int i = 0; i < v->n; i++) {
+        double x = (double)v->before[i], expected = x / (1 + exp(-x)) * (double)v->y[i];
+        if (!check_close((double)v->x[i], expected, 1e-6 * fabs(expected) + 1e-35))
+            return wrong(v, i, v->x[i], expected);
+    }
+    return true;
+}
+
+bool check_silu_mul(const struct check_context *context) {
+    return try_lengths(context, try_silu, 0, -20, 20) &&
+           try_lengths(context, try_silu, 0, -1e4f, 1e4f) &&
+           try_lengths(context, try_silu, 0, -1e-39f, 1e-39f) &&
+           try_lengths(context, try_silu, 0, -1e38f, 1e38f);
+}
+
+static bool try_gelu(const struct check_context *context, struct vectors *v) {
+    context->tested.gelu_mul(v->x, v->y, v->n);
+    for (int i = 0; i < v->n; i++) {
+        double x = (double)v->before[i], u = sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
+        double expected = x / (1 + exp(-2 * u)) * (double)v->y[i];
+        double bound = fabs(expected) * (1e-6 + 1e-6 * fmin(fabs(u), 100)) + 1e-35;
+        if (!check_close((double)v->x[i], expected, bound)) return wrong(v, i, v->x[i], expected);
+    }
+    return true;
+}
+
+bool check_gelu_mul(const struct check_context *context) {
+    return try_lengths(context, try_gelu, 0, -8, 8) &&
+           try_lengths(context, try_gelu, 0, -1e4f, 1e4f) &&
+           try_lengths(context, try_gelu, 0, -1e-39f, 1e-39f);
+}
+
+static bool try_add(const struct check_context *context, struct vectors *v) {
+    context->tested.add(v->x, v->y, v->n);
+    for (int i = 0; i < v->n; i++)
+        if (v->x[i] != v->before[i] + v->y[i])
+            return wrong(v, i, v->x[i], (double)(v->before[i] + v->y[i]));
+    return true;
+}
+
+bool check_add(const struct check_context *context) {
+    return try_lengths(context, try_add, 0, -3, 3) &&
+           try_lengths(context, try_add, 0, -3e38f, 3e38f);
+}
+
+static bool try_scale(const struct check_context *context, struct vectors *v) {
+    context->tested.scale(v->x, 1.7f, v->n);
+    for (int i = 0; i < v->n; i++)
+        if (v->x[i] != v->before[i] * 1.7f)
+            return wrong(v, i, v->x[i], (double)(v->before[i] * 1.7f));
+    return true;
+}
+
+bool check_scale(const struct check_context *context) {
+    return try_lengths(context, try_scale, 0, -3, 3) &&
+           try_lengths(context, try_scale, 0, -1e-39f, 1e-39f);
+}
+
+static bool try_softmax(const struct check_context *context, struct vectors *v) {
+    double largest = -INFINITY, sum = 0;
+    if (v->n > 3) v->x[1] = v->before[1] = -INFINITY; // a masked position
+    for (int i = 0; i < v->n; i++)
+        largest = fmax(largest, (double)v->x[i]);
+    for (int i = 0; i < v->n; i++)
+        sum += exp((double)v->x[i] - largest);
+    context->tested.softmax(v->x, v->n);
+    for (int i = 0; i < v->n; i++) {
+        double distance = largest - (double)v->before[i];
+        double expected = exp(-distance) / sum;
+        double bound = expected * (2e-6 + 2e-7 * fmin(distance, 200)) + 1e-40;
+        if (!check_close((double)v->x[i], expected, bound)) return wrong(v, i, v->x[i], expected);
+    }
+    return true;
+}
+
+bool check_softmax(const struct check_context *context) {
+    return try_lengths(context, try_softmax, 1, -5, 5) &&
+           try_lengths(context, try_softmax, 1, -100, 100) &&
+           try_lengths(context, try_softmax, 1, 7, 7) &&
+           try_lengths(context, try_softmax, 1, -1e30f, 1e30f);
+}
+
+// Heads of any even size, both pairings, and a rotated part that may be smaller than the head.
+bool check_rope(const struct check_context *context) {
+    for (int trial = 0; trial < 300; trial++) {
+        int head_dim = 2 * random_between(1, 70), n_heads = random_between(1, 4);
+        int n_rot = trial % 3 ? head_dim : 2 * random_between(1, head_dim / 2);
+        bool halves = random_between(0, 1), at_end = random_between(0, 1);
+        size_t n = (size_t)(n_heads * head_dim), n_pairs = (size_t)n_rot / 2;
+        float before[4 * 140];
+        float *x = guarded_new(n * sizeof *x, at_end);
+        float *cosine = guarded_new(n_pairs * sizeof *x, at_end);
+        float *sine = guarded_new(n_pairs * sizeof *x, at_end);
+        random_activations(x, (int)n, trial % 5 ? DATA_RANDOM : DATA_HUGE);
+        memcpy(before, x, n * sizeof *x);
+        for (size_t i = 0; i < n_pairs; i++) {
+            float angle = random_float(-4, 4);
+            cosine[i] = cosf(angle);
+            sine[i] = sinf(angle);
+        }
+        context->tested.rope(x, cosine, sine, n_heads, head_dim, n_rot, halves);
+        bool passed = true;
+        for (int i = 0; i < (int)n && passed; i++) {
+            int e = i % head_dim, half = n_rot / 2;
+            int pair = halves ? e % half : e / 2;
+            bool second = halves ? e >= half : e % 2;
+            int other = halves ? (second ? i - half : i + half) : i ^ 1;
+            double a = (double)before[i], expected = a, bound = 0;
+            if (e < n_rot) {
+                double b = (double)before[second ? other : other];
+                double c = (double)cosine[pair], s = (double)sine[pair];
+                expected = second ? b * s + a * c : a * c - b * s;
+                bound = 2e-7 * (fabs(a) + fabs(b));
+            }
+            passed = check_close((double)x[i], expected, bound);
+            if (!passed)
+                check_failed("head_dim %d, n_rot %d, halves %d, element %d: %.9g, not %.9g",
+                             head_dim, n_rot, halves, i, (double)x[i], expected);
+        }
+        if (!guarded_release()) return check_failed("wrote outside its buffers");
+        if (!passed) return false;
+    }
+    return true;
+}
+
+// Nanoseconds per element of vectors that stay in the L1 cache.
+void bench_vectors(const struct check_context *context) {
+    enum { N = 2048, ROUNDS = 200 };
+    static float x[N], w[N], y[N];
+    const struct kernels *k = &context->tested;
+    static struct act_chunk_q8 chunks[N / ACT_CHUNK];
+    static const char *const names[] = {"quantize_act", "rmsnorm", "silu_mul", "gelu_mul",
+                                        "softmax"};
+    for (int op = 0; op < 5; op++) {
+        double best = INFINITY;
+        for (int round = 0; round < ROUNDS; round++) {
+            random_activations(x, N, DATA_RANDOM);
+            random_activations(w, N, DATA_RANDOM);
+            double start = clock_seconds();
+            if (op == 0) k->quantize_act(x, chunks, N);
+            if (op == 1) k->rmsnorm(x, w, y, N, 1e-5f);
+            if (op == 2) k->silu_mul(x, w, N);
+            if (op == 3) k->gelu_mul(x, w, N);
+            if (op == 4) k->softmax(x, N);
+            best = fmin(best, clock_seconds() - start);
+        }
+        printf("bench %s/%s: %.3f ns an element\n", names[op], isa_name(k->isa), best * 1e9 / N);
+    }
+}
