@@ -10,6 +10,12 @@ static const struct family *const families[] = {
 
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
+const char *const *family_name_list(void) {
+    static const char *const names[N_FAMILIES + 1] = {"llama", "mistral", "qwen2", "qwen3",
+                                                      "gemma3"};
+    return names;
+}
+
 const char *family_names(void) {
     return "llama, mistral, qwen2, qwen3, gemma3";
 }

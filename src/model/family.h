@@ -62,6 +62,8 @@ const struct family *family_by_name(const char *name);
 const struct family *family_by_hf_model_type(const char *model_type);
 // `text` is not terminated.
 const struct family *family_by_gguf_architecture(struct gguf_string architecture);
+// All names, NULL-terminated.
+const char *const *family_name_list(void);
 // "llama, mistral, …" for messages.
 const char *family_names(void);
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What xinglin.h's objects are made of, for the files of this folder and their tests.
+#ifndef XL_ENGINE_ENGINE_H
+#define XL_ENGINE_ENGINE_H
+
+#include "base/status.h"
+#include "base/thread_pool.h"
+#include "cache/kv_cache.h"
+#include "format/checkpoint.h"
+#include "kernels/kernels.h"
+#include "model/model.h"
+#include "tokenizer/tokenizer.h"
+#include "xinglin/xinglin.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+// Immutable after xl_engine_open, but for the turn: sessions run one forward pass at a time,
+// because there is one pool of threads.
+struct xl_engine {
+    struct checkpoint *checkpoint;
+    struct model *model;
+    struct tokenizer *tokenizer; // NULL: the checkpoint has no tokenizer
+    struct kernels kernels;
+    struct thread_pool *pool;
+    pthread_mutex_t turn;
+    bool has_turn; // the mutex was initialised
+    int context, chunk;
+    enum dtype kv_dtype;
+    double load_s;
+};
+
+struct xl_session {
+    struct xl_engine *engine;
+    struct kv_cache cache; // cache.n_used is the position
+    struct forward_workspace *workspace;
+    int32_t *tokens; // [context] the ids fed so far
+    float *logits;   // [n_vocab] after the last fed token
+    bool has_logits;
+    bool is_broken;    // a forward pass failed half-way
+    int32_t unfed;     // last chosen token of a generation that may go on; -1: none
+    atomic_int cancel; // set from another thread
+};
+
+// Copies a failure to the caller's xl_error (which may be NULL) and returns its status.
+xl_status engine_report(xl_error *error, enum status status, const struct error *err);
+// The tokenizer, or STATUS_UNSUPPORTED if the model came without one.
+enum status engine_tokenizer(const struct xl_engine *engine, const struct tokenizer **tokenizer,
+                             struct error *err);
+// Identifies weights and everything else that decides what a KV cache holds.
+uint64_t engine_fingerprint(const struct xl_engine *engine);
+
+// Feeds in chunks; a request to cancel is honoured between them (STATUS_CANCELLED). If all_logits,
+// every token's logits go there: [n_tokens][n_vocab].
+enum status session_feed(struct xl_session *session, const int32_t *tokens, size_t n_tokens,
+                         float *all_logits, struct error *err);
+
+#endif

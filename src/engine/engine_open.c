@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening and describing an engine: files, weights, tokenizer, kernels and threads put together.
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "base/cpu_budget.h"
+#include "engine/vocabulary_source.h"
+#include "model/family.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CONTEXT_DEFAULT = 4096,
+    CONTEXT_MAX = 1 << 22,
+    CHUNK_DEFAULT = 256,
+    CHUNK_MAX = 4096,
+    THREADS_MAX = 512
+};
+
+xl_engine_options xl_engine_options_default(void) {
+    return (xl_engine_options){.size = sizeof(xl_engine_options)};
+}
+
+static enum status read_options(xl_engine_options *own, const xl_engine_options *given,
+                                struct error *err) {
+    *own = xl_engine_options_default();
+    if (!given) return STATUS_OK;
+    if (given->size < sizeof given->size || given->size > sizeof *own)
+        return error_set(err, STATUS_USAGE,
+                         "xl_engine_options of %zu bytes; this library knows %zu", given->size,
+                         sizeof *own);
+    memcpy(own, given, given->size);
+    own->size = sizeof *own;
+    if (own->threads < 0 || own->threads > THREADS_MAX)
+        return error_set(err, STATUS_USAGE, "%d threads; allowed are 1 to %d, 0 for automatic",
+                         own->threads, THREADS_MAX);
+    if (own->context < 0 || own->context > CONTEXT_MAX)
+        return error_set(err, STATUS_USAGE, "a context of %d tokens; allowed are 1 to %d",
+                         own->context, CONTEXT_MAX);
+    if (own->chunk < 0 || own->chunk > CHUNK_MAX)
+        return error_set(err, STATUS_USAGE, "chunks of %d tokens; allowed are 1 to %d", own->chunk,
+                         CHUNK_MAX);
+    if (own->kv_type != XL_KV_AUTO && own->kv_type != XL_KV_F32 && own->kv_type != XL_KV_F16)
+        return error_set(err, STATUS_USAGE, "unknown KV type %d", (int)own->kv_type);
+    return STATUS_OK;
+}
+
+static enum status select_kernels(struct kernels *kernels, const char *name, struct error *err) {
+    enum isa isa = isa_best();
+    const char *source = "isa";
+    if (!name) {
+        name = getenv("XINGLIN_ISA");
+        source = "XINGLIN_ISA";
+    }
+    if (name && name[0] && strcmp(name, "auto") != 0) {
+        if (!isa_from_name(name, &isa))
+            return error_set(err, STATUS_USAGE,
+                             "%s: no kernel level \"%.32s\"; there are scalar, avx2, avx512, amx",
+                             source, name);
+        if (!isa_available(isa))
+            return error_set(err, STATUS_UNSUPPORTED,
+                             "%s: this machine or build has no %s kernels; the best it has is %s "
+                             "(xinglin inspect --cpu says why)",
+                             source, isa_name(isa), isa_name(isa_best()));
+    }
+    kernels_select(kernels, isa);
+    return STATUS_OK;
+}
+
+static int choose_threads(int wanted) {
+    if (wanted > 0) return wanted;
+    struct cpu_budget budget;
+    cpu_budget_read(&budget);
+    return budget.n_threads < THREADS_MAX ? budget.n_threads : THREADS_MAX;
+}
+
+// A model without a tokenizer can still be fed token ids.
+static enum status open_tokenizer(struct xl_engine *engine, struct error *err) {
+    struct vocabulary vocabulary;
+    enum status status = vocabulary_from_checkpoint(&vocabulary, engine->checkpoint, err);
+    if (status == STATUS_NOT_FOUND) return STATUS_OK;
+    if (status == STATUS_OK) status = tokenizer_create(&engine->tokenizer, &vocabulary, err);
+    return status;
+}
+
+static enum dtype choose_kv_dtype(xl_kv_type wanted, const struct model *model) {
+    if (wanted == XL_KV_F32) return DTYPE_F32;
+    if (wanted == XL_KV_F16) return DTYPE_F16;
+    return model_main_dtype(model) == DTYPE_F32 ? DTYPE_F32 : DTYPE_F16;
+}
+
+static enum status open_parts(struct xl_engine *engine, const char *path,
+                              const xl_engine_options *options, struct error *err) {
+    TRY(select_kernels(&engine->kernels, options->isa, err));
+    TRY(checkpoint_open(&engine->checkpoint, path, CHECKPOINT_AUTO, err));
+    TRY(model_open(&engine->model, engine->checkpoint, options->family, err));
+    TRY(open_tokenizer(engine, err));
+    const struct model_config *config = model_configuration(engine->model);
+    int context = config->n_context_train;
+    if (context <= 0 || context > CONTEXT_DEFAULT) context = CONTEXT_DEFAULT;
+    engine->context = options->context > 0 ? options->context : context;
+    engine->chunk = options->chunk > 0 ? options->chunk : CHUNK_DEFAULT;
+    if (engine->chunk > engine->context) engine->chunk = engine->context;
+    engine->kv_dtype = choose_kv_dtype(options->kv_type, engine->model);
+    if (pthread_mutex_init(&engine->turn, NULL) != 0)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a mutex");
+    engine->has_turn = true;
+    return thread_pool_create(&engine->pool, choose_threads(options->threads), err);
+}
+
+xl_status xl_engine_open(const char *path, const xl_engine_options *options, xl_engine **engine,
+                         xl_error *error) {
+    struct error err = {0};
+    xl_engine_options own;
+    double start = clock_seconds();
+    if (engine) *engine = NULL;
+    if (!path || !engine)
+        return engine_report(error, error_set(&err, STATUS_USAGE, "no model given"), &err);
+    enum status status = read_options(&own, options, &err);
+    if (status != STATUS_OK) return engine_report(error, status, &err);
+    struct xl_engine *opened = calloc(1, sizeof *opened);
+    if (!opened)
+        return engine_report(error, error_no_memory(&err, "an engine", sizeof *opened), &err);
+    status = open_parts(opened, path, &own, &err);
+    opened->load_s = clock_seconds() - start;
+    if (status != STATUS_OK)
+        xl_engine_close(opened);
+    else
+        *engine = opened;
+    return engine_report(error, status, &err);
+}
+
+void xl_engine_close(xl_engine *engine) {
+    if (!engine) return;
+    thread_pool_destroy(engine->pool);
+    if (engine->has_turn) pthread_mutex_destroy(&engine->turn);
+    tokenizer_destroy(engine->tokenizer);
+    model_close(engine->model);
+    checkpoint_close(engine->checkpoint);
+    free(engine);
+}
+
+static uint64_t session_kv_bytes(const struct xl_engine *engine) {
+    const struct model_config *config = model_configuration(engine->model);
+    uint64_t element = engine->kv_dtype == DTYPE_F32 ? 4 : 2;
+    return 2 * element * (uint64_t)config->n_layers * (uint64_t)config->n_kv_heads *
+           (uint64_t)config->head_dim * (uint64_t)engine->context;
+}
+
+xl_status xl_engine_describe(const xl_engine *engine, xl_engine_info *info) {
+    if (!engine || !info || info->size < sizeof info->size || info->size > sizeof *info)
+        return XL_USAGE;
+    const struct model_config *config = model_configuration(engine->model);
+    size_t size = info->size;
+    xl_engine_info own = {
+        .size = size,
+        .family = config->family->name,
+        .name = config->name,
+        .weight_type = dtype_info(model_main_dtype(engine->model))->name,
+        .isa = isa_name(engine->kernels.isa),
+        .kv_type = dtype_info(engine->kv_dtype)->name,
+        .weight_bytes = model_weight_bytes(engine->model),
+        .kv_bytes = session_kv_bytes(engine),
+        .n_vocab = config->n_vocab,
+        .n_layers = config->n_layers,
+        .n_embd = config->n_embd,
+        .context = engine->context,
+        .context_train = config->n_context_train,
+        .threads = thread_pool_size(engine->pool),
+        .has_chat_template =
+            engine->tokenizer && tokenizer_vocabulary(engine->tokenizer)->chat_template,
+        .load_s = engine->load_s,
+    };
+    memcpy(info, &own, size);
+    return XL_OK;
+}

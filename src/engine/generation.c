@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+// Generation: feed the prompt, then choose, show, feed the chosen token, again and again. Text is
+// shown in whole characters and only when it can no longer be part of a stop string.
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "engine/stop_filter.h"
+#include "sampler/sampler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct generation {
+    struct xl_session *session;
+    const xl_generate_options *options;
+    const struct tokenizer *tokenizer; // NULL: tokens only
+    struct sampler *sampler;
+    struct detokenizer detokenizer;
+    struct stop_filter filter;
+    double *times_s; // [n_times_max] seconds per later token
+    int n_times, n_times_max;
+    bool cancelled; // by a callback
+    xl_generate_result *result;
+    struct error *err;
+};
+
+xl_generate_options xl_generate_options_default(void) {
+    return (xl_generate_options){.size = sizeof(xl_generate_options),
+                                 .max_tokens = 128,
+                                 .add_special = true,
+                                 .parse_special = true,
+                                 .top_p = 1,
+                                 .repetition_penalty = 1,
+                                 .penalty_window = 64};
+}
+
+static enum status read_options(xl_generate_options *own, const xl_generate_options *given,
+                                struct error *err) {
+    *own = xl_generate_options_default();
+    if (!given) return STATUS_OK;
+    if (given->size < sizeof given->size || given->size > sizeof *own)
+        return error_set(err, STATUS_USAGE,
+                         "xl_generate_options of %zu bytes; this library knows %zu", given->size,
+                         sizeof *own);
+    memcpy(own, given, given->size);
+    own->size = sizeof *own;
+    return STATUS_OK;
+}
+
+static enum status make_sampler(struct generation *g, struct error *err) {
+    _Static_assert(sizeof(struct logit_bias) == sizeof(xl_logit_bias) &&
+                       offsetof(struct logit_bias, bias) == offsetof(xl_logit_bias, bias),
+                   "biases are handed on as they are");
+    const xl_generate_options *o = g->options;
+    struct sampler_options options = {
+        .temperature = o->temperature,
+        .top_k = o->top_k,
+        .top_p = o->top_p,
+        .min_p = o->min_p,
+        .repetition_penalty = o->repetition_penalty,
+        .presence_penalty = o->presence_penalty,
+        .frequency_penalty = o->frequency_penalty,
+        .penalty_window = o->penalty_window,
+        .seed = o->seed,
+        .biases = (const struct logit_bias *)o->biases,
+        .n_biases = o->n_biases,
+    };
+    int n_vocab = model_configuration(g->session->engine->model)->n_vocab;
+    return sampler_create(&g->sampler, &options, n_vocab, err);
+}
+
+// Is there text before what will be generated? Then its first space is a real one.
+static bool has_visible_text(const struct generation *g) {
+    for (int i = 0; i < g->session->cache.n_used; i++) {
+        size_t size_bytes = 0;
+        const char *piece =
+            tokenizer_piece(g->tokenizer, g->session->tokens[i], false, &size_bytes);
+        if (piece && size_bytes > 0) return true;
+    }
+    return false;
+}
+
+static enum status generation_init(struct generation *g, struct error *err) {
+    const xl_generate_options *o = g->options;
+    int context = g->session->engine->context;
+    TRY(stop_filter_init(&g->filter, o->stops, o->n_stops, err));
+    TRY(make_sampler(g, err));
+    if (!g->tokenizer && o->n_stops > 0)
+        return error_set(err, STATUS_UNSUPPORTED, "stop strings need a tokenizer");
+    g->n_times_max = o->max_tokens >= 0 && o->max_tokens < context ? o->max_tokens : context;
+    size_t size = ((size_t)g->n_times_max + 1) * sizeof *g->times_s;
+    g->times_s = malloc(size);
+    return g->times_s ? STATUS_OK : error_no_memory(err, "timings", size);
+}
+
+static void generation_deinit(struct generation *g) {
+    stop_filter_deinit(&g->filter);
+    sampler_destroy(g->sampler);
+    free(g->times_s);
+    explicit_bzero(&g->detokenizer, sizeof g->detokenizer);
+}
+
+// Hands out what may be shown. *stopped: a stop string was found.
+static void show(struct generation *g, bool last, bool *stopped) {
+    size_t n = stop_filter_ready(&g->filter, last, stopped);
+    if (n > 0 && g->options->on_text && !g->cancelled &&
+        g->options->on_text(g->options->user, g->filter.waiting.data, n) != 0)
+        g->cancelled = true;
+    stop_filter_drop(&g->filter, n);
+}
+
+static enum status show_token(struct generation *g, int32_t token, bool *stopped) {
+    *stopped = false;
+    if (!g->tokenizer) return STATUS_OK;
+    enum status status = detokenizer_push(&g->detokenizer, token, &g->filter.waiting);
+    if (status != STATUS_OK) return error_set(g->err, status, "cannot show a generated token");
+    show(g, false, stopped);
+    return STATUS_OK;
+}
+
+// What is still held back when nothing more will come.
+static enum status show_rest(struct generation *g) {
+    bool stopped = false;
+    if (!g->tokenizer || g->cancelled) return STATUS_OK;
+    enum status status = detokenizer_flush(&g->detokenizer, &g->filter.waiting);
+    if (status != STATUS_OK) return error_set(g->err, status, "cannot show the generated text");
+    show(g, true, &stopped);
+    if (stopped) g->result->finish = XL_FINISH_STOP;
+    return STATUS_OK;
+}
+
+static bool is_cancelled(const struct generation *g) {
+    return g->cancelled || atomic_load_explicit(&g->session->cancel, memory_order_relaxed) != 0;
+}
+
+// Why nothing more can be generated after the tokens so far; XL_FINISH_NONE: go on.
+static xl_finish limit_reached(const struct generation *g) {
+    if (is_cancelled(g)) return XL_FINISH_CANCELLED;
+    if (g->options->max_tokens >= 0 && g->result->generated_tokens >= g->options->max_tokens)
+        return XL_FINISH_LENGTH;
+    if (g->session->cache.n_used >= g->session->engine->context) return XL_FINISH_CONTEXT;
+    return XL_FINISH_NONE;
+}
+
+// One chosen token: told to callbacks, shown, counted. Sets result->finish if it is the last.
+static enum status take_token(struct generation *g, int32_t token) {
+    const xl_generate_options *o = g->options;
+    bool stopped = false;
+    g->result->generated_tokens++;
+    sampler_accept(g->sampler, token);
+    if (o->on_token && o->on_token(o->user, token) != 0) g->cancelled = true;
+    if (!o->ignore_end && g->tokenizer && tokenizer_is_end(g->tokenizer, token)) {
+        g->result->finish = XL_FINISH_END;
+        return STATUS_OK;
+    }
+    g->session->unfed = token;
+    TRY(show_token(g, token, &stopped));
+    g->result->finish = stopped ? XL_FINISH_STOP : limit_reached(g);
+    return STATUS_OK;
+}
+
+static enum status decode(struct generation *g) {
+    struct xl_session *session = g->session;
+    double start = clock_seconds();
+    while (g->result->finish == XL_FINISH_NONE) {
+        int32_t token = session->unfed;
+        enum status status = session_feed(session, &token, 1, NULL, g->err);
+        if (status == STATUS_CANCELLED) {
+            session->unfed = token;
+            g->result->finish = XL_FINISH_CANCELLED;
+            break;
+        }
+        TRY(status);
+        token = sampler_choose(g->sampler, session->logits);
+        TRY(take_token(g, token));
+        double now = clock_seconds();
+        if (g->n_times < g->n_times_max) g->times_s[g->n_times++] = now - start;
+        g->result->decode_s += now - start;
+        start = now;
+    }
+    return STATUS_OK;
+}
+
+// A generation without a prompt goes on where the last one ended.
+static enum status feed_prompt(struct generation *g, const int32_t *prompt, size_t n_prompt) {
+    struct xl_session *session = g->session;
+    int32_t unfed = session->unfed;
+    if (n_prompt > 0) return session_feed(session, prompt, n_prompt, NULL, g->err);
+    if (unfed >= 0) return session_feed(session, &unfed, 1, NULL, g->err);
+    if (session->is_broken)
+        return error_set(g->err, STATUS_USAGE,
+                         "the session broke in an earlier call; rewind it to 0 first");
+    if (session->has_logits) return STATUS_OK;
+    return error_set(g->err, STATUS_USAGE, "nothing to generate from: the prompt is empty");
+}
+
+static enum status run(struct generation *g, const int32_t *prompt, size_t n_prompt) {
+    struct xl_session *session = g->session;
+    double start = clock_seconds();
+    enum status status = feed_prompt(g, prompt, n_prompt);
+    if (status == STATUS_CANCELLED) g->result->finish = XL_FINISH_CANCELLED;
+    TRY(status);
+    if (g->options->max_tokens == 0) {
+        g->result->finish = XL_FINISH_LENGTH;
+        return STATUS_OK;
+    }
+    for (int i = 0; i < session->cache.n_used; i++)
+        sampler_accept(g->sampler, session->tokens[i]);
+    if (g->tokenizer) {
+        detokenizer_init(&g->detokenizer, g->tokenizer, false);
+        if (has_visible_text(g)) g->detokenizer.at_start = false;
+    }
+    int32_t token = sampler_choose(g->sampler, session->logits);
+    g->result->first_token_s = clock_seconds() - start;
+    TRY(take_token(g, token));
+    TRY(decode(g));
+    TRY(show_rest(g));
+    if (g->result->finish == XL_FINISH_CANCELLED || is_cancelled(g)) {
+        g->result->finish = XL_FINISH_CANCELLED;
+        return error_set(g->err, STATUS_CANCELLED, "cancelled after %d tokens",
+                         g->result->generated_tokens);
+    }
+    return STATUS_OK;
+}
+
+static int compare_times(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// The smallest time that at least `part` of all do not exceed.
+static double quantile(const double *sorted, int n, double part) {
+    int index = (int)(part * n + 0.999999) - 1;
+    return sorted[index < 0 ? 0 : index >= n ? n - 1 : index];
+}
+
+static void summarise_times(struct generation *g) {
+    if (g->n_times == 0) return;
+    qsort(g->times_s, (size_t)g->n_times, sizeof *g->times_s, compare_times);
+    g->result->next_token_mean_s = g->result->decode_s / g->n_times;
+    g->result->next_token_p50_s = quantile(g->times_s, g->n_times, 0.50);
+    g->result->next_token_p99_s = quantile(g->times_s, g->n_times, 0.99);
+}
+
+static enum status generate(struct xl_session *session, const int32_t *prompt, size_t n_prompt,
+                            const xl_generate_options *options, xl_generate_result *result,
+                            struct error *err) {
+    struct generation g = {.session = session,
+                           .options = options,
+                           .tokenizer = session->engine->tokenizer,
+                           .result = result,
+                           .err = err};
+    result->prompt_tokens = n_prompt > INT32_MAX ? INT32_MAX : (int)n_prompt;
+    enum status status = generation_init(&g, err);
+    if (status == STATUS_OK) status = run(&g, prompt, n_prompt);
+    summarise_times(&g);
+    generation_deinit(&g);
+    return status;
+}
+
+static enum status begin(struct xl_session *session, const xl_generate_options *options,
+                         xl_generate_options *own, const xl_generate_result *result,
+                         struct error *err) {
+    if (!session) return error_set(err, STATUS_USAGE, "no session to generate with");
+    if (result && (result->size < sizeof result->size || result->size > sizeof *result))
+        return error_set(err, STATUS_USAGE,
+                         "xl_generate_result of %zu bytes; this library knows %zu", result->size,
+                         sizeof *result);
+    atomic_store_explicit(&session->cancel, 0, memory_order_relaxed);
+    return read_options(own, options, err);
+}
+
+static void hand_out(xl_generate_result *result, const xl_generate_result *own) {
+    if (!result) return;
+    size_t size = result->size;
+    memcpy(result, own, size);
+    result->size = size;
+}
+
+xl_status xl_session_generate_tokens(xl_session *session, const int32_t *prompt, size_t n_prompt,
+                                     const xl_generate_options *options, xl_generate_result *result,
+                                     xl_error *error) {
+    struct error err = {0};
+    xl_generate_options own;
+    enum status status = begin(session, options, &own, result, &err);
+    if (status != STATUS_OK) return engine_report(error, status, &err);
+    xl_generate_result own_result = {0};
+    status = generate(session, prompt, n_prompt, &own, &own_result, &err);
+    hand_out(result, &own_result);
+    return engine_report(error, status, &err);
+}
+
+xl_status xl_session_generate(xl_session *session, const char *prompt,
+                              const xl_generate_options *options, xl_generate_result *result,
+                              xl_error *error) {
+    struct error err = {0};
+    xl_generate_options own;
+    const struct tokenizer *tokenizer;
+    struct token_list list = {0};
+    xl_generate_result own_result = {0};
+    enum status status = begin(session, options, &own, result, &err);
+    if (status == STATUS_OK && !prompt) status = error_set(&err, STATUS_USAGE, "no prompt given");
+    if (status == STATUS_OK) status = engine_tokenizer(session->engine, &tokenizer, &err);
+    if (status != STATUS_OK) return engine_report(error, status, &err);
+    unsigned flags = (own.add_special ? ENCODE_ADD_SPECIAL : 0u) |
+                     (own.parse_special ? ENCODE_PARSE_SPECIAL : 0u);
+    double start = clock_seconds();
+    if (prompt[0] || session->cache.n_used == 0)
+        status = tokenizer_encode(tokenizer, prompt, strlen(prompt), flags, &list, &err);
+    own_result.tokenize_s = clock_seconds() - start;
+    if (status == STATUS_OK)
+        status = generate(session, list.ids, list.n_tokens, &own, &own_result, &err);
+    if (list.ids) explicit_bzero(list.ids, list.capacity * sizeof *list.ids);
+    free(list.ids);
+    hand_out(result, &own_result);
+    return engine_report(error, status, &err);
+}
