@@ -2,7 +2,7 @@
 // Quantized weights times ACT_Q8 activations: exact integer sums of groups of 16, then double sums
 // in the order of k.
 #include "kernels/scalar/operations.h"
-#include "kernels/unpack.h"
+#include "kernels/scalar/unpack.h"
 
 #include "numeric/float16.h"
 

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a stored weight format to one common shape: 256 quants of a byte each, their scales and
-// minima. Written once in plain C; every ISA folder includes it and its compiler flags decide how
-// it is vectorised, so only multiplication and the scales are written per ISA.
+// minima. Plain loops that say what the formats mean.
 //
 //   stored row  | d q q q .. | d q q q .. |        any of the block formats (numeric/blocks.h)
 //                     | unpack_FORMAT: a chunk of 256 (8 blocks of 32, or a super-block)
 //   panel_row   q[256] bytes, half[] and group integers as stored
-//                     | the ISA's own `finish`: halves to floats
+//                     | matmul_quant.c, finish(): halves to floats
 //               scale[16], min[16]: x[i] = scale[i / 16] * q[i] - min[i / 16]
 //
 // A format with a zero point (q4_0: q - 8) is one with a minimum of offset * scale. Formats with
 // groups of 32 have each scale twice.
-#ifndef XL_KERNELS_UNPACK_H
-#define XL_KERNELS_UNPACK_H
+#ifndef XL_KERNELS_SCALAR_UNPACK_H
+#define XL_KERNELS_SCALAR_UNPACK_H
 
 #include "kernels/kernels.h"
 #include "numeric/blocks.h"
