@@ -9,6 +9,7 @@
 #include "format/refuse.h"
 #include "format/safetensors.h"
 #include "format/shard_index.h"
+#include "format/torch_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 // An open file of a Hugging Face checkpoint; which pointer is set depends on the format.
 struct part {
     struct safetensors *safetensors;
+    struct torch_file *torch;
 };
 
 struct origin {
@@ -37,8 +39,10 @@ struct checkpoint {
 
 void checkpoint_close(struct checkpoint *checkpoint) {
     if (!checkpoint) return;
-    for (size_t i = 0; i < checkpoint->n_parts; i++)
+    for (size_t i = 0; i < checkpoint->n_parts; i++) {
         safetensors_close(checkpoint->parts[i].safetensors);
+        torch_file_close(checkpoint->parts[i].torch);
+    }
     gguf_close(checkpoint->gguf);
     hf_config_close(checkpoint->hf);
     name_index_deinit(&checkpoint->names);
@@ -103,16 +107,19 @@ static enum status open_gguf(struct checkpoint *checkpoint, struct error *err) {
 
 static enum status open_part(const struct checkpoint *checkpoint, struct part *part,
                              const char *path, struct error *err) {
-    (void)checkpoint;
+    if (checkpoint->place.format == CHECKPOINT_TORCH)
+        return torch_file_open(&part->torch, path, err);
     return safetensors_open(&part->safetensors, path, err);
 }
 
 static size_t part_n_tensors(const struct part *part) {
-    return safetensors_n_tensors(part->safetensors);
+    return part->torch ? torch_file_n_tensors(part->torch)
+                       : safetensors_n_tensors(part->safetensors);
 }
 
 static const struct checkpoint_tensor *part_tensor_at(const struct part *part, size_t number) {
-    return safetensors_tensor_at(part->safetensors, number);
+    return part->torch ? torch_file_tensor_at(part->torch, number)
+                       : safetensors_tensor_at(part->safetensors, number);
 }
 
 static enum status open_single(struct checkpoint *checkpoint, struct error *err) {
@@ -251,7 +258,8 @@ static const struct origin *origin_of(const struct checkpoint *checkpoint,
 enum status checkpoint_read(const struct checkpoint *checkpoint,
                             const struct checkpoint_tensor *tensor, void *dst, struct error *err) {
     const struct origin *origin = origin_of(checkpoint, tensor);
-    (void)err;
+    if (!origin->data)
+        return torch_file_read(checkpoint->parts[origin->part].torch, origin->number, dst, err);
     if (tensor->size_bytes) memcpy(dst, origin->data, (size_t)tensor->size_bytes);
     return STATUS_OK;
 }
@@ -259,10 +267,15 @@ enum status checkpoint_read(const struct checkpoint *checkpoint,
 void checkpoint_release(const struct checkpoint *checkpoint,
                         const struct checkpoint_tensor *tensor) {
     const struct origin *origin = origin_of(checkpoint, tensor);
-    if (checkpoint->gguf)
+    if (checkpoint->gguf) {
         gguf_release(checkpoint->gguf, gguf_tensor_at(checkpoint->gguf, origin->number));
+        return;
+    }
+    const struct part *part = &checkpoint->parts[origin->part];
+    if (part->torch)
+        torch_file_release(part->torch, origin->number);
     else
-        safetensors_release(checkpoint->parts[origin->part].safetensors, origin->number);
+        safetensors_release(part->safetensors, origin->number);
 }
 
 const struct gguf *checkpoint_gguf(const struct checkpoint *checkpoint) {
