@@ -12,6 +12,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { N_PROMPT = 40, N_TOKENS = 30, TOKENS_MAX = 512 };
 
@@ -529,6 +531,33 @@ static enum test_result test_refusals(void) {
     return TEST_PASS;
 }
 
+// Runs the program of examples/ on a model; its output goes to a file.
+static int run_example(const char *model, const char *output) {
+    pid_t child = fork();
+    if (child == 0) {
+        if (freopen(output, "w", stdout) && freopen("/dev/null", "w", stderr))
+            execl(XL_EXAMPLE_PROGRAM, "generate", model, "abc", (char *)NULL);
+        _exit(127);
+    }
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
+    return WEXITSTATUS(status);
+}
+
+static enum test_result test_example(void) {
+    char output[512], text[4096];
+    snprintf(output, sizeof output, "%s/example.txt", harness_scratch());
+    CHECK(run_example(model_path(), output) == 0);
+    FILE *file = fopen(output, "r");
+    CHECK(file);
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    CHECK_MESSAGE(strstr(text, "ms a token]"), "%s", text);
+    CHECK(run_example("/nonexistent/model.gguf", output) == 3);
+    return TEST_PASS;
+}
+
 static enum test_result test_status(void) {
     CHECK(strcmp(xl_version(), "0.1.0") == 0);
     CHECK(strcmp(xl_status_name(XL_BAD_INPUT), "bad input") == 0);
@@ -558,6 +587,7 @@ static const struct test tests[] = {
     {"continue", "stopped generations go on seamlessly", test_continue},
     {"snapshot", "restored sessions go on; damage is refused", test_snapshot},
     {"sessions", "sessions do not disturb each other", test_sessions},
+    {"example", "examples/generate.c runs", test_example},
     {"refusals", "wrong calls and files", test_refusals},
 };
 
