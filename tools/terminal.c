@@ -2,6 +2,7 @@
 // See terminal.h.
 #include "tools/terminal.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,6 +30,14 @@ int terminal_fail_text(const char *command, int exit_status, const char *format,
     va_end(arguments);
     fputc('\n', stderr);
     return exit_status;
+}
+
+int terminal_finish(const char *command, int exit_status) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return exit_status;
+    int reason = errno;
+    return terminal_fail_text(command, reason == ENOSPC || reason == EDQUOT ? 4 : 1,
+                              "cannot write the output: %s", reason ? strerror(reason) : "failed");
 }
 
 static double now_s(void) {
