@@ -43,23 +43,23 @@ static double now_s(void) {
 
 static int parse_options(struct bench_options *options, int argc, char **argv) {
     const struct option_row rows[] = {
-        {'m', "model", OPTION_TEXTS, &options->models, "MODEL,…", "models to measure", 0, 0},
-        {'p', "prompt", OPTION_INTS, &options->prompts, "N,…", "prompt lengths (32,512)", 1,
+        {'m', "model", OPTION_TEXTS, &options->models, "MODEL,..", "models to measure", 0, 0},
+        {'p', "prompt", OPTION_INTS, &options->prompts, "N,..", "prompt lengths (32,512)", 1,
          1 << 20},
         {'n', "generate", OPTION_INT, &options->n_generate, "N", "tokens to decode (64)", 0,
          1 << 20},
-        {'d', "depth", OPTION_INTS, &options->depths, "N,…",
+        {'d', "depth", OPTION_INTS, &options->depths, "N,..",
          "tokens already in the context when decoding (0)", 0, 1 << 20},
         {'r', "repeat", OPTION_INT, &options->n_repeats, "N", "runs of each; medians are shown (5)",
          1, REPEATS_MAX},
         {'t', "threads", OPTION_INT, &options->threads, "N", "threads; 0: automatic (0)", 0, 512},
         {0, "chunk", OPTION_INT, &options->chunk, "N", "prompt tokens processed at once (256)", 1,
          4096},
-        {0, "isa", OPTION_TEXT, &options->isa, "LEVEL", "scalar, avx2, … (the best)", 0, 0},
+        {0, "isa", OPTION_TEXT, &options->isa, "LEVEL", "scalar, avx2, ... (the best)", 0, 0},
         {'x', "family", OPTION_TEXT, &options->family, "FAMILY", "model family (auto)", 0, 0},
         {0, "format", OPTION_TEXT, &options->format, "FORMAT", "table, csv or json (table)", 0, 0},
     };
-    struct command_line line = {.usage = "[flags] -m MODEL[,MODEL…]",
+    struct command_line line = {.usage = "[flags] -m MODEL[,MODEL..]",
                                 .summary = "Prefill and decode speed by input length.",
                                 .rows = rows,
                                 .n_rows = sizeof rows / sizeof *rows};

@@ -50,7 +50,7 @@ static int parse_options(struct eval_options *options, int argc, char **argv) {
          "compare with this model's distributions: KL divergence, top-1 agreement", 0, 0},
         {'x', "family", OPTION_TEXT, &options->family, "FAMILY", "model family (auto)", 0, 0},
         {'t', "threads", OPTION_INT, &options->threads, "N", "threads; 0: automatic (0)", 0, 512},
-        {0, "isa", OPTION_TEXT, &options->isa, "LEVEL", "scalar, avx2, … (the best)", 0, 0},
+        {0, "isa", OPTION_TEXT, &options->isa, "LEVEL", "scalar, avx2, ... (the best)", 0, 0},
         {0, "kv-f32", OPTION_FLAG, &options->kv_f32, NULL, "keep keys and values in float32", 0, 0},
         {0, "top1-out", OPTION_TEXT, &options->top1_path, "FILE",
          "write the most likely id of every scored position, one a line", 0, 0},

@@ -21,12 +21,15 @@ enum {
     PART_BYTES = 128 << 20, // a thread reads this much: beyond every cache
     READ_TURNS = 4,
     FLOAT_TURNS = 4,
+    TURNS = READ_TURNS + FLOAT_TURNS,
     FLOAT_LOOPS = 1 << 21,
     FLOAT_LANES = 8, // of one accumulator
     ACCUMULATORS = 10
 };
 
 struct measurement {
+    pthread_mutex_t gate; // held until all members exist
+    bool is_abandoned;    // read behind the gate
     pthread_barrier_t barrier;
     uint8_t *memory; // [n_threads][PART_BYTES]
     bool has_avx2;
@@ -36,7 +39,8 @@ struct measurement {
 struct member {
     struct measurement *measurement;
     int index;
-    uint64_t result; // keeps the work from being optimised away
+    uint64_t result;                     // keeps the work from being optimised away
+    double start_s[TURNS], end_s[TURNS]; // reads first, then multiply-adds
     pthread_t thread;
 };
 
@@ -116,59 +120,63 @@ static uint64_t multiply_avx2(void) {
 static void *work(void *argument) {
     struct member *member = argument;
     struct measurement *m = member->measurement;
+    pthread_mutex_lock(&m->gate);
+    bool is_abandoned = m->is_abandoned;
+    pthread_mutex_unlock(&m->gate);
+    if (is_abandoned) return NULL; // waiting for a missing member would never end
     uint8_t *part = m->memory + (size_t)member->index * PART_BYTES;
     memset(part, member->index + 1, PART_BYTES); // real pages, near this thread
-    for (int turn = 0; turn < READ_TURNS; turn++) {
+    for (int turn = 0; turn < TURNS; turn++) {
         pthread_barrier_wait(&m->barrier);
-        member->result += m->has_avx2 ? read_avx2(part) : read_plain(part);
-        pthread_barrier_wait(&m->barrier);
-    }
-    for (int turn = 0; turn < FLOAT_TURNS; turn++) {
-        pthread_barrier_wait(&m->barrier);
-        member->result += m->has_avx2 ? multiply_avx2() : multiply_plain();
-        pthread_barrier_wait(&m->barrier);
+        member->start_s[turn] = now_s();
+        if (turn < READ_TURNS)
+            member->result += m->has_avx2 ? read_avx2(part) : read_plain(part);
+        else
+            member->result += m->has_avx2 ? multiply_avx2() : multiply_plain();
+        member->end_s[turn] = now_s();
     }
     return NULL;
 }
 
-// The shortest turn: what the machine does when nobody else is in the way.
-static double best_turn_s(struct measurement *m, int n_turns) {
+// The shortest turn, from the first member's start to the last one's end: what the machine does
+// when nobody else is in the way.
+static double best_turn_s(const struct member *members, int n_members, int first, int n_turns) {
     double best = 1e30;
-    for (int turn = 0; turn < n_turns; turn++) {
-        pthread_barrier_wait(&m->barrier);
-        double start = now_s();
-        pthread_barrier_wait(&m->barrier);
-        double time = now_s() - start;
-        if (time < best) best = time;
+    for (int turn = first; turn < first + n_turns; turn++) {
+        double start = members[0].start_s[turn], end = members[0].end_s[turn];
+        for (int i = 1; i < n_members; i++) {
+            start = members[i].start_s[turn] < start ? members[i].start_s[turn] : start;
+            end = members[i].end_s[turn] > end ? members[i].end_s[turn] : end;
+        }
+        if (end - start < best) best = end - start;
     }
     return best;
 }
 
 static bool measure(struct measurement *m, struct member *members, struct machine_speed *speed) {
-    if (pthread_barrier_init(&m->barrier, NULL, (unsigned)m->n_threads + 1) != 0) return false;
-    for (int i = 0; i < m->n_threads; i++) {
-        members[i] = (struct member){.measurement = m, .index = i};
-        // A thread that cannot start would leave the others waiting: none is started then.
-        if (pthread_create(&members[i].thread, NULL, work, &members[i]) != 0) {
-            for (int j = 0; j < i; j++) {
-                pthread_cancel(members[j].thread);
-                pthread_join(members[j].thread, NULL);
-            }
-            return false;
-        }
+    int n = m->n_threads, n_started = 0;
+    if (pthread_barrier_init(&m->barrier, NULL, (unsigned)n) != 0) return false;
+    pthread_mutex_lock(&m->gate);
+    for (; n_started < n; n_started++) {
+        struct member *member = &members[n_started];
+        *member = (struct member){.measurement = m, .index = n_started};
+        if (pthread_create(&member->thread, NULL, work, member) != 0) break;
     }
-    double read_s = best_turn_s(m, READ_TURNS), float_s = best_turn_s(m, FLOAT_TURNS);
-    for (int i = 0; i < m->n_threads; i++)
+    m->is_abandoned = n_started < n;
+    pthread_mutex_unlock(&m->gate);
+    for (int i = 0; i < n_started; i++)
         pthread_join(members[i].thread, NULL);
     pthread_barrier_destroy(&m->barrier);
-    speed->read_bytes_per_s = (double)m->n_threads * PART_BYTES / read_s;
-    speed->float_ops_per_s =
-        (double)m->n_threads * 2 * FLOAT_LOOPS * FLOAT_LANES * ACCUMULATORS / float_s;
+    if (m->is_abandoned) return false;
+    double read_s = best_turn_s(members, n, 0, READ_TURNS);
+    double float_s = best_turn_s(members, n, READ_TURNS, FLOAT_TURNS);
+    speed->read_bytes_per_s = (double)n * PART_BYTES / read_s;
+    speed->float_ops_per_s = 2.0 * n * FLOAT_LOOPS * FLOAT_LANES * ACCUMULATORS / float_s;
     return true;
 }
 
 bool machine_speed_measure(struct machine_speed *speed, int n_threads) {
-    struct measurement m = {.n_threads = n_threads};
+    struct measurement m = {.n_threads = n_threads, .gate = PTHREAD_MUTEX_INITIALIZER};
     *speed = (struct machine_speed){0};
 #if XL_SPEED_X86
     m.has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

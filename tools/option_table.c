@@ -154,8 +154,8 @@ static int take_option(struct command_line *line, int argc, char **argv, int *at
     if (set_value(row, value)) return 0;
     char range[160] = "";
     if (row->min != 0 || row->max != 0)
-        snprintf(range, sizeof range, " for %.40s (%g to %g)", row->long_name ? row->long_name : "",
-                 row->min, row->max);
+        snprintf(range, sizeof range, " for %.40s (%.10g to %.10g)",
+                 row->long_name ? row->long_name : "", row->min, row->max);
     else
         snprintf(range, sizeof range, " for %.40s", row->long_name ? row->long_name : argument);
     return mistake(argv[0], "bad value", before, range);
