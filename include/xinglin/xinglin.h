@@ -219,7 +219,9 @@ typedef struct xl_generate_result {
 } xl_generate_result;
 
 // Appends the prompt to the session and generates after it. result may be NULL. A cancelled
-// generation returns XL_CANCELLED with the result filled; the session stays usable.
+// generation returns XL_CANCELLED with the result filled; the session stays usable. Afterwards the
+// session holds the prompt and every chosen token but the last; a call with an empty prompt feeds
+// that one first and so goes on seamlessly.
 XL_API xl_status xl_session_generate(xl_session *session, const char *prompt,
                                      const xl_generate_options *options, xl_generate_result *result,
                                      xl_error *error);

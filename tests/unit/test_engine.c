@@ -28,6 +28,7 @@ static const char *model_path(void) {
 
 static const int32_t *prompt(void) {
     static int32_t tokens[N_PROMPT];
+    if (tokens[0] == TINY_BOS) return tokens; // threads find it filled
     tokens[0] = TINY_BOS;
     for (int i = 1; i < N_PROMPT; i++)
         tokens[i] = TINY_LETTERS + (i * 7 + i * i) % 40;
