@@ -150,6 +150,28 @@ static enum status read_rope(struct model_config *config, const struct gguf *ggu
                      type.data);
 }
 
+// A number n (every n-th layer sees everything, 0: none does) or an array with one truth a layer.
+static void read_window(struct model_config *config, const struct gguf *gguf) {
+    uint64_t window = 0, pattern = (uint64_t)config->family->gguf_window_pattern;
+    gguf_get_u64(gguf, key_of(config, "attention.sliding_window").text, &window);
+    config->sliding_window = window > INTEGER_MAX ? 0 : (int)window;
+    struct key key = key_of(config, "attention.sliding_window_pattern");
+    const struct gguf_value *value = gguf_find(gguf, key.text);
+    bool is_array = value && value->type == GGUF_ARRAY;
+    if (!is_array) gguf_get_u64(gguf, key.text, &pattern);
+    for (int layer = 0; layer < config->n_layers; layer++) {
+        uint64_t slides = pattern == 0 || ((uint64_t)layer + 1) % pattern != 0;
+        if (is_array) {
+            slides = 0;
+            if (value->item_type == GGUF_BOOL)
+                slides = (uint64_t)layer < value->n_items && value->data[layer] != 0;
+            else
+                gguf_item_u64(value, (uint64_t)layer, &slides);
+        }
+        config->layer_slides[layer] = config->sliding_window > 0 && slides != 0;
+    }
+}
+
 enum status config_gguf_read(struct model_config *config, const struct checkpoint *checkpoint,
                              struct error *err) {
     const struct gguf *gguf = checkpoint_gguf(checkpoint);
@@ -161,29 +183,8 @@ enum status config_gguf_read(struct model_config *config, const struct checkpoin
     TRY(read_float(config, gguf, "attention.scale", &config->attention_scale, err));
     TRY(read_float(config, gguf, "attn_logit_softcapping", &config->attention_softcap, err));
     TRY(read_float(config, gguf, "final_logit_softcapping", &config->logit_softcap, err));
-    uint64_t window = 0;
-    struct key key = key_of(config, "attention.sliding_window");
-    gguf_get_u64(gguf, key.text, &window);
-    config->sliding_window = window > INTEGER_MAX ? 0 : (int)window;
-    for (int layer = 0; layer < config->n_layers; layer++)
-        config->layer_slides[layer] = config->sliding_window > 0;
-    config_gguf_layer_pattern(config, gguf,
-                              key_of(config, "attention.sliding_window_pattern").text);
+    read_window(config, gguf);
     return read_rope(config, gguf, err);
-}
-
-void config_gguf_layer_pattern(struct model_config *config, const struct gguf *gguf,
-                               const char *key) {
-    const struct gguf_value *value = gguf_find(gguf, key);
-    if (!value || value->type != GGUF_ARRAY || config->sliding_window == 0) return;
-    for (int layer = 0; layer < config->n_layers; layer++) {
-        uint64_t slides = 0;
-        if (value->item_type == GGUF_BOOL && (uint64_t)layer < value->n_items)
-            slides = value->data[layer] != 0;
-        else
-            gguf_item_u64(value, (uint64_t)layer, &slides);
-        config->layer_slides[layer] = slides != 0;
-    }
 }
 
 static void write_u32(const struct model_config *config, struct gguf_writer *writer,
@@ -218,6 +219,20 @@ static void write_rope(const struct model_config *config, struct gguf_writer *wr
                   (float)(config->rope_attention_factor / own));
 }
 
+static void write_window(const struct model_config *config, struct gguf_writer *writer) {
+    if (config->sliding_window == 0) return;
+    write_u32(config, writer, "attention.sliding_window", config->sliding_window);
+    // What readers assume of a file that is silent about the pattern need not be written.
+    int pattern = config->family->gguf_window_pattern;
+    bool usual = true;
+    for (int layer = 0; layer < config->n_layers; layer++)
+        usual =
+            usual && config->layer_slides[layer] == (pattern == 0 || (layer + 1) % pattern != 0);
+    if (!usual)
+        gguf_writer_array(writer, key_of(config, "attention.sliding_window_pattern").text,
+                          GGUF_BOOL, config->layer_slides, (uint64_t)config->n_layers);
+}
+
 void config_gguf_write(const struct model_config *config, struct gguf_writer *writer) {
     gguf_writer_text(writer, "general.architecture", config->family->gguf_architecture);
     gguf_writer_text(writer, "general.type", "model");
@@ -235,8 +250,7 @@ void config_gguf_write(const struct model_config *config, struct gguf_writer *wr
     float usual_scale = (float)(1.0 / sqrt(config->head_dim));
     if (config->attention_scale != usual_scale)
         write_f32(config, writer, "attention.scale", config->attention_scale);
-    if (config->sliding_window > 0)
-        write_u32(config, writer, "attention.sliding_window", config->sliding_window);
+    write_window(config, writer);
     if (config->attention_softcap > 0)
         write_f32(config, writer, "attn_logit_softcapping", config->attention_softcap);
     if (config->logit_softcap > 0)

@@ -13,9 +13,6 @@ extern "C" {
 // Needs config->family. The vocabulary size comes from the embedding matrix.
 enum status config_gguf_read(struct model_config *config, const struct checkpoint *checkpoint,
                              struct error *err);
-// An array of booleans (one a layer), if `key` is one, says which layers slide.
-void config_gguf_layer_pattern(struct model_config *config, const struct gguf *gguf,
-                               const char *key);
 void config_gguf_write(const struct model_config *config, struct gguf_writer *writer);
 
 #ifdef __cplusplus

@@ -41,6 +41,7 @@ struct family {
     const struct weight_slot *slots;
     size_t n_slots;
     enum export_transform norm_transform; // of the final norm
+    int gguf_window_pattern;              // where a GGUF file with a window has no pattern key
     bool gguf_rope_halves;                // pairing of the GGUF checkpoint's query and key rows
     // Before the common keys are read: what the family assumes where config.json is silent.
     void (*set_defaults)(struct model_config *config);

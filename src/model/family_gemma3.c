@@ -2,7 +2,6 @@
 // gemma 3, text part: norms before and after both blocks whose Hugging Face weights lack a "+ 1",
 // query and key norms, five sliding layers to one global layer with rotary bases of their own, the
 // embedding scaled by sqrt(n_embd), tanh-GELU. The weights also come inside a multimodal model.
-#include "model/config_gguf.h"
 #include "model/config_hf.h"
 #include "model/family.h"
 
@@ -113,11 +112,6 @@ static enum status read_hf(struct model_config *config, const json_t *json, stru
 static enum status read_gguf(struct model_config *config, const struct gguf *gguf,
                              struct error *err) {
     (void)err;
-    uint64_t pattern = DEFAULT_PATTERN;
-    gguf_get_u64(gguf, "gemma3.attention.sliding_window_pattern", &pattern);
-    if (pattern > MODEL_LAYERS_MAX) pattern = 0;
-    set_pattern(config, (int)pattern);
-    config_gguf_layer_pattern(config, gguf, "gemma3.attention.sliding_window_pattern");
     double base = 1e4;
     gguf_get_f64(gguf, "gemma3.rope.freq_base_swa", &base);
     config->rope_base_local = (float)base;
@@ -134,12 +128,6 @@ static enum status read_gguf(struct model_config *config, const struct gguf *ggu
 static void write_gguf(const struct model_config *config, struct gguf_writer *writer) {
     if (config->rope_base_local > 0)
         gguf_writer_f32(writer, "gemma3.rope.freq_base_swa", config->rope_base_local);
-    bool usual = true; // readers assume the default pattern where the key is absent
-    for (int layer = 0; layer < config->n_layers; layer++)
-        usual = usual && config->layer_slides[layer] == ((layer + 1) % DEFAULT_PATTERN != 0);
-    if (config->sliding_window > 0 && !usual)
-        gguf_writer_array(writer, "gemma3.attention.sliding_window_pattern", GGUF_BOOL,
-                          config->layer_slides, (uint64_t)config->n_layers);
 }
 
 static const char *const model_types[] = {"gemma3_text", "gemma3", NULL};
@@ -151,6 +139,7 @@ const struct family family_gemma3 = {
     .slots = slots,
     .n_slots = sizeof slots / sizeof slots[0],
     .norm_transform = EXPORT_ADD_ONE,
+    .gguf_window_pattern = DEFAULT_PATTERN,
     .gguf_rope_halves = true,
     .set_defaults = set_defaults,
     .read_hf = read_hf,

@@ -2,7 +2,6 @@
 // Opening and describing a model: configuration, then weights, then what follows from both.
 #include "model/loaded_model.h"
 
-
 #include <stdlib.h>
 
 static void count_matrix(struct model *model, const struct weight *weight,

@@ -92,6 +92,20 @@ static const char *model_type_of(const json_t *json) {
     return class_name;
 }
 
+// `json`: config.json, whose text_config says the rest if it is there.
+static enum status read_json(struct model_config *config, const json_t *json, struct error *err) {
+    const json_t *text = json_object_get(json, "text_config");
+    const json_t *source = json_is_object(text) ? text : json;
+    config->family->set_defaults(config);
+    json_get_bool(json, "tie_word_embeddings", &config->tied_embeddings);
+    TRY(config_hf_read(config, source, err));
+    if (json_object_get(json, "quantization_config"))
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "config.json: quantization_config: only float weights are read from "
+                         "Hugging Face checkpoints");
+    return config->family->read_hf ? config->family->read_hf(config, source, err) : STATUS_OK;
+}
+
 static enum status read_hf(struct model_config *config, const struct checkpoint *checkpoint,
                            const char *requested, struct error *err) {
     const struct hf_config *files = checkpoint_hf(checkpoint);
@@ -111,18 +125,9 @@ static enum status read_hf(struct model_config *config, const struct checkpoint 
     config->family = family;
     const char *directory = files->directory ? files->directory : checkpoint_path(checkpoint);
     copy_name(config, directory, strlen(directory));
-    const json_t *text = json_object_get(json, "text_config");
-    const json_t *source = json_is_object(text) ? text : json;
-    family->set_defaults(config);
-    json_get_bool(json, "tie_word_embeddings", &config->tied_embeddings);
-    TRY(config_hf_read(config, source, err));
-    if (json_object_get(json, "quantization_config"))
-        return error_set(err, STATUS_UNSUPPORTED,
-                         "%s: config.json has a quantization_config; only float weights are read "
-                         "from Hugging Face checkpoints",
-                         checkpoint_path(checkpoint));
-    if (family->read_hf) TRY(family->read_hf(config, source, err));
-    return STATUS_OK;
+    enum status status = read_json(config, json, err);
+    if (status != STATUS_OK) error_prefix(err, "%s", directory);
+    return status;
 }
 
 struct limit {
