@@ -126,7 +126,7 @@ static json_t *describe_tokenizer(const struct checkpoint *checkpoint) {
 }
 
 static void describe_family(const struct checkpoint *checkpoint, json_t *root) {
-    struct model_config config;
+    struct model_config config = {0};
     struct error err = {0};
     if (model_config_read(&config, checkpoint, NULL, &err) != STATUS_OK) {
         json_object_set_new(root, "family", json_null());

@@ -35,8 +35,10 @@ static void write_vocabulary(struct gguf_writer *writer) {
             types[i] = 6;
         } else if (i < TINY_LETTERS + 26)
             snprintf(texts[i], sizeof texts[i], "%c", 'a' + i - TINY_LETTERS);
-        else
+        else if (i < TINY_VOCAB - 1)
             snprintf(texts[i], sizeof texts[i], "\xe2\x96\x81%c", 'a' + i - TINY_LETTERS - 26);
+        else
+            snprintf(texts[i], sizeof texts[i], "\xe2\x96\x81");
         items[i] = (struct gguf_string){texts[i], strlen(texts[i])};
         scores[i] = -(float)i;
     }

@@ -12,7 +12,7 @@ enum {
     TINY_BOS = 1,
     TINY_END = 2,
     TINY_BYTES = 3,    // ids 3 … 258 are the bytes 0 … 255
-    TINY_LETTERS = 259 // ids 259 … 284: "a" … "z"; then " a", " b", …
+    TINY_LETTERS = 259 // ids 259 … 284: "a" … "z"; then " a", " b", …; last: " "
 };
 
 // The same seed gives the same file. False if it cannot be written.
