@@ -245,6 +245,7 @@ static enum test_result run_same_bytes(void) {
     options.out_dir = make_directory("again");
     CHECK(xl_convert(path, &options, &again, &error) == XL_OK);
     CHECK(same_files(first, again));
+    xl_free(path);
     CHECK(xl_convert(again, &options, &path, &error) == XL_USAGE); // over its own source
     CHECK(path == NULL && same_files(first, again));
     xl_free(again);
