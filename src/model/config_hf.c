@@ -93,6 +93,11 @@ static enum status read_yarn(struct model_config *config, const json_t *rope, st
 static enum status read_rope_type(struct model_config *config, const json_t *rope, const char *type,
                                   struct error *err) {
     if (strcmp(type, "default") == 0 || strcmp(type, "none") == 0) return STATUS_OK;
+    if (strcmp(type, "linear") && strcmp(type, "llama3") && strcmp(type, "yarn"))
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "config.json: rope scaling \"%.64s\" is not supported (linear, llama3 and "
+                         "yarn are)",
+                         type);
     config->rope_context_original = config->n_context_train;
     TRY(read_size(rope, "original_max_position_embeddings", &config->rope_context_original, err));
     TRY(read_float(rope, "factor", &config->rope_factor, err));
@@ -112,14 +117,8 @@ static enum status read_rope_type(struct model_config *config, const json_t *rop
         TRY(read_float(rope, "low_freq_factor", &config->rope_low_freq_factor, err));
         return read_float(rope, "high_freq_factor", &config->rope_high_freq_factor, err);
     }
-    if (strcmp(type, "yarn") == 0) {
-        config->rope_scaling = ROPE_YARN;
-        return read_yarn(config, rope, err);
-    }
-    return error_set(err, STATUS_UNSUPPORTED,
-                     "config.json: rope scaling \"%s\" is not supported (linear, llama3 and yarn "
-                     "are)",
-                     type);
+    config->rope_scaling = ROPE_YARN;
+    return read_yarn(config, rope, err);
 }
 
 static enum status read_rope(struct model_config *config, const json_t *json, struct error *err) {
