@@ -199,7 +199,8 @@ static enum test_result same_bits(enum isa isa) {
         CHECK_MESSAGE(write_model(path, types[i], false, &err) == STATUS_OK, "%s", err.message);
         struct setup whole = {isa, 1, N_TOKENS, 0};
         CHECK_MESSAGE(run(path, whole, reference, &err) == STATUS_OK, "%s", err.message);
-        for (size_t s = 0; s < sizeof setups / sizeof setups[0]; s++) {
+        size_t n_setups = isa == ISA_SCALAR ? 3 : sizeof setups / sizeof setups[0]; // it is slow
+        for (size_t s = 0; s < n_setups; s++) {
             struct setup setup = setups[s];
             setup.isa = isa;
             CHECK_MESSAGE(run(path, setup, logits, &err) == STATUS_OK, "%s", err.message);
@@ -235,7 +236,7 @@ static enum test_result near_float(enum isa isa) {
         struct error err = {0};
         const char *path = type_path(types[i], true);
         CHECK_MESSAGE(write_model(path, types[i], true, &err) == STATUS_OK, "%s", err.message);
-        struct setup setup = {ISA_SCALAR, 2, N_TOKENS, 0};
+        struct setup setup = {isa_best(), 2, N_TOKENS, 0};
         CHECK_MESSAGE(run(path, setup, reference, &err) == STATUS_OK, "%s", err.message);
         path = type_path(types[i], false);
         CHECK_MESSAGE(write_model(path, types[i], false, &err) == STATUS_OK, "%s", err.message);
