@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum {
+    STACK_FIRST = 256,
     STACK_MAX = 1 << 20,
     MARKS_MAX = 1 << 10,
     GLOBAL_NAME_MAX = 256,
@@ -68,7 +69,7 @@ static enum status make(struct machine *machine, enum pickle_kind kind,
 
 static enum status push(struct machine *machine, struct pickle_value *value) {
     if (machine->n_stack == machine->stack_capacity) {
-        size_t capacity = machine->stack_capacity ? 2 * machine->stack_capacity : 256;
+        size_t capacity = 2 * machine->stack_capacity;
         if (capacity > STACK_MAX)
             return REFUSE(machine, STATUS_BAD_INPUT, "a stack of more than %d", (int)STACK_MAX);
         struct pickle_value **larger = realloc(machine->stack, capacity * sizeof *larger);
@@ -540,10 +541,14 @@ enum status pickle_load(struct pickle *pickle, const struct pickle_input *input,
     memset(pickle, 0, sizeof *pickle);
     pickle->arena = calloc(1, sizeof *pickle->arena);
     struct machine *machine = calloc(1, sizeof *machine);
-    if (!pickle->arena || !machine) {
+    struct pickle_value **stack = malloc(STACK_FIRST * sizeof *stack); // never NULL from here on
+    if (!pickle->arena || !machine || !stack) {
         free(machine);
+        free(stack);
         return error_no_memory(err, "a pickle", sizeof *machine);
     }
+    machine->stack = stack;
+    machine->stack_capacity = STACK_FIRST;
     machine->input = input;
     machine->arena = pickle->arena;
     machine->err = err;
