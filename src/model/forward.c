@@ -75,9 +75,10 @@ static void embed(const struct forward_pass *pass, struct share tokens) {
 static void fill_rope(const struct forward_pass *pass, struct share tokens) {
     const struct rope_table *rope = &pass->model->rope;
     const struct forward_workspace *workspace = pass->workspace;
+    int n_sets = pass->model->config.sliding_window > 0 ? 2 : 1;
     for (int t = tokens.begin; t < tokens.end; t++) {
         size_t offset = (size_t)t * (size_t)rope->n_pairs;
-        for (int set = 0; set < 2; set++)
+        for (int set = 0; set < n_sets; set++)
             rope_table_fill(rope, set == 1, pass->first_position + t,
                             workspace->cosine[set] + offset, workspace->sine[set] + offset);
     }

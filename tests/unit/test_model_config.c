@@ -3,17 +3,19 @@
 // back, and hostile numbers, each refused with a message that names the field.
 #include "harness.h"
 
-#include "base/buffer.h"
 #include "format/gguf_writer.h"
-#include "model/family.h"
 #include "model/gguf_export.h"
 #include "model/model.h"
 
 #include <math.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+enum { ORACLE_TOKENS = 40 };
 
 static int n_directories;
 
@@ -227,6 +229,7 @@ static enum status export_gguf(const struct export_plan *plan, const char *path,
     struct gguf_writer *writer;
     TRY(gguf_writer_create(&writer, path, err));
     export_plan_metadata(plan, writer);
+    gguf_writer_text(writer, "tokenizer.ggml.model", "no_vocab");
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < plan->n_tensors; i++)
         status = gguf_writer_declare(writer, plan->tensors[i].name, DTYPE_F32,
@@ -327,6 +330,91 @@ static enum test_result gguf_round_trip(void) {
     return TEST_PASS;
 }
 
+extern char **environ;
+
+static bool run_program(const char *const arguments[]) {
+    pid_t child;
+    int status;
+    if (posix_spawnp(&child, arguments[0], NULL, NULL, (char *const *)arguments, environ) != 0)
+        return false;
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static float *read_floats(const char *path, size_t n) {
+    FILE *file = fopen(path, "rb");
+    float *floats = malloc(n * sizeof *floats);
+    if (!file || fread(floats, sizeof *floats, n, file) != n) {
+        free(floats);
+        floats = NULL;
+    }
+    if (file) fclose(file);
+    return floats;
+}
+
+// libllama's logits of a golden model that we wrote as GGUF, against transformers'. It computes
+// partly in f16, so it comes within a few thousandths; a wrong key or permutation is far worse.
+static enum test_result compare_libllama(const char *name, const char *oracle,
+                                         const char *backends) {
+    char path[1024], source[1024], ids_path[1100], out[1100], relative[128];
+    snprintf(relative, sizeof relative, "tests/golden/models/%s", name);
+    CHECK(harness_repo_path(relative, source, sizeof source));
+    snprintf(path, sizeof path, "%s/oracle-%s.gguf", harness_scratch(), name);
+    snprintf(ids_path, sizeof ids_path, "%s/ids", harness_scratch());
+    snprintf(out, sizeof out, "%s/logits", harness_scratch());
+    struct error err = {0};
+    struct checkpoint *checkpoint;
+    struct export_plan plan;
+    CHECK(checkpoint_open(&checkpoint, source, CHECKPOINT_AUTO, &err) == STATUS_OK);
+    CHECK(export_plan_create(&plan, checkpoint, NULL, &err) == STATUS_OK);
+    CHECK_MESSAGE(export_gguf(&plan, path, &err) == STATUS_OK, "%s", err.message);
+    size_t n_vocab = (size_t)plan.config.n_vocab, n = ORACLE_TOKENS * n_vocab;
+    export_plan_destroy(&plan);
+    checkpoint_close(checkpoint);
+    char file[1100];
+    snprintf(file, sizeof file, "%s/tokens.bin", source);
+    int32_t *tokens = (int32_t *)(void *)read_floats(file, ORACLE_TOKENS);
+    FILE *ids = fopen(ids_path, "wb");
+    CHECK(tokens && ids);
+    for (int i = 0; i < ORACLE_TOKENS; i++)
+        fprintf(ids, "%d ", tokens[i]);
+    CHECK(fclose(ids) == 0);
+    const char *const arguments[] = {oracle,   "--backends", backends, "--ctx", "64", "--kv-f32",
+                                     "logits", path,         ids_path, out,     NULL};
+    CHECK_MESSAGE(run_program(arguments), "%s: libllama does not run our file", name);
+    snprintf(file, sizeof file, "%s/logits.bin", source);
+    float *theirs = read_floats(out, n), *reference = read_floats(file, n);
+    CHECK(theirs && reference);
+    float difference = 0, largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        difference = fmaxf(difference, fabsf(theirs[i] - reference[i]));
+        largest = fmaxf(largest, fabsf(reference[i]));
+    }
+    CHECK_MESSAGE(difference < 0.01f * largest, "%s: libllama is off by %g of %g", name,
+                  (double)difference, (double)largest);
+    free(tokens);
+    free(theirs);
+    free(reference);
+    return TEST_PASS;
+}
+
+static enum test_result libllama_reads(void) {
+    // Not here: what libllama cannot express (mistral's and qwen2's windows, yarn's betas).
+    static const char *const names[] = {"llama",   "llama-tied-odd", "llama-bias", "llama-linear",
+                                        "mistral", "llama-llama3",   "llama-yarn", "qwen2",
+                                        "qwen3",   "gemma3",         "gemma3-bf16"};
+    char backends[1024], script[1024], scratch[512], oracle[600];
+    if (!harness_input_path("libllama", backends, sizeof backends) ||
+        !harness_repo_path("tests/oracle/build-oracle", script, sizeof script))
+        return harness_skip("no libllama among the fetched inputs");
+    snprintf(scratch, sizeof scratch, "%s", harness_scratch());
+    snprintf(oracle, sizeof oracle, "%s/llama_oracle", scratch);
+    const char *const build[] = {"sh", script, scratch, NULL};
+    if (!run_program(build)) return harness_skip("the libllama oracle cannot be built here");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        CHECK(compare_libllama(names[i], oracle, backends) == TEST_PASS);
+    return TEST_PASS;
+}
+
 // A GGUF file of metadata and one embedding matrix. `change` writes one key more (or again).
 struct gguf_case {
     const char *key; // left out of the usual keys
@@ -409,6 +497,7 @@ static const struct test tests[] = {
     {"refused", "hostile configurations are refused, naming the field", refused},
     {"contradictions", "configurations that contradict the weights are refused", contradictions},
     {"gguf_round_trip", "every family written as GGUF gives the same logits", gguf_round_trip},
+    {"libllama_reads", "libllama runs what we write as GGUF, with the same logits", libllama_reads},
     {"gguf_refused", "hostile GGUF metadata is refused, naming the key", gguf_refused},
 };
 
