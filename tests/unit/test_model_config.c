@@ -7,6 +7,7 @@
 #include "model/gguf_export.h"
 #include "model/model.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -335,8 +336,12 @@ extern char **environ;
 static bool run_program(const char *const arguments[]) {
     pid_t child;
     int status;
-    if (posix_spawnp(&child, arguments[0], NULL, NULL, (char *const *)arguments, environ) != 0)
-        return false;
+    posix_spawn_file_actions_t quiet;
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+    int code = posix_spawnp(&child, arguments[0], &quiet, NULL, (char *const *)arguments, environ);
+    posix_spawn_file_actions_destroy(&quiet);
+    if (code != 0) return false;
     return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
