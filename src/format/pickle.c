@@ -193,8 +193,8 @@ static enum status push_tuple(struct machine *machine, int n_items) {
 }
 
 static enum status push_marked(struct machine *machine, int kind) {
-    struct pickle_value **items;
-    size_t n;
+    struct pickle_value **items = NULL;
+    size_t n = 0;
     TRY(pop_mark(machine, &items, &n));
     if (kind == PICKLE_DICT && n % 2 != 0)
         return REFUSE(machine, STATUS_BAD_INPUT, "a key without a value");
@@ -217,8 +217,8 @@ static enum status extend(struct machine *machine, struct pickle_value **items, 
 }
 
 static enum status extend_marked(struct machine *machine, int kind) {
-    struct pickle_value **items;
-    size_t n;
+    struct pickle_value **items = NULL;
+    size_t n = 0;
     TRY(pop_mark(machine, &items, &n));
     return extend(machine, items, n, (enum pickle_kind)kind);
 }
@@ -419,8 +419,8 @@ static enum status drop(struct machine *machine, int unused) {
 
 static enum status drop_marked(struct machine *machine, int unused) {
     (void)unused;
-    struct pickle_value **items;
-    size_t n;
+    struct pickle_value **items = NULL;
+    size_t n = 0;
     return pop_mark(machine, &items, &n);
 }
 

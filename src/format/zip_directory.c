@@ -83,7 +83,7 @@ static enum status read_end64(const struct zip_directory *directory, size_t end,
 
 static enum status read_end(const struct zip_directory *directory, struct extent *extent,
                             struct error *err) {
-    size_t end;
+    size_t end = 0;
     TRY(find_end(directory, &end, err));
     const uint8_t *p = directory->data + end;
     extent->n_entries = number(p + 10, 2);
