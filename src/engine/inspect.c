@@ -30,7 +30,8 @@ static json_t *describe_array(const struct gguf_value *value) {
     for (uint64_t i = 0; i < value->n_items && i < ITEMS_MAX; i++) {
         json_t *item = NULL;
         if (value->item_type == GGUF_STRING)
-            item = json_text(value->strings[i].data, value->strings[i].size_bytes, ITEM_BYTES_MAX);
+            item = json_text_create(value->strings[i].data, value->strings[i].size_bytes,
+                                    ITEM_BYTES_MAX);
         else if (value->item_type != GGUF_ARRAY)
             item = describe_number(value->item_type, value, i);
         json_array_append_new(first, item ? item : json_null());
@@ -50,7 +51,7 @@ static json_t *describe_value(const struct gguf *gguf, const struct gguf_value *
     memcpy(key, value->key.data, value->key.size_bytes);
     key[value->key.size_bytes] = '\0';
     if (value->type == GGUF_STRING && gguf_get_string(gguf, key, &text))
-        return json_text(text.data, text.size_bytes, TEXT_BYTES_MAX);
+        return json_text_create(text.data, text.size_bytes, TEXT_BYTES_MAX);
     if (value->type == GGUF_BOOL && gguf_get_bool(gguf, key, &truth)) return json_boolean(truth);
     bool real = value->type == GGUF_F32 || value->type == GGUF_F64;
     if (!real && gguf_get_u64(gguf, key, &whole)) return json_integer((json_int_t)whole);
@@ -59,7 +60,7 @@ static json_t *describe_value(const struct gguf *gguf, const struct gguf_value *
 }
 
 static void set_text_key(json_t *object, const char *key, size_t key_bytes, json_t *value) {
-    json_t *name = json_text(key, key_bytes, 200);
+    json_t *name = json_text_create(key, key_bytes, 200);
     if (!value) value = json_null();
     if (name)
         json_object_set_new(object, json_string_value(name), value);
@@ -89,10 +90,11 @@ static json_t *describe_tensors(const struct checkpoint *checkpoint, uint64_t *n
         for (int d = 0; d < tensor->n_dims; d++)
             json_array_append_new(shape, json_integer((json_int_t)tensor->shape[d]));
         const char *type = dtype_info((uint32_t)tensor->dtype)->name;
-        json_array_append_new(tensors, json_pack("{s:o, s:s, s:o, s:I}", "name",
-                                                 json_text(tensor->name, strlen(tensor->name), 200),
-                                                 "type", type ? type : "unknown", "shape", shape,
-                                                 "bytes", (json_int_t)tensor->size_bytes));
+        json_array_append_new(tensors,
+                              json_pack("{s:o, s:s, s:o, s:I}", "name",
+                                        json_text_create(tensor->name, strlen(tensor->name), 200),
+                                        "type", type ? type : "unknown", "shape", shape, "bytes",
+                                        (json_int_t)tensor->size_bytes));
         *n_parameters += tensor->n_elements;
         *n_bytes += tensor->size_bytes;
     }
@@ -103,7 +105,7 @@ static json_t *describe_token(const struct vocabulary *vocabulary, token_id id) 
     if (id < 0 || id >= vocabulary->n_tokens) return json_null();
     struct vocabulary_text text = vocabulary->texts[id];
     return json_pack("{s:i, s:o}", "id", (int)id, "text",
-                     json_text(text.data, text.size_bytes, ITEM_BYTES_MAX));
+                     json_text_create(text.data, text.size_bytes, ITEM_BYTES_MAX));
 }
 
 static json_t *describe_tokenizer(const struct checkpoint *checkpoint) {
@@ -113,7 +115,7 @@ static json_t *describe_tokenizer(const struct checkpoint *checkpoint) {
     enum status status = vocabulary_from_checkpoint(&vocabulary, checkpoint, &err);
     if (status == STATUS_NOT_FOUND) return json_null();
     if (status != STATUS_OK)
-        return json_pack("{s:o}", "error", json_text(err.message, strlen(err.message), 512));
+        return json_pack("{s:o}", "error", json_text_create(err.message, strlen(err.message), 512));
     json_t *tokenizer = json_pack(
         "{s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:b, s:b, s:b}", "model", models[vocabulary.model],
         "pre", vocabulary.pre, "tokens", (int)vocabulary.n_tokens, "merges",
@@ -130,11 +132,12 @@ static void describe_family(const struct checkpoint *checkpoint, json_t *root) {
     struct error err = {0};
     if (model_config_read(&config, checkpoint, NULL, &err) != STATUS_OK) {
         json_object_set_new(root, "family", json_null());
-        json_object_set_new(root, "problem", json_text(err.message, strlen(err.message), 512));
+        json_object_set_new(root, "problem",
+                            json_text_create(err.message, strlen(err.message), 512));
         return;
     }
     json_object_set_new(root, "family", json_string(config.family->name));
-    json_object_set_new(root, "name", json_text(config.name, strlen(config.name), 200));
+    json_object_set_new(root, "name", json_text_create(config.name, strlen(config.name), 200));
     json_object_set_new(root, "layers", json_integer(config.n_layers));
     json_object_set_new(root, "embedding", json_integer(config.n_embd));
     json_object_set_new(root, "heads", json_integer(config.n_heads));
@@ -148,7 +151,7 @@ static json_t *describe_checkpoint(const struct checkpoint *checkpoint) {
     json_t *root = json_object();
     json_t *tensors = describe_tensors(checkpoint, &n_parameters, &n_bytes);
     const char *path = checkpoint_path(checkpoint);
-    json_object_set_new(root, "path", json_text(path, strlen(path), 4096));
+    json_object_set_new(root, "path", json_text_create(path, strlen(path), 4096));
     json_object_set_new(root, "format", json_string(formats[checkpoint_kind(checkpoint)]));
     describe_family(checkpoint, root);
     json_object_set_new(root, "parameters", json_integer((json_int_t)n_parameters));

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-json_t *json_text(const char *data, size_t size_bytes, size_t max_bytes) {
+json_t *json_text_create(const char *data, size_t size_bytes, size_t max_bytes) {
     struct buffer buffer;
     size_t shown = size_bytes < max_bytes ? size_bytes : max_bytes;
     buffer_init(&buffer, max_bytes * 3 + 64); // a bad byte becomes three

@@ -14,7 +14,7 @@ extern "C" {
 
 // A JSON string: malformed bytes become U+FFFD, NUL too, and what is longer than max_bytes is cut
 // and says so. NULL only without memory.
-json_t *json_text(const char *data, size_t size_bytes, size_t max_bytes);
+json_t *json_text_create(const char *data, size_t size_bytes, size_t max_bytes);
 // Takes over `root` (NULL: no memory) and gives its text, to be freed with free().
 enum status json_text_finish(json_t *root, char **text, struct error *err);
 
