@@ -106,6 +106,10 @@ static enum status read_sizes(struct model_config *config, const struct checkpoi
     return read_size(config, gguf, "context_length", &config->n_context_train, err);
 }
 
+static bool is_text(struct gguf_string text, const char *expected) {
+    return text.size_bytes == strlen(expected) && memcmp(text.data, expected, text.size_bytes) == 0;
+}
+
 static enum status read_yarn(struct model_config *config, const struct gguf *gguf,
                              struct error *err) {
     config->rope_scaling = ROPE_YARN;
@@ -133,21 +137,19 @@ static enum status read_rope(struct model_config *config, const struct gguf *ggu
     TRY(read_size(config, gguf, "rope.scaling.original_context_length",
                   &config->rope_context_original, err));
     struct gguf_string type = {"linear", 6};
-    struct key key = key_of(config, "rope.scaling.type");
-    gguf_get_string(gguf, key.text, &type);
-    if (factor == 0.0f || (type.size_bytes == 4 && memcmp(type.data, "none", 4) == 0))
-        return STATUS_OK;
+    gguf_get_string(gguf, key_of(config, "rope.scaling.type").text, &type);
+    bool is_linear = is_text(type, "linear"), is_yarn = is_text(type, "yarn");
+    if (is_text(type, "none")) return STATUS_OK;
+    if (!is_linear && !is_yarn)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "%s: rope scaling \"%.*s\" is not supported (none, linear and yarn are)",
+                         gguf_path(gguf), (int)(type.size_bytes < 32 ? type.size_bytes : 32),
+                         type.data);
+    if (factor == 0.0f) return STATUS_OK;
     config->rope_factor = factor;
-    if (type.size_bytes == 6 && memcmp(type.data, "linear", 6) == 0) {
-        if (factor != 1.0f) config->rope_scaling = ROPE_LINEAR;
-        return STATUS_OK;
-    }
-    if (type.size_bytes == 4 && memcmp(type.data, "yarn", 4) == 0)
-        return read_yarn(config, gguf, err);
-    return error_set(err, STATUS_UNSUPPORTED,
-                     "%s: rope scaling \"%.*s\" is not supported (none, linear and yarn are)",
-                     gguf_path(gguf), (int)(type.size_bytes < 32 ? type.size_bytes : 32),
-                     type.data);
+    if (is_yarn) return read_yarn(config, gguf, err);
+    if (factor != 1.0f) config->rope_scaling = ROPE_LINEAR;
+    return STATUS_OK;
 }
 
 // A number n (every n-th layer sees everything, 0: none does) or an array with one truth a layer.

@@ -94,7 +94,7 @@ static enum status plan_hf(struct export_plan *plan, struct error *err) {
     add_rope_freqs(plan);
     for (int layer = 0; layer < plan->config.n_layers; layer++)
         TRY(add_layer(plan, layer, err));
-    return STATUS_OK;
+    return weights_check_unused(&plan->config, plan->checkpoint, err);
 }
 
 static enum status copy_gguf_tensor(struct export_plan *plan,

@@ -52,6 +52,12 @@ static void copy_name(struct model_config *config, const char *name, size_t name
              (int)(name_bytes < sizeof config->name ? name_bytes : sizeof config->name - 1), name);
 }
 
+// Names come from files and are shown to people.
+static void make_printable(char *name) {
+    for (; *name; name++)
+        if ((unsigned char)*name < ' ' || *name == 0x7f) *name = '?';
+}
+
 static enum status read_gguf(struct model_config *config, const struct checkpoint *checkpoint,
                              const char *requested, struct error *err) {
     const struct gguf *gguf = checkpoint_gguf(checkpoint);
@@ -204,6 +210,7 @@ enum status model_config_read(struct model_config *config, const struct checkpoi
         TRY(read_gguf(config, checkpoint, family, err));
     else
         TRY(read_hf(config, checkpoint, family, err));
+    make_printable(config->name);
     TRY(check_numbers(config, checkpoint_path(checkpoint), err));
     return check_floats(config, checkpoint_path(checkpoint), err);
 }

@@ -232,6 +232,54 @@ static enum status bind_globals(struct model_weights *weights, const struct mode
     return bind_output(weights, config, checkpoint, err);
 }
 
+// The slot name of a layer's tensor, e.g. "attn_q.weight"; NULL if the name is of no layer.
+static const char *layer_suffix(const char *name, bool is_gguf, int *layer) {
+    int used = 0;
+    if (is_gguf)
+        return sscanf(name, "blk.%d.%n", layer, &used) == 1 && used > 0 ? name + used : NULL;
+    for (size_t i = 0; i < sizeof hf_prefixes / sizeof hf_prefixes[0]; i++) {
+        size_t n = strlen(hf_prefixes[i]);
+        if (strncmp(name, hf_prefixes[i], n) == 0 &&
+            sscanf(name + n, "layers.%d.%n", layer, &used) == 1 && used > 0)
+            return name + n + used;
+    }
+    return NULL;
+}
+
+static bool is_known(const struct model_config *config, const char *suffix, bool is_gguf) {
+    // Tables of rotary frequencies that follow from the configuration.
+    if (strstr(suffix, "rotary_emb.inv_freq") || strstr(suffix, "attn_rot_embd") ||
+        strstr(suffix, "rope_freqs"))
+        return true;
+    for (size_t i = 0; i < config->family->n_slots; i++) {
+        const struct weight_slot *slot = &config->family->slots[i];
+        if (strcmp(suffix, is_gguf ? slot->gguf : slot->hf) == 0)
+            return family_slot_present(config, slot, is_gguf, true);
+    }
+    return false;
+}
+
+// A weight in a layer that we would not use means a model that we would compute wrongly.
+enum status weights_check_unused(const struct model_config *config,
+                                 const struct checkpoint *checkpoint, struct error *err) {
+    bool is_gguf = checkpoint_gguf(checkpoint) != NULL;
+    for (size_t i = 0; i < checkpoint_n_tensors(checkpoint); i++) {
+        const char *name = checkpoint_tensor_at(checkpoint, i)->name;
+        int layer = 0;
+        const char *suffix = layer_suffix(name, is_gguf, &layer);
+        if (!suffix) continue;
+        if (layer < 0 || layer >= config->n_layers)
+            return error_set(err, STATUS_BAD_INPUT,
+                             "%s: tensor %.128s is in layer %d, the configuration has %d layers",
+                             checkpoint_path(checkpoint), name, layer, config->n_layers);
+        if (!is_known(config, suffix, is_gguf))
+            return error_set(err, STATUS_UNSUPPORTED,
+                             "%s: tensor %.128s is not part of family %s as configured",
+                             checkpoint_path(checkpoint), name, config->family->name);
+    }
+    return STATUS_OK;
+}
+
 enum status weights_init(struct model_weights *weights, const struct model_config *config,
                          const struct checkpoint *checkpoint, struct error *err) {
     memset(weights, 0, sizeof *weights);
@@ -244,7 +292,7 @@ enum status weights_init(struct model_weights *weights, const struct model_confi
         for (size_t i = 0; i < config->family->n_slots; i++)
             TRY(bind_slot(&weights->layers[layer], config, checkpoint, &config->family->slots[i],
                           layer, err));
-    return STATUS_OK;
+    return weights_check_unused(config, checkpoint, err);
 }
 
 void weights_deinit(struct model_weights *weights, const struct model_config *config) {

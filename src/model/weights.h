@@ -58,6 +58,9 @@ const struct checkpoint_tensor *weights_find_gguf(const struct checkpoint *check
 enum status weights_check_tensor(const struct checkpoint *checkpoint,
                                  const struct checkpoint_tensor *tensor, uint64_t n_rows,
                                  uint64_t n_columns, struct error *err);
+// STATUS_UNSUPPORTED if a layer has a tensor that the family does not use.
+enum status weights_check_unused(const struct model_config *config,
+                                 const struct checkpoint *checkpoint, struct error *err);
 // n elements of any numeric type to floats. Blocks: n a multiple of the block.
 bool weights_to_float(enum dtype dtype, const void *src, float *dst, size_t n);
 

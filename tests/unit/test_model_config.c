@@ -195,6 +195,7 @@ static enum test_result contradictions(void) {
         {"\"vocab_size\": 193", STATUS_BAD_INPUT, "embed_tokens.weight is 192 x 48"},
         {"\"hidden_size\": 56", STATUS_BAD_INPUT, "embed_tokens.weight"},
         {"\"intermediate_size\": 73", STATUS_BAD_INPUT, "gate_proj.weight is 72 x 48"},
+        {"\"num_hidden_layers\": 1", STATUS_BAD_INPUT, "is in layer 1"},
         {"\"num_hidden_layers\": 3", STATUS_BAD_INPUT,
          "model.layers.2.input_layernorm.weight is missing"},
         {"\"head_dim\": 16", STATUS_BAD_INPUT, "q_proj.weight is 48 x 48"},
@@ -221,6 +222,23 @@ static enum test_result contradictions(void) {
         CHECK(plan.tensors == NULL);
         checkpoint_close(checkpoint);
     }
+    return TEST_PASS;
+}
+
+// Biases in the checkpoint that the configuration does not mention would silently be lost.
+static enum test_result unused_weights(void) {
+    char path[1024], *json = change_llama("\"num_key_value_heads\": 1");
+    CHECK(json && make_directory(json, "llama-bias", path, sizeof path));
+    free(json);
+    struct checkpoint *checkpoint;
+    struct model *model;
+    struct export_plan plan;
+    struct error err = {0};
+    CHECK(checkpoint_open(&checkpoint, path, CHECKPOINT_AUTO, &err) == STATUS_OK);
+    CHECK(model_open(&model, checkpoint, NULL, &err) == STATUS_UNSUPPORTED);
+    CHECK_MESSAGE(strstr(err.message, ".bias is not part of family llama"), "%s", err.message);
+    CHECK(export_plan_create(&plan, checkpoint, NULL, &err) == STATUS_UNSUPPORTED);
+    checkpoint_close(checkpoint);
     return TEST_PASS;
 }
 
@@ -501,6 +519,7 @@ static const struct test tests[] = {
     {"rope_spellings", "rotary scaling in its old and new spelling", rope_spellings},
     {"refused", "hostile configurations are refused, naming the field", refused},
     {"contradictions", "configurations that contradict the weights are refused", contradictions},
+    {"unused_weights", "a weight that the family would not use is refused", unused_weights},
     {"gguf_round_trip", "every family written as GGUF gives the same logits", gguf_round_trip},
     {"libllama_reads", "libllama runs what we write as GGUF, with the same logits", libllama_reads},
     {"gguf_refused", "hostile GGUF metadata is refused, naming the key", gguf_refused},
