@@ -81,6 +81,8 @@ enum status json_text_parse(json_t **root, const char *label, uint64_t base_offs
         return refuse_at(err, STATUS_BAD_INPUT, label, base_offset_bytes + scan.at,
                          "JSON with more than %zu values", values_max);
     json_t *value = json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES, &problem);
+    if (!value && (problem.line < 0 || json_error_code(&problem) == json_error_out_of_memory))
+        return error_no_memory(err, "JSON", size_bytes);
     if (!value)
         return refuse_at(
             err, STATUS_BAD_INPUT, label,

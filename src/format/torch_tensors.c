@@ -26,6 +26,7 @@ const struct pickle_global torch_globals[] = {
     {"torch._utils", "_rebuild_tensor_v2", PICKLE_NOTES_CALL, MEANS_TENSOR},
     {"torch._utils", "_rebuild_tensor_v3", PICKLE_NOTES_CALL, MEANS_TENSOR},
     {"torch._utils", "_rebuild_parameter", PICKLE_NOTES_CALL, MEANS_PARAMETER},
+    {"torch._utils", "_rebuild_parameter_with_state", PICKLE_NOTES_CALL, MEANS_PARAMETER},
     {"torch", "FloatStorage", PICKLE_REFUSES_CALLS, STORAGE(DTYPE_F32)},
     {"torch", "DoubleStorage", PICKLE_REFUSES_CALLS, STORAGE(DTYPE_F64)},
     {"torch", "HalfStorage", PICKLE_REFUSES_CALLS, STORAGE(DTYPE_F16)},

@@ -21,13 +21,24 @@ char *__wrap_strndup(const char *text, size_t size);
 static bool counting, limit_hit;
 static size_t live_bytes, peak_bytes_seen, live_bytes_max;
 
-static bool admit(size_t size) {
+static long allocations_left; // until one fails; 0: none does
+static bool did_fail;
+
+static bool fits(size_t size) {
     if (!counting) return true;
     if (size > live_bytes_max || live_bytes > live_bytes_max - size) {
         limit_hit = true;
         return false;
     }
     return true;
+}
+
+static bool admit(size_t size) {
+    if (counting && allocations_left > 0 && --allocations_left == 0) {
+        did_fail = true;
+        return false;
+    }
+    return fits(size);
 }
 
 static void *note(void *block) {
@@ -81,12 +92,26 @@ char *__wrap_strdup(const char *text) {
     return __wrap_strndup(text, strlen(text));
 }
 
+// jansson does not always tell a failed allocation from a syntax error: it is counted, not starved.
+static void *jansson_malloc(size_t size) {
+    return fits(size) ? note(__real_malloc(size)) : NULL;
+}
+
 void allocation_limit_begin(size_t maximum) {
-    json_set_alloc_funcs(__wrap_malloc, __wrap_free);
+    json_set_alloc_funcs(jansson_malloc, __wrap_free);
     live_bytes = peak_bytes_seen = 0;
     live_bytes_max = maximum;
-    limit_hit = false;
+    limit_hit = did_fail = false;
+    allocations_left = 0;
     counting = true;
+}
+
+void allocation_limit_fail_at(long n) {
+    allocations_left = n;
+}
+
+bool allocation_limit_did_fail(void) {
+    return did_fail;
 }
 
 bool allocation_limit_end(size_t *peak_bytes, size_t *left_bytes) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Structural mutants of the golden files, fifty thousand a format: each must be refused with an error
-// that says what is wrong where, or load and be readable to the last byte; within time and memory.
+// Structural mutants of the golden files: each must be refused with an error that says what is
+// wrong where, or load and be readable to the last byte; within time and memory. Then, for every
+// seed, each allocation fails in turn.
 //   fuzz_formats [--format NAME] [--mutants N] [--seed S] [--only MUTANT]
 #include "allocation_limit.h"
 #include "format_probe.h"
@@ -40,7 +41,10 @@ static const struct format formats[] = {
      probe_safetensors,
      seed_map_safetensors,
      {"single.safetensors", "hf-safetensors/model-00001-of-00002.safetensors"}},
-    {"torch-zip", probe_torch, seed_map_zip, {"zip.pth", "deflated.pth", "training.pt"}},
+    {"torch-zip",
+     probe_torch,
+     seed_map_zip,
+     {"zip.pth", "deflated.pth", "training.pt", "zip64.pth"}},
     {"torch-pickle", probe_torch, NULL, {"zip.pth", "training.pt", "protocol4.pt", "protocol5.pt"}},
     {"torch-legacy", probe_torch, seed_map_torch_legacy, {"legacy.pth", "training-legacy.pt"}},
     {"json",
@@ -210,6 +214,25 @@ static void try_mutant(struct run *run, long number) {
     keep(run, number);
 }
 
+// Opens one seed again and again while the first, second, third … allocation fails.
+static void starve(struct run *run, const struct document *seed) {
+    bool failed = true;
+    for (long n = 1; failed; n++) {
+        struct error err = {0};
+        size_t peak, left;
+        snprintf(current, sizeof current, "%s: allocation %ld fails\n", run->format->name, n);
+        allocation_limit_begin(LIVE_BYTES_MAX);
+        allocation_limit_fail_at(n);
+        enum status status = run->format->probe(label, seed->bytes, seed->size, &err);
+        failed = allocation_limit_did_fail();
+        bool clean = allocation_limit_end(&peak, &left);
+        if (clean && (!failed || status == STATUS_NO_MEMORY)) continue;
+        run->n_failed++;
+        printf("    allocation %ld fails: %s, %zu bytes left: %s\n", n, status_name(status), left,
+               err.message);
+    }
+}
+
 static bool run_format(const struct format *format, uint64_t seed, long n_mutants, long only) {
     static struct run run;
     memset(&run, 0, sizeof run);
@@ -219,6 +242,8 @@ static bool run_format(const struct format *format, uint64_t seed, long n_mutant
     if (!ready) printf("    %s: the golden files are missing\n", format->name);
     for (long i = only >= 0 ? only : 0; ready && i < (only >= 0 ? only + 1 : n_mutants); i++)
         try_mutant(&run, i);
+    for (size_t i = 0; ready && i < run.n_seeds && only < 0; i++)
+        starve(&run, &run.seeds[i]);
     finish(&run);
     bool good = ready && run.n_failed == 0;
     printf("%s fuzz.%s: %ld refused, %ld loaded, %ld failed; peak %zu bytes, slowest %.3f s\n",

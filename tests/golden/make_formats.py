@@ -83,6 +83,17 @@ def make_torch():
         for name in source.namelist():
             packed.writestr(zipfile.ZipInfo(name), source.read(name), zipfile.ZIP_DEFLATED)
     expect_state("deflated.pth", state)
+    limit, zipfile.ZIP64_LIMIT = zipfile.ZIP64_LIMIT, 0  # as if the file were larger than 4 GB
+    with zipfile.ZipFile(ROOT / "zip.pth") as source, \
+            zipfile.ZipFile(ROOT / "zip64.pth", "w", zipfile.ZIP_STORED) as large:
+        for name in source.namelist():
+            large.writestr(zipfile.ZipInfo(name), source.read(name))
+    zipfile.ZIP64_LIMIT = limit
+    expect_state("zip64.pth", state)
+    parameter = torch.nn.Parameter(torch.arange(6.0).reshape(2, 3).t())
+    parameter.note = "an attribute"
+    torch.save({"with.state": parameter}, ROOT / "attribute.pt")
+    expect_state("attribute.pt", {"with.state": parameter})
     training = {"model": {"_orig_mod." + k: v for k, v in list(state.items())[:4]},
                 "optimizer": {"state": {0: {"exp_avg": torch.ones(3), "step": torch.tensor(7.0)}}},
                 "model_args": dict(dim=3, vocab=None, eps=1e-5, bias=True, name="tiny"),

@@ -179,6 +179,8 @@ static const struct recipe damages[] = {
     DAMAGE(.name = "data missing", .cut_bytes = 512, .phrase = "tensor 'first'"),
     DAMAGE(.name = "sum overflow", .n_dims = 1, .dims = {0x7FFFFFFFFFFFFFC0, 1}, .dtype = DTYPE_I8,
            .phrase = "past the file's end"),
+    DAMAGE(.name = "padding overflow", .n_dims = 1, .dims = {0x3fffffffffffffff, 1},
+           .phrase = "past the file's end"),
     DAMAGE(.name = "header cut", .cut_bytes = 700, .phrase = "at byte"),
 };
 #pragma GCC diagnostic pop
