@@ -554,7 +554,9 @@ static enum test_result test_example(void) {
     size_t n = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[n] = '\0';
-    CHECK_MESSAGE(strstr(text, "ms a token]"), "%s", text);
+    for (size_t i = 0; i < n; i++) // a random model writes any byte
+        if (text[i] == '\0') text[i] = ' ';
+    CHECK(strstr(text, "ms a token]"));
     CHECK(run_example("/nonexistent/model.gguf", output) == 3);
     return TEST_PASS;
 }
