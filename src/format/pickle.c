@@ -46,8 +46,8 @@ static enum status truncated(struct machine *machine) {
 // A number of size_bytes little-endian bytes.
 static enum status read_number(struct machine *machine, int size_bytes, uint64_t *number) {
     const uint8_t *bytes;
+    *number = 0; // also on failure: gcc -O3 cannot prove that callers then leave it alone
     if (!bytes_read_span(&machine->reader, (uint64_t)size_bytes, &bytes)) return truncated(machine);
-    *number = 0;
     for (int i = 0; i < size_bytes; i++)
         *number |= (uint64_t)bytes[i] << (8 * i);
     return STATUS_OK;
@@ -294,10 +294,11 @@ static enum status read_line(struct machine *machine, const char **line, size_t 
     size_t left = bytes_left(&machine->reader);
     const uint8_t *end =
         left ? memchr(begin, '\n', left < GLOBAL_NAME_MAX ? left : GLOBAL_NAME_MAX) : NULL;
+    *line = (const char *)begin;
+    *size_bytes = 0;
     if (!end)
         return REFUSE(machine, STATUS_BAD_INPUT,
                       "a global's name that does not end within %d bytes", (int)GLOBAL_NAME_MAX);
-    *line = (const char *)begin;
     *size_bytes = (size_t)(end - begin);
     machine->reader.offset_bytes += *size_bytes + 1;
     return STATUS_OK;

@@ -45,6 +45,7 @@ static enum status find_pickle(const struct torch_file *file, const struct zip_e
                                size_t *root_bytes, struct error *err) {
     static const char end[] = "/data.pkl";
     *found = NULL;
+    *root_bytes = 0;
     for (size_t i = 0; i < file->directory.n_entries; i++) {
         const struct zip_entry *entry = &file->directory.entries[i];
         size_t n = entry->name_bytes;

@@ -305,7 +305,7 @@ enum status torch_tensors_read(struct torch_tensors *tensors, const char *label,
                                uint64_t base_offset_bytes, const struct pickle *pickle,
                                struct error *err) {
     struct reading reading = {tensors, label, base_offset_bytes, err};
-    const struct pickle_value *dict;
+    const struct pickle_value *dict = NULL;
     memset(tensors, 0, sizeof *tensors);
     TRY(find_dict(&reading, pickle->root, &dict));
     size_t n = count_tensors(dict), skip = common_prefix(dict);
