@@ -54,10 +54,10 @@ static void write_ids(struct gguf_writer *writer, const struct vocabulary *vocab
     }
 }
 
-// A name says how a byte-level vocabulary splits text. Without one only the tokenizer.json does.
+// A name says how a vocabulary normalises and splits text. Without one only the tokenizer.json
+// does.
 static bool needs_json(const struct vocabulary *vocabulary) {
-    return vocabulary->huggingface_json && vocabulary->model != VOCABULARY_LLAMA &&
-           !vocabulary->pre[0];
+    return vocabulary->huggingface_json && !vocabulary->pre[0];
 }
 
 static enum status write_vocabulary(struct gguf_writer *writer, const struct vocabulary *vocabulary,
@@ -65,7 +65,7 @@ static enum status write_vocabulary(struct gguf_writer *writer, const struct voc
     bool is_gpt2 = vocabulary->model == VOCABULARY_GPT2;
     const uint64_t n_tokens = (uint64_t)vocabulary->n_tokens;
     gguf_writer_text(writer, "tokenizer.ggml.model", model_name(vocabulary->model));
-    if (vocabulary->pre[0] || !is_gpt2)
+    if (vocabulary->pre[0] || !(is_gpt2 || needs_json(vocabulary)))
         gguf_writer_text(writer, "tokenizer.ggml.pre",
                          vocabulary->pre[0] ? vocabulary->pre : "default");
     TRY(write_texts(writer, "tokenizer.ggml.tokens", vocabulary->texts, n_tokens, err));

@@ -19,6 +19,11 @@ static enum status read_model(struct vocabulary *vocabulary, const struct gguf *
     if (!gguf_get_string(gguf, "tokenizer.ggml.model", &name))
         return error_set(err, STATUS_NOT_FOUND, "%s: has no tokenizer (tokenizer.ggml.model)",
                          gguf_path(gguf));
+    if (name.size_bytes == 6 && memcmp(name.data, "gemma4", 6) == 0) {
+        memcpy(vocabulary->pre, "gemma4", 7); // BPE by rank with space marks: a scheme of its own
+        vocabulary->model = VOCABULARY_GPT2;
+        return STATUS_OK;
+    }
     for (size_t i = 0; i < sizeof model_names / sizeof *model_names; i++)
         if (strlen(model_names[i]) == name.size_bytes &&
             memcmp(model_names[i], name.data, name.size_bytes) == 0) {
@@ -161,7 +166,7 @@ static void read_flags(struct vocabulary *vocabulary, const struct gguf *gguf) {
     vocabulary->add_eos = is_unigram;
     vocabulary->add_sep = is_bert || (scheme && scheme->add_sep);
     vocabulary->add_space_prefix = is_llama || is_unigram;
-    vocabulary->escape_whitespaces = is_llama || is_unigram;
+    vocabulary->escape_whitespaces = is_llama || is_unigram || (scheme && scheme->space_marks);
     vocabulary->remove_extra_whitespaces = is_unigram;
     vocabulary->ignore_merges = scheme && scheme->ignore_merges;
     gguf_get_bool(gguf, "tokenizer.ggml.add_bos_token", &vocabulary->add_bos);
@@ -181,8 +186,9 @@ static enum status read_texts(struct vocabulary *vocabulary, const struct gguf *
         vocabulary->charsmap = charsmap->data;
         vocabulary->charsmap_bytes = charsmap->n_items;
     }
-    if (!vocabulary->pre[0] && vocabulary->model != VOCABULARY_LLAMA &&
-        gguf_get_string(gguf, "tokenizer.huggingface.json", &text)) {
+    // Fields with a known name come before the file that they were made from.
+    bool is_named = vocabulary->pre[0] && pre_scheme_find(vocabulary->pre) != NULL;
+    if (!is_named && gguf_get_string(gguf, "tokenizer.huggingface.json", &text)) {
         vocabulary->huggingface_json = text.data;
         vocabulary->huggingface_json_bytes = text.size_bytes;
     }

@@ -33,6 +33,8 @@ enum vocabulary_model { // GGUF tokenizer.ggml.model
     VOCABULARY_UNIGRAM  // "t5": unigram language model
 };
 
+enum { VOCABULARY_TOKENS_MAX = 1 << 24 };
+
 struct vocabulary_text { // bytes, not terminated
     const char *data;
     uint32_t size_bytes;
@@ -40,7 +42,8 @@ struct vocabulary_text { // bytes, not terminated
 
 struct vocabulary {
     enum vocabulary_model model;
-    char pre[64]; // tokenizer.ggml.pre: name of the pre-tokenizer ("qwen2", "llama-bpe", …) or ""
+    char pre[64]; // tokenizer.ggml.pre: name of the pre-tokenizer ("qwen2", "llama-bpe", …) or "";
+                  // which names exist and what they mean: pre_names.h
     int32_t n_tokens;
     struct vocabulary_text *texts; // [n_tokens] in GGUF's spelling (gpt2: byte-level alphabet)
     float *scores;                 // [n_tokens] or NULL
@@ -53,13 +56,25 @@ struct vocabulary {
     bool ignore_merges;      // tiktoken-born: a whole word in the vocabulary needs no merging
     const uint8_t *charsmap; // SentencePiece precompiled_charsmap or NULL
     size_t charsmap_bytes;
-    const char *huggingface_json; // the tokenizer.json it came from (tokenizer.huggingface.json)
+    // The tokenizer.json it came from (tokenizer.huggingface.json), with or without the model's
+    // vocabulary and merges, which the fields above hold. Where it is present it decides how text
+    // is normalised and split; whoever prefers the name in `pre` leaves it NULL.
+    const char *huggingface_json;
     size_t huggingface_json_bytes;
     char *chat_template; // terminated, or NULL
     void *storage;       // owns every pointer above (private to tokenizer/)
 };
 
+// An empty vocabulary: no tokens, all ids -1.
+void vocabulary_init(struct vocabulary *vocabulary);
 void vocabulary_deinit(struct vocabulary *vocabulary);
+// Zeroed memory that lives as long as the vocabulary; NULL if there is none (or on overflow).
+void *vocabulary_allocate(struct vocabulary *vocabulary, uint64_t n_items, size_t item_bytes);
+// A terminated copy that lives as long as the vocabulary; NULL if there is no memory.
+char *vocabulary_copy(struct vocabulary *vocabulary, const char *data, size_t size_bytes);
+// Appends unused tokens "[PAD<id>]" until there are n_tokens (a model's embedding may have more
+// rows than its tokenizer has tokens).
+enum status vocabulary_pad(struct vocabulary *vocabulary, int32_t n_tokens, struct error *err);
 
 // Bytes of a tokenizer.json; tokenizer_config_json may be NULL.
 enum status vocabulary_from_tokenizer_json(struct vocabulary *vocabulary, const char *json,
