@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIALS = 60, K_MAX = 1536 };
+enum { TRIALS = 180, K_MAX = 1536 };
 
 struct product {
     struct matmul_args args;

@@ -158,43 +158,57 @@ bool check_softmax(const struct check_context *context) {
            try_lengths(context, try_softmax, 1, -1e30f, 1e30f);
 }
 
+struct rotation {
+    int n_heads, head_dim, n_rot;
+    bool halves;
+    float *x, *cosine, *sine;
+    float before[4 * 140];
+};
+
+static void fill_rotation(struct rotation *r, int trial) {
+    bool at_end = random_between(0, 1);
+    r->head_dim = 2 * random_between(1, 70);
+    r->n_heads = random_between(1, 4);
+    r->n_rot = trial % 3 ? r->head_dim : 2 * random_between(1, r->head_dim / 2);
+    r->halves = random_between(0, 1);
+    size_t n = (size_t)(r->n_heads * r->head_dim), n_pairs = (size_t)r->n_rot / 2;
+    r->x = guarded_new(n * sizeof(float), at_end);
+    r->cosine = guarded_new(n_pairs * sizeof(float), at_end);
+    r->sine = guarded_new(n_pairs * sizeof(float), at_end);
+    random_activations(r->x, (int)n, trial % 5 ? DATA_RANDOM : DATA_HUGE);
+    memcpy(r->before, r->x, n * sizeof(float));
+    for (size_t i = 0; i < n_pairs; i++) {
+        float angle = random_float(-4, 4);
+        r->cosine[i] = cosf(angle);
+        r->sine[i] = sinf(angle);
+    }
+}
+
+static bool check_rotated(const struct rotation *r, int i) {
+    int element = i % r->head_dim, half = r->n_rot / 2;
+    double own = (double)r->before[i], expected = own, bound = 0;
+    if (element < r->n_rot) {
+        bool is_second = r->halves ? element >= half : element % 2;
+        int pair = r->halves ? element % half : element / 2, step = r->halves ? half : 1;
+        double other = (double)r->before[is_second ? i - step : i + step];
+        double c = (double)r->cosine[pair], s = (double)r->sine[pair];
+        expected = is_second ? other * s + own * c : own * c - other * s;
+        bound = 2e-7 * (fabs(own) + fabs(other));
+    }
+    if (check_close((double)r->x[i], expected, bound)) return true;
+    return check_failed("head_dim %d, n_rot %d, halves %d, element %d: %.9g, not %.9g", r->head_dim,
+                        r->n_rot, r->halves, i, (double)r->x[i], expected);
+}
+
 // Heads of any even size, both pairings, and a rotated part that may be smaller than the head.
 bool check_rope(const struct check_context *context) {
+    static struct rotation r;
     for (int trial = 0; trial < 300; trial++) {
-        int head_dim = 2 * random_between(1, 70), n_heads = random_between(1, 4);
-        int n_rot = trial % 3 ? head_dim : 2 * random_between(1, head_dim / 2);
-        bool halves = random_between(0, 1), at_end = random_between(0, 1);
-        size_t n = (size_t)(n_heads * head_dim), n_pairs = (size_t)n_rot / 2;
-        float before[4 * 140];
-        float *x = guarded_new(n * sizeof *x, at_end);
-        float *cosine = guarded_new(n_pairs * sizeof *x, at_end);
-        float *sine = guarded_new(n_pairs * sizeof *x, at_end);
-        random_activations(x, (int)n, trial % 5 ? DATA_RANDOM : DATA_HUGE);
-        memcpy(before, x, n * sizeof *x);
-        for (size_t i = 0; i < n_pairs; i++) {
-            float angle = random_float(-4, 4);
-            cosine[i] = cosf(angle);
-            sine[i] = sinf(angle);
-        }
-        context->tested.rope(x, cosine, sine, n_heads, head_dim, n_rot, halves);
+        fill_rotation(&r, trial);
+        context->tested.rope(r.x, r.cosine, r.sine, r.n_heads, r.head_dim, r.n_rot, r.halves);
         bool passed = true;
-        for (int i = 0; i < (int)n && passed; i++) {
-            int e = i % head_dim, half = n_rot / 2;
-            int pair = halves ? e % half : e / 2;
-            bool second = halves ? e >= half : e % 2;
-            int other = halves ? (second ? i - half : i + half) : i ^ 1;
-            double a = (double)before[i], expected = a, bound = 0;
-            if (e < n_rot) {
-                double b = (double)before[second ? other : other];
-                double c = (double)cosine[pair], s = (double)sine[pair];
-                expected = second ? b * s + a * c : a * c - b * s;
-                bound = 2e-7 * (fabs(a) + fabs(b));
-            }
-            passed = check_close((double)x[i], expected, bound);
-            if (!passed)
-                check_failed("head_dim %d, n_rot %d, halves %d, element %d: %.9g, not %.9g",
-                             head_dim, n_rot, halves, i, (double)x[i], expected);
-        }
+        for (int i = 0; i < r.n_heads * r.head_dim && passed; i++)
+            passed = check_rotated(&r, i);
         if (!guarded_release()) return check_failed("wrote outside its buffers");
         if (!passed) return false;
     }

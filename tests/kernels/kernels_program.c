@@ -4,15 +4,13 @@
 // must have a product, so an operation without a check makes this program fail.
 //
 //   kernels [--function PATTERN] [--isa NAME] [--seed N] [--bench] [--threads N]
-#define _GNU_SOURCE // fnmatch with FNM_CASEFOLD
 #include "checks.h"
 #include "guarded.h"
 #include "random_data.h"
 
-#include "base/clock.h"
-
 #include <fnmatch.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +49,17 @@ struct counts {
 };
 
 static char failure[512];
+static char running[96]; // the check that runs, for a crash's last words
+
+// A guard page was touched (or worse): say in which check, with calls that are safe here.
+static void die_in_check(int signal_number) {
+    static const char begin[] = "FAIL ", end[] = ": touched memory outside its buffers\n";
+    (void)signal_number;
+    ssize_t ignored = write(STDOUT_FILENO, begin, sizeof begin - 1);
+    ignored += write(STDOUT_FILENO, running, strlen(running));
+    ignored += write(STDOUT_FILENO, end, sizeof end - 1);
+    _exit(ignored < 0 ? 2 : 1);
+}
 
 bool check_failed(const char *format, ...) {
     va_list args;
@@ -83,22 +92,41 @@ static bool list_is_complete(void) {
     return complete;
 }
 
-static void run(const struct options *options, const struct check_context *context,
-                const char *name, bool (*check)(const struct check_context *),
-                struct counts *counts) {
-    char full_name[96];
-    snprintf(full_name, sizeof full_name, "%s/%s", name, isa_name(context->tested.isa));
-    if (options->pattern && fnmatch(options->pattern, name, 0) != 0) return;
+static bool matches(const struct options *options, const char *name) {
+    return !options->pattern || fnmatch(options->pattern, name, 0) == 0;
+}
+
+static void run_check(const struct options *options, const struct check_context *context,
+                      const char *name, bool (*check)(const struct check_context *),
+                      struct counts *counts) {
+    const char *isa = isa_name(context->tested.isa);
+    if (!matches(options, name)) return;
+    snprintf(running, sizeof running, "%s/%s (--seed %llu)", name, isa,
+             (unsigned long long)options->seed);
     random_seed(options->seed); // each check alone repeats what it did in the whole run
-    if (options->bench) return;
     if (check(context)) {
-        printf("ok   %s\n", full_name);
+        printf("ok   %s/%s\n", name, isa);
         counts->n_passed++;
     } else {
-        printf("FAIL %s: %s (--seed %llu)\n", full_name, failure,
-               (unsigned long long)options->seed);
+        printf("FAIL %s: %s\n", running, failure);
         counts->n_failed++;
     }
+}
+
+// The product of one weight type; false if it does not exist though it should.
+static bool run_product(const struct options *options, struct check_context *context, int dtype,
+                        struct counts *counts) {
+    char name[64];
+    const struct dtype_info *info = dtype_info((uint32_t)dtype);
+    bool exists = context->tested.matmul[dtype].run != NULL;
+    if (!exists) return !info->name || !info->is_weight;
+    snprintf(name, sizeof name, "matmul.%s", info->name);
+    context->dtype = (enum dtype)dtype;
+    if (!options->bench)
+        run_check(options, context, name, check_matmul, counts);
+    else if (matches(options, name))
+        bench_matmul(context);
+    return true;
 }
 
 static void run_level(const struct options *options, enum isa isa, struct counts *counts) {
@@ -106,27 +134,18 @@ static void run_level(const struct options *options, enum isa isa, struct counts
     kernels_select(&context.scalar, ISA_SCALAR);
     kernels_select(&context.tested, isa);
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
-        char name[64];
-        const struct dtype_info *info = dtype_info((uint32_t)dtype);
-        bool exists = context.tested.matmul[dtype].run != NULL;
-        if (!exists && !(info->name && info->is_weight)) continue;
-        context.dtype = (enum dtype)dtype;
-        snprintf(name, sizeof name, "matmul.%s", info->name);
-        if (!exists) {
-            printf("FAIL %s/%s: the weight type has no product\n", name, isa_name(isa));
-            counts->n_failed++;
-            continue;
-        }
-        run(options, &context, name, check_matmul, counts);
-        if (options->bench && (!options->pattern || !fnmatch(options->pattern, name, 0)))
-            bench_matmul(&context);
+        if (run_product(options, &context, dtype, counts)) continue;
+        printf("FAIL %s: the weight type %s has no product\n", isa_name(isa),
+               dtype_info((uint32_t)dtype)->name);
+        counts->n_failed++;
+    }
+    if (options->bench) {
+        if (matches(options, "attend")) bench_attend(&context);
+        if (matches(options, "vectors")) bench_vectors(&context);
+        return;
     }
     for (int i = 0; i < N_CHECKS; i++)
-        run(options, &context, checks[i].name, checks[i].run, counts);
-    if (options->bench && (!options->pattern || !fnmatch(options->pattern, "attend", 0)))
-        bench_attend(&context);
-    if (options->bench && (!options->pattern || !fnmatch(options->pattern, "vectors", 0)))
-        bench_vectors(&context);
+        run_check(options, &context, checks[i].name, checks[i].run, counts);
 }
 
 static int usage(void) {
@@ -163,6 +182,8 @@ int main(int argc, char **argv) {
     struct counts counts = {0, 0, 0};
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!read_options(&options, argc, argv)) return usage();
+    signal(SIGSEGV, die_in_check);
+    signal(SIGBUS, die_in_check);
     printf("kernels: seed %llu\n", (unsigned long long)options.seed);
     if (!list_is_complete()) counts.n_failed++;
     for (int isa = 0; isa < ISA_COUNT; isa++) {
