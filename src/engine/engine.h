@@ -13,7 +13,6 @@
 #include "xinglin/xinglin.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 // Immutable after xl_engine_open, but for the turn: sessions run one forward pass at a time,
 // because there is one pool of threads.
@@ -37,9 +36,9 @@ struct xl_session {
     int32_t *tokens; // [context] the ids fed so far
     float *logits;   // [n_vocab] after the last fed token
     bool has_logits;
-    bool is_broken;    // a forward pass failed half-way
-    int32_t unfed;     // last chosen token of a generation that may go on; -1: none
-    atomic_int cancel; // set from another thread
+    bool is_broken; // a forward pass failed half-way
+    int32_t unfed;  // last chosen token of a generation that may go on; -1: none
+    int cancel;     // atomic, see session_cancelled
 };
 
 // Copies a failure to the caller's xl_error (which may be NULL) and returns its status.
@@ -49,6 +48,15 @@ enum status engine_tokenizer(const struct xl_engine *engine, const struct tokeni
                              struct error *err);
 // Identifies weights and everything else that decides what a KV cache holds.
 uint64_t engine_fingerprint(const struct xl_engine *engine);
+
+// The request to stop, the one thing that another thread may set.
+static inline bool session_cancelled(const struct xl_session *session) {
+    return __atomic_load_n(&session->cancel, __ATOMIC_RELAXED) != 0;
+}
+
+static inline void session_set_cancel(struct xl_session *session, bool cancel) {
+    __atomic_store_n(&session->cancel, cancel, __ATOMIC_RELAXED);
+}
 
 // Feeds in chunks; a request to cancel is honoured between them (STATUS_CANCELLED). If all_logits,
 // every token's logits go there: [n_tokens][n_vocab].

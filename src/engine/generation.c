@@ -130,7 +130,7 @@ static enum status show_rest(struct generation *g) {
 }
 
 static bool is_cancelled(const struct generation *g) {
-    return g->cancelled || atomic_load_explicit(&g->session->cancel, memory_order_relaxed) != 0;
+    return g->cancelled || session_cancelled(g->session);
 }
 
 // Why nothing more can be generated after the tokens so far; XL_FINISH_NONE: go on.
@@ -266,7 +266,7 @@ static enum status begin(struct xl_session *session, const xl_generate_options *
         return error_set(err, STATUS_USAGE,
                          "xl_generate_result of %zu bytes; this library knows %zu", result->size,
                          sizeof *result);
-    atomic_store_explicit(&session->cancel, 0, memory_order_relaxed);
+    session_set_cancel(session, false);
     return read_options(own, options, err);
 }
 

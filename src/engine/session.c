@@ -33,7 +33,6 @@ xl_status xl_session_open(xl_engine *engine, xl_session **session, xl_error *err
         return engine_report(error, error_no_memory(&err, "a session", sizeof *opened), &err);
     opened->engine = engine;
     opened->unfed = -1;
-    atomic_init(&opened->cancel, 0);
     enum status status = session_allocate(opened, &err);
     if (status != STATUS_OK)
         xl_session_close(opened);
@@ -108,7 +107,7 @@ enum status session_feed(struct xl_session *session, const int32_t *tokens, size
     session->unfed = -1;
     session->has_logits = false;
     for (size_t done = 0; done < n_tokens;) {
-        if (atomic_load_explicit(&session->cancel, memory_order_relaxed))
+        if (session_cancelled(session))
             return error_set(err, STATUS_CANCELLED, "cancelled after %zu of %zu tokens", done,
                              n_tokens);
         size_t n = n_tokens - done < chunk ? n_tokens - done : chunk;
@@ -128,7 +127,7 @@ static xl_status feed(xl_session *session, const int32_t *tokens, size_t n_token
     struct error err = {0};
     if (!session)
         return engine_report(error, error_set(&err, STATUS_USAGE, "no session to feed"), &err);
-    atomic_store_explicit(&session->cancel, 0, memory_order_relaxed);
+    session_set_cancel(session, false);
     return engine_report(error, session_feed(session, tokens, n_tokens, logits, &err), &err);
 }
 
@@ -174,5 +173,5 @@ xl_status xl_session_rewind(xl_session *session, int position, xl_error *error) 
 }
 
 void xl_session_cancel(xl_session *session) {
-    if (session) atomic_store_explicit(&session->cancel, 1, memory_order_relaxed);
+    if (session) session_set_cancel(session, true);
 }
