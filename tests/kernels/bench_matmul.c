@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { K = 4096, PREFILL_ROWS = 512, PREFILL_TOKENS = 256, DECODE_BYTES = 192 << 20, REPEATS = 5 };
+enum { K = 4096, PREFILL_ROWS = 512, PREFILL_TOKENS = 256, DECODE_BYTES = 192 << 20, REPEATS = 8 };
 
 struct job {
     const struct matmul_op *op;
@@ -47,6 +47,42 @@ static void fill_rows(uint8_t *weights, enum dtype dtype, size_t row_bytes, int 
     random_weights(weights, dtype, K, DATA_RANDOM);
     for (int r = 1; r < n_rows; r++)
         memcpy(weights + (size_t)r * row_bytes, weights, row_bytes);
+}
+
+struct stream {
+    const uint64_t *words;
+    size_t n_words;
+    uint64_t sums[64]; // by thread, so that the reading is not removed
+};
+
+static void read_share(void *argument, int index, int n_threads) {
+    struct stream *stream = argument;
+    size_t first = stream->n_words * (size_t)index / (size_t)n_threads;
+    size_t end = stream->n_words * (size_t)(index + 1) / (size_t)n_threads;
+    uint64_t sum = 0;
+    for (size_t i = first; i < end; i++)
+        sum += stream->words[i];
+    stream->sums[index % 64] = sum;
+}
+
+// What decode is measured against: reading as much memory and only adding it up.
+void bench_roof(const struct check_context *context) {
+    struct stream stream = {.n_words = DECODE_BYTES / sizeof(uint64_t)};
+    uint64_t *words = malloc(DECODE_BYTES);
+    struct thread_pool *pool;
+    if (!words || thread_pool_create(&pool, context->n_threads, NULL) != STATUS_OK) exit(1);
+    memset(words, 1, DECODE_BYTES);
+    stream.words = words;
+    double best = INFINITY;
+    for (int i = 0; i < 2 * REPEATS; i++) {
+        double start = clock_seconds();
+        thread_pool_run(pool, read_share, &stream);
+        best = fmin(best, clock_seconds() - start);
+    }
+    printf("bench roof: %d threads read %.1f GB/s (checksum %llx)\n", context->n_threads,
+           1e-9 * DECODE_BYTES / best, (unsigned long long)stream.sums[0]);
+    thread_pool_destroy(pool);
+    free(words);
 }
 
 void bench_matmul(const struct check_context *context) {

@@ -43,6 +43,7 @@ bool check_from_f16(const struct check_context *context);
 bool check_to_bf16(const struct check_context *context);
 bool check_from_bf16(const struct check_context *context);
 
+void bench_roof(const struct check_context *context);
 void bench_matmul(const struct check_context *context);
 void bench_attend(const struct check_context *context);
 void bench_vectors(const struct check_context *context);

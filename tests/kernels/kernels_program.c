@@ -133,6 +133,7 @@ static void run_level(const struct options *options, enum isa isa, struct counts
     struct check_context context = {.n_threads = options->n_threads};
     kernels_select(&context.scalar, ISA_SCALAR);
     kernels_select(&context.tested, isa);
+    if (options->bench) bench_roof(&context);
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
         if (run_product(options, &context, dtype, counts)) continue;
         printf("FAIL %s: the weight type %s has no product\n", isa_name(isa),
