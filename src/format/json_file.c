@@ -2,6 +2,7 @@
 // See json_file.h. jansson checks the grammar; the scan before it bounds what jansson may build.
 #include "format/json_file.h"
 
+#include "base/buffer.h"
 #include "base/mapped_file.h"
 #include "format/refuse.h"
 
@@ -67,6 +68,54 @@ static void scan_text(struct scan *scan, const char *text, size_t size_bytes, si
     }
 }
 
+// Finds the next integer outside strings that 64 bits cannot hold. Returns the offset of its end,
+// or size_bytes if there is none from `at` on, which must lie outside strings.
+static size_t next_wide_integer(const char *text, size_t size_bytes, size_t at) {
+    static const char largest[] = "9223372036854775807";
+    enum { DIGITS = sizeof largest - 1 };
+    while (at < size_bytes) {
+        if (text[at] == '"') {
+            for (at++; at < size_bytes && text[at] != '"'; at++)
+                if (text[at] == '\\') at++;
+            at++;
+            continue;
+        }
+        size_t begin = at;
+        while (at < size_bytes && text[at] >= '0' && text[at] <= '9')
+            at++;
+        size_t n = at - begin;
+        bool is_real = at < size_bytes && (text[at] == '.' || (text[at] | 0x20) == 'e');
+        size_t sign = begin > 0 && (text[begin - 1] == '-' || text[begin - 1] == '+');
+        char before = begin > sign ? text[begin - sign - 1] : ' ';
+        bool is_tail = before == '.' || (before | 0x20) == 'e'; // of a real
+        if (!is_real && !is_tail &&
+            (n > DIGITS || (n == DIGITS && memcmp(text + begin, largest, DIGITS) > 0)))
+            return at;
+        if (n == 0) at++;
+    }
+    return size_bytes;
+}
+
+// Real configurations hold integers like 10^30 ("no limit"), which jansson refuses: in a copy they
+// become reals, so that a reader of integers sees a number of another type. copy->data stays NULL
+// if there are none.
+static enum status widen_integers(const char *text, size_t size_bytes, struct buffer *copy,
+                                  struct error *err) {
+    size_t from = 0, end = next_wide_integer(text, size_bytes, 0);
+    buffer_init(copy, 2 * size_bytes);
+    if (end >= size_bytes) return STATUS_OK;
+    while (end < size_bytes) {
+        buffer_append(copy, text + from, end - from);
+        buffer_append(copy, "e0", 2);
+        from = end;
+        end = next_wide_integer(text, size_bytes, end);
+    }
+    buffer_append(copy, text + from, size_bytes - from);
+    if (copy->status == STATUS_OK) return STATUS_OK;
+    buffer_deinit(copy);
+    return error_no_memory(err, "JSON", size_bytes);
+}
+
 enum status json_text_parse(json_t **root, const char *label, uint64_t base_offset_bytes,
                             const char *text, size_t size_bytes, size_t values_max,
                             struct error *err) {
@@ -80,7 +129,12 @@ enum status json_text_parse(json_t **root, const char *label, uint64_t base_offs
     if (scan.too_many)
         return refuse_at(err, STATUS_BAD_INPUT, label, base_offset_bytes + scan.at,
                          "JSON with more than %zu values", values_max);
-    json_t *value = json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES, &problem);
+    struct buffer copy;
+    TRY(widen_integers(text, size_bytes, &copy, err));
+    json_t *value =
+        json_loadb(copy.data ? copy.data : text, copy.data ? copy.size_bytes : size_bytes,
+                   JSON_REJECT_DUPLICATES, &problem);
+    buffer_deinit(&copy);
     if (!value && (problem.line < 0 || json_error_code(&problem) == json_error_out_of_memory))
         return error_no_memory(err, "JSON", size_bytes);
     if (!value)

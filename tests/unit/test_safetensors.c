@@ -72,7 +72,7 @@ static const struct header headers[] = {
     {"number too large",
      "{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],"
      "\"data_offsets\":[0,8]}}",
-     8, STATUS_BAD_INPUT, "bad JSON"},
+     8, STATUS_BAD_INPUT, "shape has a size"},
     {"offsets not a list", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":8}}", 8,
      STATUS_BAD_INPUT, "not a list of two"},
     {"offsets reversed", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8,
