@@ -397,6 +397,37 @@ static enum test_result writer_misuse(void) {
     return TEST_PASS;
 }
 
+// A sparse file of more than 4 GiB: offsets and sizes need all their bits.
+static enum test_result beyond_4_gib(void) {
+    char path[1024];
+    struct gguf *gguf;
+    struct error err = {0};
+    struct recipe large = good;
+    struct buffer head;
+    large.dtype = DTYPE_I8;
+    large.dims[0] = (uint64_t)1 << 32, large.dims[1] = 1;
+    large.offsets[1] = (uint64_t)1 << 32;
+    build(&head, &large);
+    size_t begin = (head.size_bytes - 2 * 32 * 2 * 4); // of the data
+    snprintf(path, sizeof path, "%s/large.gguf", harness_scratch());
+    FILE *file = fopen(path, "wb");
+    CHECK(file && fwrite(head.data, 1, begin, file) == begin);
+    CHECK(fflush(file) == 0);
+    if (ftruncate(fileno(file), (off_t)(begin + ((uint64_t)2 << 32))) != 0)
+        return harness_skip("no sparse file of 8 GiB in %s", harness_scratch());
+    CHECK(fseeko(file, (off_t)(begin + ((uint64_t)1 << 32)), SEEK_SET) == 0);
+    CHECK(fputc(42, file) == 42 && fclose(file) == 0);
+    CHECK_MESSAGE(gguf_open(&gguf, path, &err) == STATUS_OK, "%s", err.message);
+    const struct gguf_tensor *second = gguf_find_tensor(gguf, "second");
+    CHECK(second && second->size_bytes == (uint64_t)1 << 32 && second->data[0] == 42);
+    gguf_close(gguf);
+    CHECK(truncate(path, (off_t)(begin + ((uint64_t)2 << 32) - 1)) == 0);
+    CHECK(gguf_open(&gguf, path, &err) == STATUS_BAD_INPUT && strstr(err.message, "'second'"));
+    unlink(path);
+    buffer_deinit(&head);
+    return TEST_PASS;
+}
+
 static enum status write_part(const char *path, unsigned number, unsigned count, int32_t n_tensors,
                               const char *name, struct error *err) {
     struct gguf_writer *writer;
@@ -473,6 +504,7 @@ static const struct test tests[] = {
     {"copy", "a file copied value by value is the same bytes", copy},
     {"writer_values", "what is written reads back", writer_values},
     {"writer_misuse", "the writer refuses nonsense and leaves no file", writer_misuse},
+    {"beyond_4_gib", "offsets of more than 32 bits", beyond_4_gib},
     {"split_damage", "missing and foreign parts are told apart", split_damage},
     {"split_names", "parts opened by themselves, renamed, absent", split_names},
 };
