@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SYMBOLS_ON_STACK = 64, NO_SYMBOL = -1 };
+enum { SYMBOLS_ON_STACK = 64, NO_SYMBOL = -1, NEIGHBOUR_BITS = 1 << 22 };
 
 struct symbol {
     uint32_t begin, size_bytes; // in the piece; size 0: merged away
@@ -34,6 +34,49 @@ struct merger {
     int32_t n_symbols;
     size_t n_heap;
 };
+
+// --- where a piece may be cut ---
+// Two characters that stand side by side in no token are never merged: there a long piece falls
+// into parts that can be treated alone. A bit per hashed pair says "perhaps side by side".
+
+static uint32_t neighbour_bit(uint32_t left, uint32_t right) {
+    uint64_t hash = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(hash >> 40) % NEIGHBOUR_BITS;
+}
+
+static enum status note_neighbours(struct token_model *model, struct error *err) {
+    model->neighbours = calloc(NEIGHBOUR_BITS / 8, 1);
+    if (model->neighbours == NULL) return error_no_memory(err, "merges", NEIGHBOUR_BITS / 8);
+    for (uint32_t i = 0; i <= model->tokens.mask; i++) {
+        const struct text_map_slot *slot = &model->tokens.slots[i];
+        uint32_t left = UTF8_INVALID, right;
+        for (size_t k = 0; slot->data != NULL && k < slot->size_bytes; left = right) {
+            size_t begin = k;
+            k += utf8_decode(slot->data + k, slot->size_bytes - k, &right);
+            if (begin == 0) continue;
+            uint32_t bit = neighbour_bit(left, right);
+            model->neighbours[bit / 8] |= (uint8_t)(1u << bit % 8);
+        }
+    }
+    return STATUS_OK;
+}
+
+// End of the part of the piece that starts at `begin`.
+static size_t find_cut(const struct token_model *model, const char *piece, size_t piece_bytes,
+                       size_t begin) {
+    uint32_t left, right;
+    size_t end = begin + utf8_decode(piece + begin, piece_bytes - begin, &left);
+    while (end < piece_bytes && model->neighbours != NULL) {
+        size_t used = utf8_decode(piece + end, piece_bytes - end, &right);
+        uint32_t bit = neighbour_bit(left, right);
+        if ((model->neighbours[bit / 8] >> bit % 8 & 1) == 0) return end;
+        end += used;
+        left = right;
+    }
+    return piece_bytes;
+}
+
+// --- merges ---
 
 static uint64_t slot_of(uint64_t pair) {
     uint64_t hash = pair * 0x9e3779b97f4a7c15u;
@@ -68,7 +111,13 @@ static bool read_merge(const struct token_model *model, const struct vocabulary_
     return *left >= 0 && *right >= 0 && *merged >= 0;
 }
 
+static bool is_byte_token(const struct token_model *model, token_id id) {
+    const struct vocabulary_text *text = &model->vocabulary->texts[id];
+    return text->size_bytes == 6 && memcmp(text->data, "<0x", 3) == 0;
+}
+
 enum status merge_table_init(struct token_model *model, struct error *err) {
+    if (model->kind == TOKEN_MODEL_SCORES) return note_neighbours(model, err);
     const struct vocabulary *vocabulary = model->vocabulary;
     uint64_t n_slots = 16;
     while (n_slots < 2 * (uint64_t)vocabulary->n_merges)
@@ -80,6 +129,7 @@ enum status merge_table_init(struct token_model *model, struct error *err) {
         return error_no_memory(err, "merges", n_slots * sizeof *model->merges);
     }
     model->merges_mask = n_slots - 1;
+    bool merges_bytes = false; // byte tokens may stand beside anything
     for (uint64_t i = 0; i < n_slots; i++)
         model->merges[i].pair = UINT64_MAX;
     for (uint32_t rank = 0; rank < vocabulary->n_merges; rank++) {
@@ -90,10 +140,11 @@ enum status merge_table_init(struct token_model *model, struct error *err) {
             continue;
         uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
         struct merge_slot *slot = find_slot(model, pair);
+        merges_bytes = merges_bytes || is_byte_token(model, left) || is_byte_token(model, right);
         if (slot->pair == UINT64_MAX) *slot = (struct merge_slot){pair, rank, merged};
     }
     free(joined);
-    return STATUS_OK;
+    return model->byte_level || merges_bytes ? STATUS_OK : note_neighbours(model, err);
 }
 
 static bool is_cheaper(const struct candidate *a, const struct candidate *b) {
@@ -204,9 +255,8 @@ static void split_symbols(struct merger *merger, size_t piece_bytes) {
     if (merger->n_symbols > 0) merger->symbols[merger->n_symbols - 1].next = NO_SYMBOL;
 }
 
-static enum status append_symbols(const struct merger *merger, struct token_list *list,
-                                  struct error *err) {
-    size_t first = list->n_tokens;
+static enum status append_symbols(const struct merger *merger, size_t first,
+                                  struct token_list *list, struct error *err) {
     for (int32_t i = 0; i != NO_SYMBOL; i = merger->symbols[i].next) {
         const struct symbol *symbol = &merger->symbols[i];
         if (symbol->id >= 0)
@@ -218,12 +268,10 @@ static enum status append_symbols(const struct merger *merger, struct token_list
     return STATUS_OK;
 }
 
-enum status merge_encode(const struct token_model *model, const char *piece, size_t piece_bytes,
-                         struct token_list *list, struct error *err) {
-    if (model->ignore_merges || piece_bytes == 1) {
-        token_id id = text_map_get(&model->tokens, piece, piece_bytes);
-        if (id >= 0 && model->kind == TOKEN_MODEL_MERGES) return token_list_append(list, id, err);
-    }
+// `first`: where in the list the whole piece began.
+static enum status encode_part(const struct token_model *model, const char *piece,
+                               size_t piece_bytes, size_t first, struct token_list *list,
+                               struct error *err) {
     // Every merge removes a symbol and queues at most two candidates.
     struct symbol symbols[SYMBOLS_ON_STACK];
     struct candidate heap[3 * SYMBOLS_ON_STACK];
@@ -239,11 +287,26 @@ enum status merge_encode(const struct token_model *model, const char *piece, siz
     } else {
         split_symbols(&merger, piece_bytes);
         merge_all(&merger);
-        status = append_symbols(&merger, list, err);
+        status = append_symbols(&merger, first, list, err);
     }
     if (on_heap) {
         free(merger.symbols);
         free(merger.heap);
     }
     return status;
+}
+
+enum status merge_encode(const struct token_model *model, const char *piece, size_t piece_bytes,
+                         struct token_list *list, struct error *err) {
+    if (model->kind == TOKEN_MODEL_MERGES && (model->ignore_merges || piece_bytes == 1)) {
+        token_id id = text_map_get(&model->tokens, piece, piece_bytes);
+        if (id >= 0) return token_list_append(list, id, err);
+    }
+    size_t first = list->n_tokens;
+    for (size_t begin = 0; begin < piece_bytes;) {
+        size_t end = find_cut(model, piece, piece_bytes, begin);
+        TRY(encode_part(model, piece + begin, end - begin, first, list, err));
+        begin = end;
+    }
+    return STATUS_OK;
 }

@@ -105,6 +105,8 @@ static enum status read_piece(struct vocabulary *vocabulary, size_t index,
     if (text == NULL || text_bytes > UINT16_MAX)
         return error_set(err, STATUS_BAD_INPUT, "SentencePiece model: piece %zu has no text",
                          index);
+    // A piece that is one NUL is unused for SentencePiece: its byte token stands for it.
+    if (text_bytes == 1 && text[0] == 0) vocabulary->types[index] = TOKEN_UNUSED;
     char *copy = vocabulary_copy(vocabulary, (const char *)text, text_bytes);
     if (copy == NULL) return error_no_memory(err, "token text", text_bytes);
     vocabulary->texts[index] = (struct vocabulary_text){copy, (uint32_t)text_bytes};

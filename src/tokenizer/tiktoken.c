@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads tiktoken text: lines "base64-of-token rank". Merges are not in the file but follow from it:
-// each token is merged last from the two parts that the tokens of lower rank leave of it.
+// tiktoken joins any two neighbours whose union is a token, so every split of a token into two
+// tokens is a merge with the token's rank.
 #include "tokenizer/tokenizer_json.h"
 
 #include "tokenizer/byte_alphabet.h"
@@ -97,33 +98,6 @@ static enum status read_lines(struct vocabulary *vocabulary, struct ranks *ranks
     return error_set(err, STATUS_BAD_INPUT, "tiktoken file: no tokens");
 }
 
-// Merges the bytes of a token with ranks below its own; true if exactly two parts remain, then
-// *left_bytes is where they meet.
-static bool find_parts(const struct ranks *ranks, const struct vocabulary_text *token, int32_t rank,
-                       size_t *left_bytes) {
-    uint16_t starts[TOKEN_BYTES_MAX + 1];
-    size_t n_parts = token->size_bytes;
-    for (size_t i = 0; i <= n_parts; i++)
-        starts[i] = (uint16_t)i;
-    while (n_parts > 2) {
-        size_t best = 0;
-        int32_t best_rank = rank;
-        for (size_t i = 0; i + 1 < n_parts; i++) {
-            int32_t r = text_map_get(&ranks->map, token->data + starts[i],
-                                     (size_t)(starts[i + 2] - starts[i]));
-            if (r >= 0 && r < best_rank) {
-                best_rank = r;
-                best = i;
-            }
-        }
-        if (best_rank == rank) return false;
-        memmove(&starts[best + 1], &starts[best + 2], (n_parts - best - 1) * sizeof starts[0]);
-        n_parts--;
-    }
-    *left_bytes = starts[1];
-    return n_parts == 2;
-}
-
 static enum status spell(struct vocabulary *vocabulary, const char *bytes, size_t size_bytes,
                          size_t left_bytes, struct vocabulary_text *text, struct error *err) {
     char *copy = vocabulary_allocate(vocabulary, 2 * (uint64_t)size_bytes + 2, 1);
@@ -137,22 +111,39 @@ static enum status spell(struct vocabulary *vocabulary, const char *bytes, size_
     return STATUS_OK;
 }
 
-static enum status derive_merges(struct vocabulary *vocabulary, const struct ranks *ranks,
-                                 struct error *err) {
-    vocabulary->merges =
-        vocabulary_allocate(vocabulary, ranks->n_tokens, sizeof *vocabulary->merges);
-    if (vocabulary->merges == NULL) return error_no_memory(err, "merges", ranks->n_tokens * 16);
+static bool splits_at(const struct ranks *ranks, const struct vocabulary_text *token,
+                      size_t left_bytes) {
+    return text_map_get(&ranks->map, token->data, left_bytes) >= 0 &&
+           text_map_get(&ranks->map, token->data + left_bytes, token->size_bytes - left_bytes) >= 0;
+}
+
+// Calls for every way to make a token from two others, in rank order; counts, and stores if asked.
+static enum status list_merges(struct vocabulary *vocabulary, const struct ranks *ranks, bool store,
+                               size_t *n_merges, struct error *err) {
+    *n_merges = 0;
     for (size_t rank = 0; rank < ranks->n_tokens; rank++) {
         const struct vocabulary_text *token = &ranks->tokens[rank];
-        size_t left_bytes = 0;
-        if (token->data == NULL || token->size_bytes < 2 ||
-            !find_parts(ranks, token, (int32_t)rank, &left_bytes))
-            continue;
-        TRY(spell(vocabulary, token->data, token->size_bytes, left_bytes,
-                  &vocabulary->merges[vocabulary->n_merges], err));
-        vocabulary->n_merges++;
+        for (size_t left = 1; token->data != NULL && left < token->size_bytes; left++) {
+            if (!splits_at(ranks, token, left)) continue;
+            if (store)
+                TRY(spell(vocabulary, token->data, token->size_bytes, left,
+                          &vocabulary->merges[*n_merges], err));
+            (*n_merges)++;
+        }
     }
     return STATUS_OK;
+}
+
+static enum status derive_merges(struct vocabulary *vocabulary, const struct ranks *ranks,
+                                 struct error *err) {
+    size_t n_merges;
+    TRY(list_merges(vocabulary, ranks, false, &n_merges, err));
+    if (n_merges > UINT32_MAX / 2)
+        return error_set(err, STATUS_BAD_INPUT, "tiktoken file: %zu merges", n_merges);
+    vocabulary->merges = vocabulary_allocate(vocabulary, n_merges, sizeof *vocabulary->merges);
+    if (vocabulary->merges == NULL) return error_no_memory(err, "merges", n_merges * 16);
+    vocabulary->n_merges = (uint32_t)n_merges;
+    return list_merges(vocabulary, ranks, true, &n_merges, err);
 }
 
 static enum status fill_tokens(struct vocabulary *vocabulary, const struct ranks *ranks,

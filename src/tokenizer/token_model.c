@@ -78,7 +78,8 @@ enum status token_model_init(struct token_model *model, const struct vocabulary 
     model->vocabulary = vocabulary;
     if (model->word_chars_max == 0) model->word_chars_max = WORD_CHARS_MAX;
     TRY(fill_maps(model, texts, err));
-    if (model->kind == TOKEN_MODEL_MERGES) return merge_table_init(model, err);
+    if (model->kind == TOKEN_MODEL_MERGES || model->kind == TOKEN_MODEL_SCORES)
+        return merge_table_init(model, err);
     if (model->kind == TOKEN_MODEL_UNIGRAM) find_score_range(model);
     return STATUS_OK;
 }
@@ -88,6 +89,7 @@ void token_model_deinit(struct token_model *model) {
     byte_trie_deinit(&model->trie);
     byte_trie_deinit(&model->whole);
     free(model->merges);
+    free(model->neighbours);
     memset(model, 0, sizeof *model);
 }
 

@@ -31,6 +31,7 @@ struct token_model {
     struct text_map tokens; // raw bytes (byte level) or text -> id
     struct merge_slot *merges;
     uint64_t merges_mask;
+    uint8_t *neighbours;    // bits: pairs of characters that may meet inside a token
     struct byte_trie trie;  // UNIGRAM: all pieces
     struct byte_trie whole; // SCORES, UNIGRAM: user-defined texts that are never cut
     bool byte_level;        // tokens are raw bytes

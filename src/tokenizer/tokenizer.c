@@ -61,8 +61,9 @@ static enum status build_model(struct tokenizer *tokenizer, struct error *err) {
     tokenizer->model.byte_level = raw_bytes;
     for (size_t i = 0; i < n_tokens; i++) {
         int32_t type = vocabulary->types[i];
-        if (!raw_bytes &&
-            (type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || type == TOKEN_UNUSED))
+        // An unused text of several characters may be a step on the way to a longer one.
+        bool is_step = type == TOKEN_UNUSED && vocabulary->texts[i].size_bytes > 1;
+        if (!raw_bytes && (type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || is_step))
             texts[i] = vocabulary->texts[i];
         // A text outside the byte-level alphabet is shown as it is, but no merge leads to it.
         if (raw_bytes && type == TOKEN_NORMAL && is_spelled(&vocabulary->texts[i])) {
