@@ -25,11 +25,13 @@ enum { CHECKPOINT_DIMS_MAX = 4 };
 
 struct checkpoint_tensor {
     const char *name; // terminated; unique in the checkpoint
-    enum dtype dtype;
+    enum dtype dtype; // unsigned and boolean ones appear as the signed type of the same width
     int n_dims;
     uint64_t shape[CHECKPOINT_DIMS_MAX]; // slowest first, as PyTorch prints it: [rows, columns]
     uint64_t n_elements, size_bytes;     // size_bytes: contiguous
-    const uint8_t *data; // contiguous bytes in a mapping, or NULL: use checkpoint_read
+    // Contiguous bytes in a mapping, or NULL: use checkpoint_read (a transposed or packed tensor,
+    // or one at an address that its type cannot be loaded from).
+    const uint8_t *data;
 };
 
 struct checkpoint;

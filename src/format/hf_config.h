@@ -29,7 +29,7 @@ struct hf_config {
     struct text_file tokenizer_json;     // tokenizer.json
     struct text_file sentencepiece;      // tokenizer.model / spiece.model (protobuf)
     struct text_file tiktoken;           // *.tiktoken, or tokenizer.model when it is tiktoken text
-    struct text_file chat_template;      // chat_template.jinja (wins) or the tokenizer_config's
+    struct text_file chat_template;      // chat_template.jinja, else the tokenizer_config's
     struct text_file special_tokens_map; // special_tokens_map.json
     struct text_file added_tokens;       // added_tokens.json
     struct text_file bert_vocabulary;    // vocab.txt
@@ -39,6 +39,7 @@ struct hf_config {
 enum status hf_config_open(struct hf_config **config, const char *directory, struct error *err);
 void hf_config_close(struct hf_config *config); // NULL is allowed
 
+// Integers that 64 bits cannot hold (10^30 stands for "no limit") are reals in these objects.
 // Getters on a JSON object (NULL object allowed): false if absent or of another type.
 bool json_get_u64(const json_t *object, const char *key, uint64_t *value);
 bool json_get_f64(const json_t *object, const char *key, double *value); // integers convert
