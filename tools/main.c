@@ -18,6 +18,10 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"convert", "llm-convert", convert_command, "a model to a quantized GGUF file"},
+    {"run", "llm-cli", run_command, "continue a prompt"},
+    {"chat", "llm-chat", chat_command, "a conversation in the terminal"},
+    {"inspect", NULL, inspect_command, "what is in a model, what this machine offers"},
     {"eval", NULL, eval_command, "perplexity, and divergence from a reference model"},
     {"bench", NULL, bench_command, "prefill and decode speed by input length"},
 };
