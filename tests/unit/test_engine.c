@@ -12,8 +12,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { N_PROMPT = 40, N_TOKENS = 30, TOKENS_MAX = 512 };
 
@@ -495,72 +493,6 @@ static enum test_result test_sessions(void) {
     return TEST_PASS;
 }
 
-static enum test_result test_refusals(void) {
-    xl_engine *engine = (xl_engine *)1;
-    xl_error error;
-    CHECK(xl_engine_open("/nonexistent/model.gguf", NULL, &engine, &error) == XL_NOT_FOUND);
-    CHECK(!engine && strstr(error.message, "/nonexistent/model.gguf"));
-    xl_engine_options options = xl_engine_options_default();
-    options.isa = "abacus";
-    CHECK(xl_engine_open(model_path(), &options, &engine, &error) == XL_USAGE);
-    CHECK(strstr(error.message, "abacus"));
-    options = xl_engine_options_default();
-    options.threads = -1;
-    CHECK(xl_engine_open(model_path(), &options, &engine, &error) == XL_USAGE);
-    options = xl_engine_options_default();
-    options.family = "qwen2";
-    CHECK(xl_engine_open(model_path(), &options, &engine, &error) == XL_USAGE);
-    CHECK_MESSAGE(strstr(error.message, "llama"), "%s", error.message);
-    options = xl_engine_options_default();
-    options.size = sizeof options + 8;
-    CHECK(xl_engine_open(model_path(), &options, &engine, &error) == XL_USAGE);
-    options.size = 24; // an older header: what it lacks is default
-    CHECK(xl_engine_open(model_path(), &options, &engine, &error) == XL_OK);
-    xl_session *session = open_session(engine);
-    xl_generate_options generate = xl_generate_options_default();
-    generate.size = 3;
-    CHECK(xl_session_generate(session, "x", &generate, NULL, &error) == XL_USAGE);
-    generate = xl_generate_options_default();
-    generate.temperature = -1;
-    CHECK(xl_session_generate(session, "x", &generate, NULL, &error) == XL_USAGE);
-    CHECK(xl_session_generate(session, NULL, NULL, NULL, &error) == XL_USAGE);
-    CHECK(xl_session_generate(session, "x", NULL, NULL, NULL) == XL_OK); // error may be NULL
-    xl_session_close(session);
-    xl_engine_close(engine);
-    xl_engine_close(NULL);
-    xl_session_close(NULL);
-    return TEST_PASS;
-}
-
-// Runs the program of examples/ on a model; its output goes to a file.
-static int run_example(const char *model, const char *output) {
-    pid_t child = fork();
-    if (child == 0) {
-        if (freopen(output, "w", stdout) && freopen("/dev/null", "w", stderr))
-            execl(XL_EXAMPLE_PROGRAM, "generate", model, "abc", (char *)NULL);
-        _exit(127);
-    }
-    int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
-    return WEXITSTATUS(status);
-}
-
-static enum test_result test_example(void) {
-    char output[512], text[4096];
-    snprintf(output, sizeof output, "%s/example.txt", harness_scratch());
-    CHECK(run_example(model_path(), output) == 0);
-    FILE *file = fopen(output, "r");
-    CHECK(file);
-    size_t n = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[n] = '\0';
-    for (size_t i = 0; i < n; i++) // a random model writes any byte
-        if (text[i] == '\0') text[i] = ' ';
-    CHECK(strstr(text, "ms a token]"));
-    CHECK(run_example("/nonexistent/model.gguf", output) == 3);
-    return TEST_PASS;
-}
-
 static enum test_result test_status(void) {
     CHECK(strcmp(xl_version(), "0.1.0") == 0);
     CHECK(strcmp(xl_status_name(XL_BAD_INPUT), "bad input") == 0);
@@ -590,8 +522,6 @@ static const struct test tests[] = {
     {"continue", "stopped generations go on seamlessly", test_continue},
     {"snapshot", "restored sessions go on; damage is refused", test_snapshot},
     {"sessions", "sessions do not disturb each other", test_sessions},
-    {"example", "examples/generate.c runs", test_example},
-    {"refusals", "wrong calls and files", test_refusals},
 };
 
 int main(int argc, char **argv) {
