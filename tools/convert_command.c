@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct convert_flags {
     const char *family, *format, *type, *out_dir, *temporary, *tokenizer;
@@ -108,9 +109,13 @@ int convert_command(int argc, char **argv) {
     options.on_progress = show_progress;
     char *path = NULL;
     xl_error error;
+    int made = mkdir(flags.out_dir, 0777) == 0;
     xl_status status = xl_convert(model, &options, &path, &error);
     terminal_progress_end();
-    if (status != XL_OK) return terminal_fail(argv[0], &error);
+    if (status != XL_OK) {
+        if (made) rmdir(flags.out_dir); // leaves one that somebody else put a file into
+        return terminal_fail(argv[0], &error);
+    }
     print_result(path, flags.json);
     xl_free(path);
     return terminal_finish(argv[0], 0);

@@ -72,7 +72,7 @@ static size_t model_rows(struct generation_flags *f, struct option_row *rows, si
 size_t generation_flags_rows(struct generation_flags *f, struct option_row *rows, size_t n) {
     n = model_rows(f, rows, n);
     const struct option_row mine[] = {
-        {0, NULL, OPTION_SECTION, NULL, NULL, "Choosing tokens:", 0, 0},
+        {0, NULL, OPTION_SECTION, NULL, NULL, "Choosing tokens", 0, 0},
         {'n', "n-predict", OPTION_INT, &f->n_predict, "N",
          "tokens to write at most; -1: until the end (128)", -1, 1 << 24},
         {0, "n_predict", OPTION_INT, &f->n_predict, "N", "the same", -1, 1 << 24},
@@ -91,9 +91,9 @@ size_t generation_flags_rows(struct generation_flags *f, struct option_row *rows
         {0, "repeat-last-n", OPTION_INT, &f->penalty_window, "N",
          "tokens that the penalties see; -1: all (64)", -1, 1 << 24},
         {'s', "seed", OPTION_U64, &f->seed, "N", "of the random numbers (0)", 0, 0},
-        {'r', "stop", OPTION_TEXTS, &f->stops, "TEXT", "end before this text; may be repeated", 0,
+        {'r', "stop", OPTION_REPEAT, &f->stops, "TEXT", "end before this text; may be repeated", 0,
          0},
-        {0, "logit-bias", OPTION_TEXTS, &f->bias_texts, "ID+B",
+        {0, "logit-bias", OPTION_REPEAT, &f->bias_texts, "ID+B",
          "add B to a token's logit: 15043+2, 15043-1.5, 15043-inf", 0, 0},
         {0, "ignore-eos", OPTION_FLAG, &f->ignore_end, NULL, "go on after an end token", 0, 0},
     };

@@ -51,24 +51,34 @@ static void print_tensors(json_t *tensors) {
     }
 }
 
+// Plain items on one line; kernel levels one a line, with the reason why one is missing.
+static void print_list(const char *title, json_t *items) {
+    size_t i;
+    json_t *item;
+    if (!json_is_object(json_array_get(items, 0))) {
+        printf("  %-40s", title);
+        json_array_foreach(items, i, item) printf(" %s", json_string_value(item));
+        putchar('\n');
+        return;
+    }
+    printf("%s:\n", title);
+    json_array_foreach(items, i, item) {
+        const char *reason = json_string_value(json_object_get(item, "reason"));
+        printf("  %-40s %s%s\n", json_string_value(json_object_get(item, "name")),
+               json_is_true(json_object_get(item, "available")) ? "available" : "not available: ",
+               reason ? reason : "");
+    }
+}
+
 static void print_machine(json_t *machine) {
     const char *key;
     json_t *value;
     json_object_foreach(machine, key, value) {
         if (json_is_object(value))
             print_object(key, value);
-        else if (json_is_array(value)) {
-            size_t i;
-            json_t *item;
-            printf("%s:\n", key);
-            json_array_foreach(value, i, item) {
-                const char *name = json_string_value(json_object_get(item, "name"));
-                if (name)
-                    print_object(name, item);
-                else
-                    print_value("", item);
-            }
-        } else
+        else if (json_is_array(value))
+            print_list(key, value);
+        else
             print_value(key, value);
     }
 }

@@ -69,12 +69,17 @@ static bool parse_ints(const struct option_row *row, char *text, struct option_i
     return true;
 }
 
+static bool add_text(const char *text, struct option_texts *list) {
+    if (list->n_items == OPTION_ITEMS_MAX || !*text) return false;
+    list->items[list->n_items++] = text;
+    return true;
+}
+
 static bool parse_texts(char *text, struct option_texts *list) {
     for (char *next = text; next; text = next) {
         next = strchr(text, ',');
         if (next) *next++ = '\0';
-        if (list->n_items == OPTION_ITEMS_MAX || !*text) return false;
-        list->items[list->n_items++] = text;
+        if (!add_text(text, list)) return false;
     }
     return true;
 }
@@ -110,6 +115,8 @@ static bool set_value(const struct option_row *row, char *text) {
         return parse_ints(row, text, row->target);
     case OPTION_TEXTS:
         return parse_texts(text, row->target);
+    case OPTION_REPEAT:
+        return add_text(text, row->target);
     default:
         return false;
     }

@@ -14,6 +14,7 @@ enum option_kind {
     OPTION_NUMBER, // float, min .. max
     OPTION_INTS,   // struct option_ints: "32,512,2048", each min .. max
     OPTION_TEXTS,  // struct option_texts: "a,b" or given several times
+    OPTION_REPEAT, // struct option_texts: taken whole, given several times
     OPTION_SECTION // a line of --help: `help` as a heading
 };
 
