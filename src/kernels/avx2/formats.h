@@ -263,14 +263,17 @@ VEC_INLINE void scales_q6_k(const uint8_t *chunk, int n_blocks, struct row_scale
 
 VEC_INLINE void scales_iq4_xs(const uint8_t *chunk, int n_blocks, struct row_scales *out) {
     (void)n_blocks;
-    const uint8_t *scales_l = chunk + offsetof(struct block_iq4_xs, scales_l);
-    uint32_t scales_h = load_u16(chunk + offsetof(struct block_iq4_xs, scales_h));
-    uint64_t integers = 0;
-    for (int g = 0; g < 8; g++) {
-        uint32_t low = (uint32_t)scales_l[g / 2] >> (g % 2 * 4) & 15;
-        integers |= (uint64_t)(low | (scales_h >> (2 * g) & 3) << 4) << (8 * g);
-    }
-    __m128i bytes = _mm_sub_epi8(_mm_cvtsi64_si128((long long)integers), _mm_set1_epi8(32));
+    int32_t low;
+    memcpy(&low, chunk + offsetof(struct block_iq4_xs, scales_l), sizeof low);
+    __m128i packed = _mm_cvtsi32_si128(low);
+    __m128i nibble = _mm_unpacklo_epi8(packed, _mm_srli_epi16(packed, 4));
+    // bits 2 g and 2 g + 1 of the word to the top of lane g, then down
+    __m128i word = _mm_set1_epi16((short)load_u16(chunk + offsetof(struct block_iq4_xs, scales_h)));
+    __m128i place = _mm_setr_epi16(1 << 14, 1 << 12, 1 << 10, 1 << 8, 1 << 6, 1 << 4, 1 << 2, 1);
+    __m128i high = _mm_slli_epi16(_mm_srli_epi16(_mm_mullo_epi16(word, place), 14), 4);
+    __m128i bytes = _mm_and_si128(nibble, _mm_set1_epi8(15));
+    bytes = _mm_or_si128(bytes, _mm_packus_epi16(high, high));
+    bytes = _mm_sub_epi8(bytes, _mm_set1_epi8(32));
     store_scaled(out->scale, half_at(chunk), _mm_unpacklo_epi8(bytes, bytes));
 }
 
