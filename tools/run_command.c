@@ -23,7 +23,7 @@ struct run {
     char *prompt; // malloc
     char *answer; // collected for --json
     size_t answer_bytes;
-    int write_failed;
+    int write_error; // errno; 0: none
     xl_engine *engine;
     xl_session *session;
     xl_error error;
@@ -126,8 +126,9 @@ static xl_status apply_template(struct run *run) {
 static int show_text(void *user, const char *text, size_t size) {
     struct run *run = user;
     if (!run->as_json) {
-        run->write_failed = fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0;
-        return run->write_failed;
+        if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0)
+            run->write_error = errno ? errno : EIO;
+        return run->write_error;
     }
     char *grown = realloc(run->answer, run->answer_bytes + size);
     if (!grown) return 1;
@@ -204,7 +205,9 @@ static int generate(struct run *run) {
     interrupt_watch(run->session);
     status = xl_session_generate(run->session, run->prompt, &options, &result, &run->error);
     interrupt_watch(NULL);
-    if (run->write_failed) return terminal_finish(run->command, 1);
+    if (run->write_error)
+        return terminal_fail_text(run->command, run->write_error == ENOSPC ? 4 : 1,
+                                  "cannot write the output: %s", strerror(run->write_error));
     if (status != XL_OK && status != XL_CANCELLED) return terminal_fail(run->command, &run->error);
     if (run->as_json)
         print_json(run, &result);

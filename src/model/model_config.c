@@ -21,9 +21,8 @@ static enum status check_request(const char *requested, const struct family *fou
     if (wants_auto(requested) || strcmp(requested, found->name) == 0) return STATUS_OK;
     const struct family *other = family_by_name(requested);
     if (!other)
-        return error_set(err, STATUS_UNSUPPORTED,
-                         "family \"%.64s\" is not supported; supported are %s", requested,
-                         family_names());
+        return error_set(err, STATUS_USAGE, "family \"%.64s\" is not supported; supported are %s",
+                         requested, family_names());
     // GGUF files do not tell llama from mistral.
     if (checkpoint_gguf(checkpoint) &&
         strcmp(other->gguf_architecture, found->gguf_architecture) == 0)
@@ -203,9 +202,8 @@ enum status model_config_read(struct model_config *config, const struct checkpoi
     config->rope_attention_factor = 1.0f;
     config->embedding_scale = 1.0f;
     if (!wants_auto(family) && !family_by_name(family))
-        return error_set(err, STATUS_UNSUPPORTED,
-                         "family \"%.64s\" is not supported; supported are %s", family,
-                         family_names());
+        return error_set(err, STATUS_USAGE, "family \"%.64s\" is not supported; supported are %s",
+                         family, family_names());
     if (checkpoint_gguf(checkpoint))
         TRY(read_gguf(config, checkpoint, family, err));
     else

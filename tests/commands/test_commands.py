@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The commands as a user runs them: output, one-line errors, exit status, nothing half-written.
+
+Uses build/release/bin (or $XINGLIN_BIN) and stories260K from ../shared (or $XINGLIN_SHARED); without
+it only what needs no model is tested and the rest is reported as skipped. Standard library only.
+Usage: test_commands.py [--list | NAME ...]
+"""
+import json
+import os
+import pathlib
+import pty
+import random
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BIN = pathlib.Path(os.environ.get("XINGLIN_BIN", ROOT / "build/release/bin"))
+SHARED = pathlib.Path(os.environ.get("XINGLIN_SHARED", ROOT / "../shared"))
+STORIES = SHARED / "data/stories260K"
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+INPUTS = pathlib.Path(os.environ.get("XINGLIN_INPUTS", CACHE / "xinglin/inputs"))
+SMOLLM2 = INPUTS / "models/smollm2-135m-instruct-q4_1.gguf"
+OK, FAILED, USAGE, BAD_INPUT, NO_SPACE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+SCRATCH = pathlib.Path(tempfile.mkdtemp(prefix="xinglin-commands-"))
+
+
+class Skip(Exception):
+    pass
+
+
+def run(name, *arguments, **options):
+    options.setdefault("timeout", 120)
+    options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([BIN / name, *map(str, arguments)], capture_output=True, **options)
+
+
+def expect(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+def refused(result, status, *words):
+    """One clear line on stderr, nothing on stdout, the documented status."""
+    text = result.stderr.decode()
+    expect(result.returncode == status, f"exit status {result.returncode}, not {status}: {text!r}")
+    expect(text.count("\n") == 1 and text.endswith("\n"), f"not one line: {text!r}")
+    expect(result.stdout == b"", f"output in spite of the error: {result.stdout[:80]!r}")
+    for word in words:
+        expect(word in text, f"{word!r} is not in {text!r}")
+
+
+def stories():
+    """stories260K as GGUF, safetensors and .pth, made once."""
+    if not STORIES.is_dir():
+        raise Skip("stories260K is not there")
+    out = SCRATCH / "stories"
+    if not out.exists():
+        subprocess.run([sys.executable, ROOT / "tests/golden/stories260k.py", STORIES, out],
+                       check=True, capture_output=True)
+    return out
+
+
+def gguf():
+    return stories() / "stories260K.gguf"
+
+
+def test_help_and_version():
+    for name in ("xinglin", "llm-convert", "llm-cli", "llm-chat"):
+        for flag in ("--help", "--version"):
+            result = run(name, flag)
+            expect(result.returncode == OK and result.stdout and not result.stderr, f"{name} {flag}")
+    for command in ("convert", "run", "chat", "inspect", "eval", "bench"):
+        result = run("xinglin", command, "--help")
+        expect(result.returncode == OK and b"usage:" in result.stdout, f"{command} --help")
+
+
+def test_wrong_flags():
+    refused(run("llm-cli", "--nonsense"), USAGE, "--nonsense")
+    refused(run("llm-cli", "-t"), USAGE, "-t")
+    refused(run("llm-cli", "-t", "many", "-m", "x", "-p", "y"), USAGE, "many")
+    refused(run("llm-cli", "-p", "x"), USAGE, "-m")
+    refused(run("llm-cli", "-m", "x"), USAGE, "prompt")
+    refused(run("llm-convert"), USAGE)
+    refused(run("xinglin", "dance"), USAGE, "dance")
+    refused(run("xinglin", "inspect"), USAGE)
+
+
+def test_missing_files():
+    gone = SCRATCH / "no-such-model.gguf"
+    for result in (run("llm-cli", "-m", gone, "-p", "x"), run("llm-convert", gone),
+                   run("xinglin", "inspect", gone), run("llm-chat", "-m", gone),
+                   run("xinglin", "eval", "-m", gone, "-f", __file__)):
+        refused(result, BAD_INPUT, str(gone))
+    refused(run("llm-cli", "-m", gone, "-f", SCRATCH / "no-prompt"), BAD_INPUT, "no-prompt")
+
+
+def test_wrong_family_and_type():
+    refused(run("llm-cli", "-m", gguf(), "-x", "qwen2", "-p", "x"), USAGE, "llama")
+    refused(run("llm-cli", "-m", gguf(), "-x", "nonesuch", "-p", "x"), USAGE, "llama")
+    refused(run("llm-convert", "-x", "gemma3", "-o", SCRATCH, gguf()), USAGE, "llama")
+    refused(run("llm-convert", "-t", "int3", "-o", SCRATCH, gguf()), USAGE, "int3", "q4_0")
+    refused(run("llm-cli", "-m", gguf(), "--isa", "mmx", "-p", "x"), USAGE, "mmx")
+
+
+def test_truncated_and_foreign_files():
+    whole = gguf().read_bytes()
+    for size in (0, 3, 20, 1000, len(whole) // 2, len(whole) - 1):
+        path = SCRATCH / "cut.gguf"
+        path.write_bytes(whole[:size])
+        refused(run("llm-cli", "-m", path, "-p", "x"), BAD_INPUT, "cut.gguf")
+        out = SCRATCH / "cut-out"
+        refused(run("llm-convert", "-o", out, path), BAD_INPUT, "cut.gguf")
+        expect(not out.exists(), "a directory was left behind")
+    path = SCRATCH / "text.gguf"
+    path.write_text("this is no model")
+    refused(run("xinglin", "inspect", path), BAD_INPUT, "text.gguf")
+
+
+def test_stories_from_all_formats():
+    expected = (STORIES / "expected-greedy-200.txt")
+    if not expected.exists():
+        raise Skip("expected-greedy-200.txt is not there")
+    wanted = expected.read_bytes()
+    models = [gguf(), stories() / "safetensors", stories() / "pth",
+              stories() / "pth/pytorch_model.pth"]
+    for isa in ("scalar", "avx2"):
+        if isa not in available_levels():
+            print(f"    {isa} is not available here")
+            continue
+        for model in models:
+            result = run("llm-cli", "-m", model, "--isa", isa, "-p", "", "-n", "200", "--ignore-eos")
+            text = result.stdout
+            expect(result.returncode == OK, result.stderr.decode())
+            expect(text.strip() == wanted.strip(), f"{model} with {isa} wrote {text[:100]!r}")
+
+
+def available_levels():
+    machine = json.loads(run("xinglin", "inspect", "--cpu", "--json").stdout)
+    return {level["name"] for level in machine["levels"] if level["available"]}
+
+
+def test_convert_every_type():
+    types = run("llm-convert", "--help").stdout.decode()
+    out = SCRATCH / "types"
+    for name in ("fp32", "fp16", "bf16", "sym_int8", "int8", "sym_int4", "int4", "asym_int4", "q4_0",
+                 "q4_1", "q5_0", "q5_1", "q8_0", "q4_k", "q5_k", "q6_k", "q4_k_m"):
+        expect(name in types, f"{name} is not in --help")
+        result = run("llm-convert", "-t", name, "-o", out, stories() / "safetensors")
+        expect(result.returncode == OK, f"{name}: {result.stderr.decode()}")
+        path = pathlib.Path(result.stdout.decode().strip())
+        expect(path.exists() and path.parent == out, f"{name}: {path}")
+        said = run("llm-cli", "-m", path, "-p", "Once upon a time", "-n", "8")
+        expect(said.returncode == OK and said.stdout.strip(), f"{name}: {said.stderr.decode()}")
+    expect(not list(out.glob("*.tmp")), "temporary files were left behind")
+
+
+def test_convert_is_atomic():
+    """Killed at any moment: nothing, or the complete file."""
+    source = SMOLLM2 if SMOLLM2.exists() else gguf()
+    out = SCRATCH / "killed"
+    out.mkdir()
+    done = run("llm-convert", "-t", "q8_0", "-o", out, source)
+    expect(done.returncode == OK, done.stderr.decode())
+    result = pathlib.Path(done.stdout.decode().strip())
+    size = result.stat().st_size
+    start = time.monotonic()
+    result.unlink()
+    seed = int.from_bytes(os.urandom(4), "little")
+    print(f"    seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(12):
+        process = subprocess.Popen([BIN / "llm-convert", "-t", "q8_0", "-o", out, source],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.001, 0.8))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        left = sorted(out.iterdir())
+        expect(left in ([], [result]), f"left behind: {left}")
+        if left:
+            expect(result.stat().st_size == size, "an incomplete file has the final name")
+            result.unlink()
+    expect(time.monotonic() - start < 100, "too slow")
+
+
+def test_full_disk():
+    def small_files_only():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    out = SCRATCH / "full"
+    out.mkdir()
+    result = run("llm-convert", "-t", "fp32", "-o", out, stories() / "safetensors",
+                 preexec_fn=small_files_only)
+    refused(result, NO_SPACE)
+    expect(list(out.iterdir()) == [], f"left behind: {list(out.iterdir())}")
+    with open("/dev/full", "wb") as full:
+        said = subprocess.run([BIN / "llm-cli", "-m", gguf(), "-p", "Once", "-n", "5"], stdout=full,
+                              stderr=subprocess.PIPE, timeout=60)
+    expect(said.returncode == NO_SPACE, f"stdout full: exit status {said.returncode}")
+
+
+def test_convert_memory():
+    """Peak memory stays under the largest tensor x 3 + 200 MB."""
+    if not SMOLLM2.exists():
+        raise Skip("smollm2 is not there (scripts/fetch-inputs)")
+    program = ("import os,resource,subprocess,sys;"
+               "r=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL).returncode;"
+               "print(r,resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    for name in ("fp32", "q4_0", "q6_k"):
+        done = subprocess.run([sys.executable, "-c", program, BIN / "llm-convert", "-t", name, "-o",
+                               SCRATCH / "memory", SMOLLM2], capture_output=True, text=True)
+        status, peak_kb = map(int, done.stdout.split())
+        expect(status == 0, done.stderr)
+        largest = 49152 * 576 * 4  # the embedding in float32
+        limit = 3 * largest + 200e6
+        print(f"    {name}: peak {peak_kb / 1024:.0f} MiB (limit {limit / 2**20:.0f})")
+        expect(peak_kb * 1024 <= limit, f"{name}: peak {peak_kb} KiB")
+
+
+def test_context_overflow():
+    long = SCRATCH / "long.txt"
+    long.write_text("Once upon a time there was a little dog. " * 200)
+    refused(run("llm-cli", "-m", gguf(), "-c", "64", "-f", long), FAILED, "64", "-c")
+
+
+def test_sampling_is_reproducible():
+    flags = ["-m", gguf(), "-p", "Once", "-n", "40", "--temp", "0.9", "--top-k", "50", "--seed", "7"]
+    first = run("llm-cli", *flags).stdout
+    expect(first and first == run("llm-cli", *flags, "-t", "1").stdout, "differs with one thread")
+    expect(first != run("llm-cli", *flags[:-1], "8").stdout, "the seed has no effect")
+
+
+def test_stop_and_json():
+    plain = run("llm-cli", "-m", gguf(), "-p", "Once upon a time", "-n", "60").stdout.decode()
+    word = plain.split()[4]
+    cut = run("llm-cli", "-m", gguf(), "-p", "Once upon a time", "-n", "60", "--stop", word, "--json")
+    answer = json.loads(cut.stdout)
+    expect(answer["finish"] == "stop", answer["finish"])
+    expect(word not in answer["text"] and plain.startswith(answer["text"]), "cut at another place")
+    expect(answer["first_token_ms"] > 0 and answer["prompt_tokens"] > 0, "no timings")
+
+
+def test_verbose_timings():
+    result = run("llm-cli", "-m", gguf(), "-p", "Once", "-n", "20", "-v")
+    for word in (b"load", b"tokenize", b"first token", b"next token", b"p50", b"p99", b"memory",
+                 b"kernels"):
+        expect(word in result.stderr, f"{word} is not among the timings")
+    expect(b"first token" not in result.stdout, "timings on stdout")
+
+
+def test_prompt_from_stdin_and_quotes():
+    text = "It's \"a\" dog's $HOME `day`; "
+    shell = run("llm-cli", "-m", gguf(), "-p", text, "-n", "10").stdout
+    piped = subprocess.run([BIN / "llm-cli", "-m", gguf(), "-f", "-", "-n", "10"],
+                           input=text.encode(), capture_output=True).stdout
+    expect(shell == piped and shell, "the prompt depends on how it came in")
+
+
+def test_interrupt():
+    process = subprocess.Popen([BIN / "llm-cli", "-m", gguf(), "-p", "Once", "-n", "-1", "-c", "512",
+                                "--ignore-eos", "--isa", "scalar"], stdout=subprocess.PIPE)
+    process.stdout.read(20)
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=20)[0]
+    expect(process.returncode in (INTERRUPTED, OK), f"exit status {process.returncode}")
+    if process.returncode == OK:
+        print(f"    was done before the signal ({len(rest)} bytes)")
+
+
+def test_inspect():
+    report = json.loads(run("xinglin", "inspect", gguf(), "--json").stdout)
+    expect(report["family"] == "llama" and len(report["tensors"]) > 40, "wrong report")
+    text = run("xinglin", "inspect", gguf(), "--tensors").stdout.decode()
+    expect("token_embd.weight" in text and "general.architecture" in text, "wrong text")
+
+
+def test_eval_and_bench():
+    sample = SCRATCH / "sample.txt"
+    sample.write_text("Once upon a time there was a little girl who had a red ball. " * 60)
+    result = json.loads(run("xinglin", "eval", "-m", gguf(), "-f", sample, "-c", "64", "--chunks",
+                            "4", "--json").stdout)
+    expect(1 < result["perplexity"] < 1000, f"{result}")
+    # Measures itself, so the comparison with itself must be exact.
+    same = json.loads(run("xinglin", "eval", "-m", gguf(), "-f", sample, "-c", "64", "--chunks", "2",
+                          "--reference", gguf(), "--json").stdout)
+    expect("0.0" in json.dumps(same) and same["perplexity"] > 1, f"{same}")
+    for form in ("table", "csv", "json"):
+        bench = run("xinglin", "bench", "-m", gguf(), "--prompt", "16", "--generate", "8",
+                    "--repeat", "1", "--format", form, timeout=300)
+        expect(bench.returncode == OK and bench.stdout, bench.stderr.decode())
+
+
+def chat_model():
+    if not SMOLLM2.exists():
+        raise Skip("smollm2 is not there (scripts/fetch-inputs)")
+    return SMOLLM2
+
+
+def test_chat_from_a_pipe():
+    text = "Say hello.\n/stats\n/reset\n/nonsense\nSay hello.\n/exit\n"
+    result = subprocess.run([BIN / "llm-chat", "-m", chat_model(), "-n", "12"], input=text.encode(),
+                            capture_output=True, timeout=120)
+    answers = result.stdout.decode().split("\n\n")
+    expect(result.returncode == OK, result.stderr.decode())
+    expect("context:" in result.stdout.decode() and "unknown command" in result.stdout.decode(), answers)
+    expect(answers[0].strip() and answers[0] in "".join(answers[1:]), "/reset gives another answer")
+    refused(run("llm-chat", "-m", gguf()), BAD_INPUT, "template")
+
+
+def test_chat_on_a_terminal():
+    """libedit on a pseudo terminal; nothing is written to the home directory."""
+    home = SCRATCH / "home"
+    home.mkdir()
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(HOME=str(home), TERM="xterm", LANG="C.UTF-8")
+        os.execv(BIN / "llm-chat", ["llm-chat", "-m", str(chat_model()), "-n", "8"])
+    seen = b""
+    for line in (b"Say hello.\n", b"/exit\n"):
+        deadline = time.monotonic() + 60
+        while not seen.endswith(b"> ") and time.monotonic() < deadline:
+            if select.select([fd], [], [], 1)[0]:
+                try:
+                    seen += os.read(fd, 4096)
+                except OSError:
+                    break
+        expect(b"> " in seen, f"no prompt: {seen!r}")
+        os.write(fd, line)
+        seen += b"\n"
+    status = os.waitpid(pid, 0)[1]
+    expect(os.waitstatus_to_exitcode(status) == OK, f"exit status {status}")
+    expect(list(home.iterdir()) == [], f"left in the home directory: {list(home.iterdir())}")
+
+
+def main():
+    tests = {name[5:]: f for name, f in globals().items() if name.startswith("test_")}
+    if "--list" in sys.argv:
+        print("\n".join(tests))
+        return 0
+    counts = {"ok": 0, "FAIL": 0, "skip": 0}
+    try:
+        for name, test in tests.items():
+            if sys.argv[1:] and name not in sys.argv[1:]:
+                continue
+            word, note = "ok", ""
+            try:
+                test()
+            except Skip as reason:
+                word, note = "skip", f" ({reason})"
+            except (AssertionError, subprocess.SubprocessError, OSError, ValueError, KeyError,
+                    IndexError) as problem:
+                word, note = "FAIL", f": {type(problem).__name__} {problem}"
+            counts[word] += 1
+            print(f"{word:4s} commands.{name}{note}", flush=True)
+    finally:
+        shutil.rmtree(SCRATCH, ignore_errors=True)
+    print(f"commands: {counts['ok']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
+    return 1 if counts["FAIL"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
