@@ -3,11 +3,17 @@
 #include "tools/output_file.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool output_file_open(struct output_file *output, const char *path) {
     *output = (struct output_file){.path = path};
     if (!path) return true;
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) { // a device or pipe keeps its place
+        output->file = fopen(path, "wb");
+        return output->file != NULL;
+    }
     int n =
         snprintf(output->temporary, sizeof output->temporary, "%s.%ld.tmp", path, (long)getpid());
     if (n < 0 || (size_t)n >= sizeof output->temporary) {
@@ -25,14 +31,16 @@ void output_file_write(struct output_file *output, const void *data, size_t size
 bool output_file_commit(struct output_file *output) {
     if (!output->file) return true;
     FILE *file = output->file;
-    bool good = fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0;
+    bool is_named = output->temporary[0] == '\0'; // written in place
+    errno = 0;
+    bool good = fflush(file) == 0 && !ferror(file) && (is_named || fsync(fileno(file)) == 0);
     int reason = errno;
-    good = fclose(file) == 0 && good && rename(output->temporary, output->path) == 0;
+    good = fclose(file) == 0 && good;
     output->file = NULL;
+    if (good && !is_named) good = rename(output->temporary, output->path) == 0;
     if (good) return true;
-    if (reason != 0) errno = reason;
-    reason = errno;
-    unlink(output->temporary);
+    if (reason == 0) reason = errno;
+    if (!is_named) unlink(output->temporary);
     errno = reason;
     return false;
 }
@@ -40,6 +48,6 @@ bool output_file_commit(struct output_file *output) {
 void output_file_abort(struct output_file *output) {
     if (!output->file) return;
     fclose(output->file);
-    unlink(output->temporary);
+    if (output->temporary[0]) unlink(output->temporary);
     output->file = NULL;
 }

@@ -8,8 +8,10 @@
 #include "tools/option_table.h"
 #include "tools/output_file.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct parsed {
@@ -115,6 +117,14 @@ static enum test_result test_output_file(void) {
     CHECK(output_file_open(&output, path));
     output_file_abort(&output);
     CHECK(access(path, F_OK) != 0 && access(output.temporary, F_OK) != 0);
+    struct stat info;
+    CHECK(output_file_open(&output, "/dev/null")); // written to, not replaced
+    output_file_write(&output, "abc", 3);
+    CHECK(output_file_commit(&output));
+    CHECK(stat("/dev/null", &info) == 0 && S_ISCHR(info.st_mode));
+    CHECK(output_file_open(&output, "/dev/full"));
+    output_file_write(&output, "abc", 3);
+    CHECK(!output_file_commit(&output) && errno == ENOSPC);
     CHECK(output_file_open(&output, NULL) && output_file_commit(&output));
     CHECK(!output_file_open(&output, "/nonexistent/folder/result"));
     return TEST_PASS;
