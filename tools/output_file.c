@@ -31,16 +31,16 @@ void output_file_write(struct output_file *output, const void *data, size_t size
 bool output_file_commit(struct output_file *output) {
     if (!output->file) return true;
     FILE *file = output->file;
-    bool is_named = output->temporary[0] == '\0'; // written in place
+    bool in_place = output->temporary[0] == '\0';
     errno = 0;
-    bool good = fflush(file) == 0 && !ferror(file) && (is_named || fsync(fileno(file)) == 0);
+    bool good = fflush(file) == 0 && !ferror(file) && (in_place || fsync(fileno(file)) == 0);
     int reason = errno;
     good = fclose(file) == 0 && good;
     output->file = NULL;
-    if (good && !is_named) good = rename(output->temporary, output->path) == 0;
+    if (good && !in_place) good = rename(output->temporary, output->path) == 0;
     if (good) return true;
     if (reason == 0) reason = errno;
-    if (!is_named) unlink(output->temporary);
+    if (!in_place) unlink(output->temporary);
     errno = reason;
     return false;
 }
