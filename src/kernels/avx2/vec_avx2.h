@@ -60,9 +60,9 @@ VEC_INLINE __m256 vec_exponent(__m256i n) { // 2^n for -127 < n < 128
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
 }
 
-// e^x within 1 unit in the last place; 0 below -104, infinity above 88.73, NaN stays NaN.
-// x = n ln 2 + r, |r| <= ln 2 / 2; e^r by its series to the 7th power (remainder < 6e-9 e^r);
-// 2^n in two factors, so that results near the ends of the range come out right.
+// e^x within 1 unit in the last place (normal results); 0 below -104, infinity above 88.73, NaN
+// stays NaN. x = n ln 2 + r, |r| <= ln 2 / 2; e^r by its series to the 7th power (remainder < 6e-9
+// e^r); 2^n in two factors, so that results near the ends of the range come out right.
 VEC_INLINE __m256 vec_exp(__m256 x) {
     x = _mm256_max_ps(_mm256_set1_ps(-104.0f), x);
     x = _mm256_min_ps(_mm256_set1_ps(89.0f), x);
