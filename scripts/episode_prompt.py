@@ -5,11 +5,12 @@ that no model may write.
 
 Dates, length of stay, diagnoses and discharge drugs are copied from data; the conditions on
 admission and at discharge are quoted from the signed notes. The model gets one job, 诊疗经过: a
-timeline of the stay, built by rule from orders, results and the chart, becomes prose. A model of
-half a billion parameters copies whole notes when it is shown notes; shown a short timeline and one
-worked example, it stays inside the facts (docs/decisions/0001-demo-model.md).
+timeline of the stay, built by rule from orders, results and the chart, becomes prose one day at a
+time. A model of half a billion parameters copies whole notes when it is shown notes and loses the
+day when it is shown the whole stay; one day at a time, it stays inside the facts, and each sentence
+can be compared with the very line it came from (docs/decisions/0001-demo-model.md).
 
-    episode_prompt.py EPISODE.json            the prompt, in the ChatML form of Qwen
+    episode_prompt.py EPISODE.json            the prompts, one a day, in the ChatML form of Qwen
     episode_prompt.py --timeline EPISODE.json the timeline alone
     episode_prompt.py --fields EPISODE.json   the fields from data, as JSON
 """
@@ -19,19 +20,19 @@ import re
 import sys
 from datetime import datetime, timedelta
 
-SYSTEM = ("你是住院医师。把病程要点写成出院记录的“诊疗经过”：一段通顺的话，按时间顺序，"
-          "只写要点中有的内容，不增加任何内容。")
+SYSTEM = ("你是住院医师，为出院记录撰写诊疗经过。把一天的病程要点改写成一句通顺的话，"
+          "只写要点中有的内容，数字、药名、剂量一个不改。")
 
-# One worked example about another illness: it shows the form and cannot leak into the answer
-# unseen, because every number of an answer is compared with the episode afterwards.
-EXAMPLE_TIMELINE = """6月2日：入院；最高体温38.6℃；送检尿培养；予左氧氟沙星0.5 g静脉滴注、每日1次
-6月4日：尿培养回报大肠埃希菌，左氧氟沙星耐药，头孢他啶敏感；停左氧氟沙星；予头孢他啶1.0 g静脉滴注、每8小时1次
-6月6日：最高体温36.8℃；白细胞8.1×10⁹/L
-6月9日：停头孢他啶；出院"""
-EXAMPLE_ANSWER = ("6月2日入院，最高体温38.6℃，送检尿培养，予左氧氟沙星0.5 g静脉滴注、每日1次抗感染。"
-                  "6月4日尿培养回报大肠埃希菌，对左氧氟沙星耐药，对头孢他啶敏感，遂停左氧氟沙星，"
-                  "改予头孢他啶1.0 g静脉滴注、每8小时1次。6月6日最高体温36.8℃，白细胞8.1×10⁹/L。"
-                  "6月9日停头孢他啶，病情好转出院。")
+# Worked examples about another illness. They show the form; nothing of them can slip into an answer
+# unseen, because every number of an answer is compared with the day's line afterwards.
+EXAMPLES = (
+    ("6月2日：入院；最高体温38.6℃；送检尿培养；予左氧氟沙星0.5 g静脉滴注、每日1次",
+     "6月2日入院，最高体温38.6℃，送检尿培养，并予左氧氟沙星0.5 g静脉滴注、每日1次治疗。"),
+    ("6月4日：最高体温38.9℃；尿培养回报大肠埃希菌，左氧氟沙星耐药，头孢他啶敏感；停左氧氟沙星；"
+     "予头孢他啶1.0 g静脉滴注、每8小时1次",
+     "6月4日最高体温38.9℃，尿培养回报大肠埃希菌，左氧氟沙星耐药，头孢他啶敏感，遂停左氧氟沙星，"
+     "改予头孢他啶1.0 g静脉滴注、每8小时1次。"),
+)
 
 KEY_LABS = ("WBC", "CRP", "PCT", "HBA1C")
 
@@ -144,11 +145,12 @@ def turn(role, text):
     return f"<|im_start|>{role}\n{text}<|im_end|>\n"
 
 
-def prompt(episode):
-    question = "病程要点：\n"
-    return (turn("system", SYSTEM) + turn("user", question + EXAMPLE_TIMELINE)
-            + turn("assistant", EXAMPLE_ANSWER) + turn("user", question + timeline(episode))
-            + "<|im_start|>assistant\n")
+def prompts(episode):
+    """For each line of the timeline: (line, what the model is asked)."""
+    shown = turn("system", SYSTEM) + "".join(turn("user", line) + turn("assistant", answer)
+                                             for line, answer in EXAMPLES)
+    return [(line, shown + turn("user", line) + "<|im_start|>assistant\n")
+            for line in timeline(episode).splitlines()]
 
 
 # --- the fields that come from data ---------------------------------------------------------------
@@ -217,33 +219,20 @@ def numbers_of(text):
     return re.findall(r"\d+(?:\.\d+)?", text)
 
 
-def unsupported(text, episode):
-    """Compares what was written with the timeline, day by day: a right number under a wrong date is
-    a wrong number. Returns (how many numbers were written, the strangers as "date: number")."""
-    date = r"(\d{1,2}月\d{1,2}日)"
-    known = {}
-    for line in timeline(episode).splitlines():
-        day, _, items = line.partition("：")
-        known[day] = {float(number) for number in numbers_of(items)}
-    total, strangers, day = 0, [], ""
-    for part in re.split(date, text):
-        if re.fullmatch(date, part):
-            day = part
-            total += 1
-            if day not in known:
-                strangers.append(day)
-            continue
-        for number in numbers_of(part):
-            total += 1
-            if float(number) not in known.get(day, ()):
-                strangers.append(f"{day}: {number}" if day else number)
-    return total, strangers
+def compare(written, line):
+    """A sentence against the day's line that it came from. Returns (numbers written, those of them
+    that the line does not have, items of the line that the sentence does not have)."""
+    known = {float(number) for number in numbers_of(line)}
+    numbers = numbers_of(written)
+    strangers = [number for number in numbers if float(number) not in known]
+    items = re.split("[：；，]", line)
+    return len(numbers), strangers, [item for item in items if item and item not in written]
 
 
 def main():
     arguments = sys.argv[1:]
     what = arguments.pop(0) if arguments and arguments[0].startswith("--") else "--prompt"
-    writers = {"--prompt": prompt, "--timeline": timeline,
+    writers = {"--prompt": lambda e: "\n\n".join(prompt for _, prompt in prompts(e)), "--timeline": timeline,
                "--fields": lambda e: json.dumps(fields(e), ensure_ascii=False, indent=1)}
     if len(arguments) != 1 or what not in writers:
         print(__doc__.split("\n\n")[-1], file=sys.stderr)
