@@ -36,8 +36,9 @@ enum status added_tokens_add(struct added_tokens *set, const char *text, size_t 
 
 static bool is_word_character(uint32_t code) {
     if (code == UTF8_INVALID) return false;
+    if (code == 0x200c || code == 0x200d) return true; // joiners
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code);
-    return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_ND) ||
+    return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) ||
            category == UTF8PROC_CATEGORY_PC;
 }
 

@@ -28,6 +28,9 @@ struct split_scratch {
 };
 
 // What \w and \s stand for in both dialects; PCRE2's own differ in marks and in U+180E.
+#define SPACE_CLASS                                                                                \
+    "\\t-\\r "                                                                                     \
+    "\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 #define WORD_CLASS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
 
 // \p{Name}: a name of more than two letters is a script; PCRE2 alone would take script extensions.
@@ -49,12 +52,17 @@ static size_t translate_escape(const char *pattern, size_t size, bool in_class,
                                struct buffer *out) {
     if (size >= 3 && (pattern[1] == 'p' || pattern[1] == 'P') && pattern[2] == '{')
         return translate_property(pattern, size, out);
-    if (size >= 2 && pattern[1] == 'w') {
-        buffer_append_text(out, in_class ? WORD_CLASS : "[" WORD_CLASS "]");
-        return 2;
-    }
-    if (size >= 2 && pattern[1] == 'W' && !in_class) {
-        buffer_append_text(out, "[^" WORD_CLASS "]");
+    static const struct {
+        char letter;
+        const char *inside, *outside; // of a class; NULL: left to PCRE2
+    } classes[] = {{'w', WORD_CLASS, "[" WORD_CLASS "]"},
+                   {'W', NULL, "[^" WORD_CLASS "]"},
+                   {'s', SPACE_CLASS, "[" SPACE_CLASS "]"},
+                   {'S', NULL, "[^" SPACE_CLASS "]"}};
+    for (size_t i = 0; size >= 2 && i < sizeof classes / sizeof classes[0]; i++) {
+        const char *text = in_class ? classes[i].inside : classes[i].outside;
+        if (classes[i].letter != pattern[1] || text == NULL) continue;
+        buffer_append_text(out, text);
         return 2;
     }
     size_t used = size >= 2 ? 2 : 1;

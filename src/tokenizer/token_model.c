@@ -66,7 +66,7 @@ static void find_score_range(struct token_model *model) {
         if (vocabulary->types[id] != TOKEN_NORMAL) continue;
         double score = vocabulary->scores[id];
         if (!any || score < lowest) lowest = score;
-        if (!any || score > highest) highest = score;
+        if (score > highest) highest = score; // never below 0, as SentencePiece has it
         any = true;
     }
     model->unk_score = lowest - 10.0;

@@ -51,6 +51,32 @@ static bool is_spelled(const struct vocabulary_text *text) {
     return true;
 }
 
+// User-defined texts with plain spaces, as GGUF files have them, are looked up after spaces were
+// marked: they are spelled with marks too.
+static enum status mark_spaces(struct vocabulary *vocabulary, struct vocabulary_text *text,
+                               struct error *err) {
+    size_t n = 0;
+    if (memchr(text->data, ' ', text->size_bytes) == NULL) return STATUS_OK;
+    char *copy = vocabulary_allocate(vocabulary, (uint64_t)text->size_bytes * 3, 1);
+    if (copy == NULL) return error_no_memory(err, "token text", text->size_bytes * 3ull);
+    for (uint32_t i = 0; i < text->size_bytes; i++) {
+        bool is_space = text->data[i] == ' ';
+        memcpy(copy + n, is_space ? "\xe2\x96\x81" : &text->data[i], is_space ? 3 : 1);
+        n += is_space ? 3 : 1;
+    }
+    *text = (struct vocabulary_text){copy, (uint32_t)n};
+    return STATUS_OK;
+}
+
+static enum status mark_user_defined(struct tokenizer *tokenizer, struct vocabulary_text *texts,
+                                     struct error *err) {
+    struct vocabulary *vocabulary = &tokenizer->vocabulary;
+    for (int32_t i = 0; i < vocabulary->n_tokens; i++)
+        if (texts[i].data != NULL && vocabulary->types[i] == TOKEN_USER_DEFINED)
+            TRY(mark_spaces(vocabulary, &texts[i], err));
+    return STATUS_OK;
+}
+
 // Which tokens the model may produce, and how it spells them.
 static enum status build_model(struct tokenizer *tokenizer, struct error *err) {
     const struct vocabulary *vocabulary = &tokenizer->vocabulary;
@@ -62,7 +88,9 @@ static enum status build_model(struct tokenizer *tokenizer, struct error *err) {
     for (size_t i = 0; i < n_tokens; i++) {
         int32_t type = vocabulary->types[i];
         // An unused text of several characters may be a step on the way to a longer one.
-        bool is_step = type == TOKEN_UNUSED && vocabulary->texts[i].size_bytes > 1;
+        // For Hugging Face a byte token is also a text like any other.
+        bool is_step = (type == TOKEN_UNUSED && vocabulary->texts[i].size_bytes > 1) ||
+                       (type == TOKEN_BYTE && vocabulary->huggingface_json != NULL);
         if (!raw_bytes && (type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || is_step))
             texts[i] = vocabulary->texts[i];
         // A text outside the byte-level alphabet is shown as it is, but no merge leads to it.
@@ -71,7 +99,10 @@ static enum status build_model(struct tokenizer *tokenizer, struct error *err) {
             texts[i].size_bytes = tokenizer->piece_offsets[i + 1] - tokenizer->piece_offsets[i];
         }
     }
-    enum status status = token_model_init(&tokenizer->model, vocabulary, texts, err);
+    enum status status = STATUS_OK;
+    if (tokenizer->decoder == DECODER_SPACE_MARK && vocabulary->escape_whitespaces)
+        status = mark_user_defined(tokenizer, texts, err);
+    if (status == STATUS_OK) status = token_model_init(&tokenizer->model, vocabulary, texts, err);
     free(texts);
     return status;
 }

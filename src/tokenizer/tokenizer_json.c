@@ -11,10 +11,42 @@
 
 static const char space_mark[] = "\xe2\x96\x81";
 
+// jansson refuses a NUL in an object's key, but a vocabulary may have that token. The escape is
+// changed to a noncharacter, U+FDD0, for the time of parsing; read_nul() turns it back.
+static char *hide_nul(const char *text, size_t text_bytes) {
+    static const char escape[] = "\\u0000", hidden[] = "\\uFDD0";
+    char *copy = NULL;
+    for (size_t i = 0; i + 6 <= text_bytes; i++) {
+        if (text[i] != '\\') continue;
+        if (memcmp(text + i, escape, 6) == 0) {
+            if (copy == NULL) {
+                copy = malloc(text_bytes);
+                if (copy == NULL) return NULL;
+                memcpy(copy, text, text_bytes);
+            }
+            memcpy(copy + i, hidden, 6);
+        }
+        i++; // whatever the backslash escapes
+    }
+    return copy;
+}
+
+static size_t read_nul(char *text, size_t size_bytes) {
+    size_t n = 0;
+    for (size_t i = 0; i < size_bytes; i++) {
+        bool hidden = size_bytes - i >= 3 && memcmp(text + i, "\xef\xb7\x90", 3) == 0;
+        text[n++] = hidden ? '\0' : text[i];
+        if (hidden) i += 2;
+    }
+    return n;
+}
+
 enum status tokenizer_json_parse(json_t **root, const char *text, size_t text_bytes,
                                  const char *what, struct error *err) {
     json_error_t where;
-    *root = json_loadb(text, text_bytes, JSON_ALLOW_NUL, &where);
+    char *copy = hide_nul(text, text_bytes);
+    *root = json_loadb(copy == NULL ? text : copy, text_bytes, JSON_ALLOW_NUL, &where);
+    free(copy);
     if (*root == NULL)
         return error_set(err, STATUS_BAD_INPUT, "%s: line %d column %d: %.80s", what, where.line,
                          where.column, where.text);
@@ -43,6 +75,7 @@ static enum status set_text(struct vocabulary *vocabulary, json_int_t id, const 
                          (long long)id);
     char *copy = vocabulary_copy(vocabulary, data, size_bytes);
     if (copy == NULL) return error_no_memory(err, "token text", size_bytes);
+    size_bytes = read_nul(copy, size_bytes);
     vocabulary->texts[id] = (struct vocabulary_text){copy, (uint32_t)size_bytes};
     vocabulary->types[id] = type;
     return STATUS_OK;
@@ -147,8 +180,8 @@ static enum status set_merge(struct vocabulary *vocabulary, size_t index, const 
         copy[left_bytes] = ' ';
         memcpy(copy + left_bytes + 1, right, right_bytes - 1);
     }
-    vocabulary->merges[index] =
-        (struct vocabulary_text){copy, (uint32_t)(left_bytes + right_bytes)};
+    size_t size_bytes = read_nul(copy, left_bytes + right_bytes);
+    vocabulary->merges[index] = (struct vocabulary_text){copy, (uint32_t)size_bytes};
     return STATUS_OK;
 }
 

@@ -13,18 +13,21 @@ struct arrival { // best path that ends at this byte
     token_id id;    // -1: unknown character, -2: nothing arrives here
 };
 
-static double add_scores(const struct token_model *model, double a, double b) {
-    return model->single_precision ? (double)((float)a + (float)b) : a + b;
+// The score of a path that goes on with token `id`. SentencePiece keeps sums in float, Hugging Face
+// in double; which of two equal paths wins depends on the rounding.
+static double extend_score(const struct token_model *model, double score, token_id id,
+                           size_t size_bytes) {
+    double own = id < 0 ? model->unk_score : (double)model->vocabulary->scores[id];
+    if (!model->single_precision) return score + own;
+    if (id < 0 || model->vocabulary->types[id] != TOKEN_USER_DEFINED)
+        return (double)((float)score + (float)own);
+    return score + ((double)size_bytes * model->score_max - 0.1);
 }
 
-static double score_of(const struct token_model *model, token_id id, size_t size_bytes) {
-    if (model->vocabulary->types[id] == TOKEN_USER_DEFINED && model->single_precision)
-        return (double)(float)((double)size_bytes * model->score_max - 0.1);
-    return model->vocabulary->scores[id];
-}
-
-static void arrive(struct arrival *arrival, double score, size_t begin, token_id id) {
+static void arrive(const struct token_model *model, struct arrival *arrival, double score,
+                   size_t begin, token_id id) {
     if (arrival->id != -2 && score <= arrival->score) return;
+    if (model->single_precision) score = (double)(float)score;
     *arrival = (struct arrival){score, (uint32_t)begin, id};
 }
 
@@ -38,13 +41,12 @@ static void extend_paths(const struct token_model *model, const char *piece, siz
         if (node == 0) break;
         token_id id = model->trie.values[node];
         if (id < 0 || model->vocabulary->types[id] == TOKEN_UNUSED) continue;
-        arrive(&arrivals[end], add_scores(model, score, score_of(model, id, end - begin)), begin,
-               id);
+        arrive(model, &arrivals[end], extend_score(model, score, id, end - begin), begin, id);
         if (end - begin == character_bytes) has_single = true;
     }
-    if (!has_single)
-        arrive(&arrivals[begin + character_bytes], add_scores(model, score, model->unk_score),
-               begin, -1);
+    if (has_single) return;
+    arrive(model, &arrivals[begin + character_bytes],
+           extend_score(model, score, -1, character_bytes), begin, -1);
 }
 
 // Turns the chain of arrivals around and writes it.

@@ -27,6 +27,10 @@ static size_t find_longest(const struct token_model *model, const char *text, si
     if (end - begin > model->tokens.size_max_bytes) end = begin + model->tokens.size_max_bytes;
     while (end < text_bytes && ((uint8_t)text[end] & 0xc0) == 0x80)
         end--;
+    // Inside a word the mark is a character like others, not the start of a word.
+    if (begin > 0 && text_bytes - begin >= MARK_BYTES &&
+        memcmp(text + begin, word_mark, MARK_BYTES) == 0)
+        end = begin + MARK_BYTES;
     while (end > begin) {
         *id = text_map_get(&model->tokens, text + begin, end - begin);
         if (*id >= 0) return end;

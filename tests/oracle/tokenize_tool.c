@@ -22,9 +22,12 @@ static enum status load(struct vocabulary *vocabulary, const char *path, const c
     }
     TRY(mapped_file_open(&file, path, err));
     if (config_path != NULL) TRY(mapped_file_open(&config, config_path, err));
-    if (length > 5 && strcmp(path + length - 5, ".json") == 0)
-        return vocabulary_from_tokenizer_json(vocabulary, (const char *)file.data, file.size_bytes,
-                                              (const char *)config.data, config.size_bytes, err);
+    if (length > 5 && strcmp(path + length - 5, ".json") == 0) {
+        TRY(vocabulary_from_tokenizer_json(vocabulary, (const char *)file.data, file.size_bytes,
+                                           (const char *)config.data, config.size_bytes, err));
+        if (pre != NULL && vocabulary->pre[0] != '\0') vocabulary->huggingface_json = NULL;
+        return STATUS_OK;
+    }
     if (pre != NULL)
         return vocabulary_from_tiktoken(vocabulary, (const char *)file.data, file.size_bytes, pre,
                                         (const char *)config.data, config.size_bytes, err);
