@@ -55,15 +55,17 @@ def all_steps():
     steps = [Step("tidy", [sys.executable, "tests/tidy/check_tidy.py"])]
     steps += ctest_steps("release")
     steps += ctest_steps("asan")
-    for name, script, timeout_s in [
-        ("episode", "scripts/check_episode.py", 60),
-        ("commands", "tests/commands/test_commands.py", 900),
-        ("tokenizers", "tests/oracle/check_tokenizers.py", 900),
-        ("templates", "tests/oracle/check_templates.py", 900),
-        ("perplexity", "tests/oracle/check_perplexity.py", 1500),
-        ("package", "tests/package/check_package.py", 300),
+    programs = "build/release/bin"
+    for name, timeout_s, *command in [
+        ("episode", 60, "scripts/check_episode.py"),
+        ("commands", 900, "tests/commands/test_commands.py"),
+        ("package", 300, "tests/package/check_package.py"),
+        ("tokenizers", 900, "tests/oracle/check_tokenizers.py", f"{programs}/tokenize_tool"),
+        ("templates", 900, "tests/oracle/check_templates.py", f"{programs}/template_tool"),
+        ("perplexity", 1500, "tests/oracle/check_perplexity.py"),
     ]:
-        steps.append(Step(name, [python, script], timeout_s))
+        steps.append(Step(name, [python, *command], timeout_s))
+    steps.append(Step("quantizers", ["tests/oracle/check-quantizers"], 600))
     return steps
 
 
@@ -91,7 +93,8 @@ def run(step):
     if counts is None:
         if status == 0:
             return 1, 0, 0, ""
-        return (0, 0, 1, "skipped") if status == 77 else (0, 1, 0, f"exit status {status}")
+        last = lines[-1] if lines else "skipped"
+        return (0, 0, 1, last) if status == 77 else (0, 1, 0, f"exit status {status}")
     passed, failed, skipped = counts
     if status not in (0, 77) and failed == 0:
         return passed, 1, skipped, f"exit status {status}"
