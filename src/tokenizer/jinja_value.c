@@ -7,6 +7,34 @@
 
 enum { LINEAR_SEARCH_MAX = 8 };
 
+struct value value_none(void) {
+    return (struct value){.kind = VALUE_NONE};
+}
+struct value value_bool(bool boolean) {
+    return (struct value){.kind = VALUE_BOOL, .as.boolean = boolean};
+}
+struct value value_int(int64_t integer) {
+    return (struct value){.kind = VALUE_INT, .as.integer = integer};
+}
+struct value value_float(double real) {
+    return (struct value){.kind = VALUE_FLOAT, .as.real = real};
+}
+struct value value_text(struct text *text) {
+    return (struct value){.kind = VALUE_TEXT, .as.text = text};
+}
+struct value value_list(struct list *list) {
+    return (struct value){.kind = VALUE_LIST, .as.list = list};
+}
+struct value value_tuple(struct list *list) {
+    return (struct value){.kind = VALUE_TUPLE, .as.list = list};
+}
+struct value value_dict(struct dict *dict) {
+    return (struct value){.kind = VALUE_DICT, .as.dict = dict};
+}
+struct value value_undefined(struct text *what) {
+    return (struct value){.kind = VALUE_UNDEFINED, .as.text = what};
+}
+
 const char *value_type_name(const struct value *value) {
     static const char *const names[] = {
         [VALUE_MISSING] = "missing", [VALUE_UNDEFINED] = "Undefined",

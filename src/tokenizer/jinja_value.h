@@ -116,33 +116,15 @@ struct cycler {
 
 struct run;
 
-static inline struct value value_none(void) {
-    return (struct value){.kind = VALUE_NONE};
-}
-static inline struct value value_bool(bool boolean) {
-    return (struct value){.kind = VALUE_BOOL, .as.boolean = boolean};
-}
-static inline struct value value_int(int64_t integer) {
-    return (struct value){.kind = VALUE_INT, .as.integer = integer};
-}
-static inline struct value value_float(double real) {
-    return (struct value){.kind = VALUE_FLOAT, .as.real = real};
-}
-static inline struct value value_text(struct text *text) {
-    return (struct value){.kind = VALUE_TEXT, .as.text = text};
-}
-static inline struct value value_list(struct list *list) {
-    return (struct value){.kind = VALUE_LIST, .as.list = list};
-}
-static inline struct value value_tuple(struct list *list) {
-    return (struct value){.kind = VALUE_TUPLE, .as.list = list};
-}
-static inline struct value value_dict(struct dict *dict) {
-    return (struct value){.kind = VALUE_DICT, .as.dict = dict};
-}
-static inline struct value value_undefined(struct text *what) {
-    return (struct value){.kind = VALUE_UNDEFINED, .as.text = what};
-}
+struct value value_none(void);
+struct value value_bool(bool boolean);
+struct value value_int(int64_t integer);
+struct value value_float(double real);
+struct value value_text(struct text *text);
+struct value value_list(struct list *list);
+struct value value_tuple(struct list *list);
+struct value value_dict(struct dict *dict);
+struct value value_undefined(struct text *what);
 
 // Python's name of the type, for messages ("str", "dict", …).
 const char *value_type_name(const struct value *value);

@@ -35,8 +35,8 @@ static void replay(const char *path, int depth) {
     while (directory && (entry = readdir(directory))) {
         char inner[4096];
         if (entry->d_name[0] == '.') continue;
-        snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
-        replay(inner, depth + 1);
+        int n = snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
+        if (n < (int)sizeof inner) replay(inner, depth + 1);
     }
     if (directory) closedir(directory);
 }

@@ -141,7 +141,7 @@ def check_random(renderer, n_cases, seed, tally):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tool", nargs="?",
-                        default=ROOT / "build" / "release" / "tests" / "oracle" / "template_tool")
+                        default=ROOT / "build" / "release" / "bin" / "template_tool")
     parser.add_argument("--inputs", type=pathlib.Path, default=inputs_directory())
     parser.add_argument("--only", help="files and cases whose names contain this; '' for none")
     parser.add_argument("--random", type=int, default=3000)
