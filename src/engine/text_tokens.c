@@ -17,7 +17,7 @@ enum status engine_tokenizer(const struct xl_engine *engine, const struct tokeni
 
 static enum status tokenize(const xl_engine *engine, const char *text, size_t text_bytes,
                             unsigned flags, struct token_list *list, struct error *err) {
-    const struct tokenizer *tokenizer;
+    const struct tokenizer *tokenizer = NULL;
     TRY(engine_tokenizer(engine, &tokenizer, err));
     if (!text && text_bytes > 0) return error_set(err, STATUS_USAGE, "no text given");
     return tokenizer_encode(tokenizer, text ? text : "", text_bytes, flags, list, err);
@@ -51,7 +51,7 @@ xl_status xl_tokenize(const xl_engine *engine, const char *text, size_t text_byt
 xl_status xl_detokenize(const xl_engine *engine, const int32_t *tokens, size_t n_tokens,
                         bool with_special, char **text, size_t *text_bytes, xl_error *error) {
     struct error err = {0};
-    const struct tokenizer *tokenizer;
+    const struct tokenizer *tokenizer = NULL;
     size_t own_bytes;
     enum status status = engine_tokenizer(engine, &tokenizer, &err);
     if (status == STATUS_OK && (!text || (!tokens && n_tokens > 0)))

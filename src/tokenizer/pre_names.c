@@ -28,15 +28,14 @@ static const char deepseek3_words_pattern[] =
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?"
     "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
 static const char deepseek_letters_pattern[] =
-    "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-"
-    "ᲺᲽ-"
-    "Ჿᴀ-"
-    "ᴫᵫ-ᵷ"
-    "ᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄ"
-    "Ⰰ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-"
-    "𐓻𐲀-"
-    "𐲲𐳀-"
-    "𐳲𑢠-𑣟𞤀-𞥃]+";
+    "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯ"
+    "Ͱ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ"
+    "-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ"
+    "-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐ"
+    "ῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴ"
+    "ℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯ"
+    "ꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻"
+    "𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+";
 static const char deepseek_punctuation_pattern[] = "\\s?[!-/:-~！-／：-～‘-‟　-。]+";
 static const char deepseek_cjk_pattern[] = "[一-龥ࠀ-一가-퟿]+";
 static const char deepseek3_cjk_pattern[] = "[一-龥぀-ゟ゠-ヿ]+";
@@ -81,10 +80,10 @@ static const struct pre_scheme schemes[] = {
      .add_bos = true,
      .steps = {SPLIT(llama3_pattern), BYTE_LEVEL},
      .n_steps = 2},
-    {.names = NAMES("chatglm-bpe", "glm4"),
+    {.names = NAMES("dbrx", "smaug-bpe"),
      .steps = {SPLIT(llama3_pattern), BYTE_LEVEL},
      .n_steps = 2},
-    {.names = NAMES("dbrx", "smaug-bpe"),
+    {.names = NAMES("chatglm-bpe", "glm4"),
      .steps = {SPLIT(llama3_pattern), BYTE_LEVEL},
      .n_steps = 2},
     {.names = NAMES("qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez"),

@@ -27,6 +27,7 @@ struct piece {
     size_t text_bytes;
     bool at_start; // of the whole input
     bool spelled;  // in the byte-level alphabet
+    bool goes_on;  // follows malformed bytes of the same text: no space is put in front
 };
 
 static enum status run_step(struct run *run, int index, const struct piece *piece);
@@ -139,7 +140,8 @@ static enum status run_split(struct run *run, int index, const struct piece *pie
 // Adds the prefix space; spells the bytes if a later step must see the alphabet.
 static enum status run_byte_level(struct run *run, int index, const struct piece *piece) {
     const struct pretokenizer_step *step = &run->pretokenizer->steps[index];
-    bool add_space = step->add_prefix_space && piece->text_bytes > 0 && piece->text[0] != ' ';
+    bool add_space =
+        step->add_prefix_space && !piece->goes_on && piece->text_bytes > 0 && piece->text[0] != ' ';
     bool spell = index + 1 < run->pretokenizer->n_steps && !piece->spelled && !step->only_prefix;
     if (!add_space && !spell) return run_step(run, index + 1, piece);
     char *copy = malloc(2 * piece->text_bytes + 2);
@@ -191,7 +193,8 @@ static enum status run_metaspace(struct run *run, int index, const struct piece 
          (piece->text_bytes >= mark_bytes && memcmp(piece->text, step->mark, mark_bytes) == 0));
     bool prepend =
         step->prepend == METASPACE_ALWAYS || (step->prepend == METASPACE_FIRST && piece->at_start);
-    if (prepend && !starts_marked && piece->text_bytes > 0) buffer_append_text(&text, step->mark);
+    if (prepend && !piece->goes_on && !starts_marked && piece->text_bytes > 0)
+        buffer_append_text(&text, step->mark);
     for (size_t i = 0; i < piece->text_bytes; i++) {
         if (piece->text[i] == ' ')
             buffer_append(&text, step->mark, mark_bytes);
@@ -256,7 +259,8 @@ enum status pretokenizer_run(const struct pretokenizer *pretokenizer,
             if (end < text_bytes) used = utf8_decode(text + end, text_bytes - end, &code);
         }
         if (is_valid) {
-            struct piece piece = {text + begin, end - begin, at_start && begin == 0, false};
+            struct piece piece = {text + begin, end - begin, at_start && begin == 0, false,
+                                  begin > 0};
             TRY(run_step(&run, 0, &piece));
         } else {
             TRY(sink(context, text + begin, end - begin, err));

@@ -12,26 +12,26 @@
 enum { GROWTH_MAX = 40 }; // normalisation makes no text longer than this many times
 
 // Names under which models end a turn or a text.
-static const char *const end_names[] = {"<|eot_id|>",
-                                        "<|eom_id|>",
-                                        "<|im_end|>",
-                                        "<|end|>",
-                                        "<end_of_turn>",
-                                        "<|endoftext|>",
-                                        "<|end_of_text|>",
-                                        "<EOT>",
-                                        "<|return|>",
-                                        "<|call|>",
-                                        "<turn|>",
-                                        "</s>",
-                                        "<|endofturn|>",
-                                        "<|eot|>",
-                                        "<|END_OF_TURN_TOKEN|>",
-                                        "<eos>",
-                                        "[eos]",
-                                        "<|eom|>",
-                                        "<\xef\xbd\x9c"
-                                        "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"};
+static const char *const end_names[] = {
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<EOT>",
+    "<|return|>",
+    "<|call|>",
+    "<turn|>",
+    "</s>",
+    "<|endofturn|>",
+    "<|eot|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<eos>",
+    "[eos]",
+    "<|eom|>",
+    "<\357\275\234end\342\226\201of\342\226\201sentence\357\275\234>"};
 
 struct encoding {
     const struct tokenizer *tokenizer;

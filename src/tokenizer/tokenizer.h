@@ -36,7 +36,8 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, const char *text
 // range. Control tokens give their text only if `with_special`, else an empty span.
 const char *tokenizer_piece(const struct tokenizer *tokenizer, token_id id, bool with_special,
                             size_t *size_bytes);
-// Whole sequence to text (*text: free with free()); strips the leading space that the scheme added.
+// Whole sequence to text, byte for byte (*text: free with free()); strips the leading space that
+// the scheme added.
 enum status tokenizer_decode(const struct tokenizer *tokenizer, const token_id *ids,
                              size_t n_tokens, bool with_special, char **text, size_t *text_bytes,
                              struct error *err);
@@ -46,7 +47,8 @@ token_id tokenizer_find(const struct tokenizer *tokenizer, const char *text, siz
 bool tokenizer_is_end(const struct tokenizer *tokenizer, token_id id);
 
 // Incremental detokenization: bytes come out only in whole UTF-8 characters; what is malformed for
-// good becomes U+FFFD. Concatenating all outputs plus the flush equals tokenizer_decode.
+// good becomes U+FFFD. All outputs together with the flush are what tokenizer_decode gives, with
+// malformed bytes replaced.
 struct detokenizer {
     const struct tokenizer *tokenizer;
     char pending[64];

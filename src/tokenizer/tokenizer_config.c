@@ -91,13 +91,13 @@ static enum status apply_root(struct vocabulary *vocabulary, const json_t *root,
 
 // Without a file: the names that the end of a text usually has.
 static void guess_ends(struct vocabulary *vocabulary) {
-    static const char *const names[] = {"<|endoftext|>",
-                                        "</s>",
-                                        "<|end_of_text|>",
-                                        "<eos>",
-                                        "<\xef\xbd\x9c"
-                                        "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
-                                        NULL};
+    static const char *const names[] = {
+        "<|endoftext|>",
+        "</s>",
+        "<|end_of_text|>",
+        "<eos>",
+        "<\357\275\234end\342\226\201of\342\226\201sentence\357\275\234>",
+        NULL};
     if (vocabulary->eos < 0) vocabulary->eos = find_first(vocabulary, names);
 }
 

@@ -321,6 +321,26 @@ static bool has_byte_level(const json_t *object, int depth) {
     return false;
 }
 
+// For readers of GGUF that know no tokenizer.json.
+static enum status copy_charsmap(struct vocabulary *vocabulary, const json_t *normalizer, int depth,
+                                 struct error *err) {
+    const json_t *text = json_object_get(normalizer, "precompiled_charsmap");
+    size_t index, text_bytes = json_string_length(text);
+    json_t *item;
+    if (depth > 8) return STATUS_OK;
+    if (json_is_string(text) && vocabulary->charsmap == NULL) {
+        uint8_t *bytes = vocabulary_allocate(vocabulary, text_bytes / 4 * 3 + 3, 1);
+        if (bytes == NULL) return error_no_memory(err, "charsmap", text_bytes);
+        if (!base64_decode(json_string_value(text), text_bytes, bytes, &vocabulary->charsmap_bytes))
+            return error_set(err, STATUS_BAD_INPUT,
+                             "tokenizer.json: precompiled_charsmap is not base64");
+        vocabulary->charsmap = bytes;
+    }
+    json_array_foreach(json_object_get(normalizer, "normalizers"), index, item)
+        TRY(copy_charsmap(vocabulary, item, depth + 1, err));
+    return STATUS_OK;
+}
+
 static enum status read_kind(struct vocabulary *vocabulary, const json_t *root, struct error *err) {
     const json_t *model = json_object_get(root, "model");
     const char *type = tokenizer_json_model_type(model);
@@ -328,13 +348,19 @@ static enum status read_kind(struct vocabulary *vocabulary, const json_t *root, 
     vocabulary->ignore_merges = json_bool_or(model, "ignore_merges", false);
     if (strcmp(type, "WordPiece") == 0) {
         vocabulary->model = VOCABULARY_BERT;
+        const json_t *normalizer = json_object_get(root, "normalizer");
+        bool is_common = json_type_is(normalizer, "BertNormalizer") &&
+                         json_bool_or(normalizer, "lowercase", true) &&
+                         json_bool_or(normalizer, "strip_accents", true) &&
+                         json_type_is(json_object_get(root, "pre_tokenizer"), "BertPreTokenizer");
+        if (is_common) memcpy(vocabulary->pre, "default", 8);
         return respell_wordpiece(vocabulary, model, err);
     }
     if (strcmp(type, "Unigram") == 0) {
         vocabulary->model = VOCABULARY_UNIGRAM;
         vocabulary->add_space_prefix = true;
         if (json_bool_or(model, "byte_fallback", false)) type_byte_tokens(vocabulary);
-        return STATUS_OK;
+        return copy_charsmap(vocabulary, json_object_get(root, "normalizer"), 0, err);
     }
     if (strcmp(type, "BPE") != 0)
         return error_set(err, STATUS_UNSUPPORTED, "tokenizer.json: model \"%.40s\"", type);
