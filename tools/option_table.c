@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_USAGE = 2, HELP_COLUMN = 30 };
+enum { EXIT_USAGE = 2, HELP_COLUMN = 30, FLAG_MAX = 40 };
 
 static int mistake(const char *command, const char *what, const char *which, const char *more) {
     fprintf(stderr, "%s: %s \"%.100s\"%s; see %s --help\n", command, what, which, more, command);
@@ -143,11 +143,57 @@ static const struct option_row *find_row(const struct command_line *line, const 
     return NULL;
 }
 
+// Letters to change, add, drop or swap so that a[n_a] becomes b; FLAG_MAX + 1 for long texts.
+static size_t distance(const char *a, size_t n_a, const char *b) {
+    size_t n_b = strlen(b), rows[3][FLAG_MAX + 1];
+    if (n_a > FLAG_MAX || n_b > FLAG_MAX) return FLAG_MAX + 1;
+    for (size_t j = 0; j <= n_b; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= n_a; i++) {
+        size_t *now = rows[i % 3], *before = rows[(i + 2) % 3], *earlier = rows[(i + 1) % 3];
+        now[0] = i;
+        for (size_t j = 1; j <= n_b; j++) {
+            size_t best = before[j - 1] + (a[i - 1] != b[j - 1]);
+            if (before[j] + 1 < best) best = before[j] + 1;
+            if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && earlier[j - 2] + 1 < best) best = earlier[j - 2] + 1;
+            now[j] = best;
+        }
+    }
+    return rows[n_a % 3][n_b];
+}
+
+// The long name that was probably meant; NULL if none is near.
+static const char *nearest_name(const struct command_line *line, const char *argument) {
+    if (argument[1] != '-' && !argument[2]) return NULL; // "-q" is near everything
+    const char *name = argument + strspn(argument, "-"), *nearest = NULL;
+    size_t length = strcspn(name, "="), least = 1 + length / 3;
+    for (size_t i = 0; i < line->n_rows; i++) {
+        const char *candidate = line->rows[i].long_name;
+        size_t d = candidate ? distance(name, length, candidate) : FLAG_MAX;
+        bool is_start = candidate && length > 2 && strncmp(candidate, name, length) == 0;
+        if (is_start) d = 1;
+        if (d > least || (nearest && d == least)) continue;
+        least = d;
+        nearest = candidate;
+    }
+    return nearest;
+}
+
+static int unknown_flag(const struct command_line *line, const char *command,
+                        const char *argument) {
+    char suggestion[FLAG_MAX + 32] = "";
+    const char *nearest = nearest_name(line, argument);
+    if (nearest) snprintf(suggestion, sizeof suggestion, " (did you mean --%s?)", nearest);
+    return mistake(command, "unknown flag", argument, suggestion);
+}
+
 // One option and its value; *at is moved past what was used. 0 or an exit status.
 static int take_option(struct command_line *line, int argc, char **argv, int *at) {
     char *argument = argv[(*at)++], *value, before[128];
     const struct option_row *row = find_row(line, argument, &value);
-    if (!row) return mistake(argv[0], "unknown flag", argument, "");
+    if (!row) return unknown_flag(line, argv[0], argument);
     if (row->kind == OPTION_FLAG) {
         if (value) return mistake(argv[0], "this flag takes no value:", argument, "");
         *(int *)row->target = 1;

@@ -83,6 +83,8 @@ def test_help_and_version():
 
 def test_wrong_flags():
     refused(run("llm-cli", "--nonsense"), USAGE, "--nonsense")
+    refused(run("llm-cli", "--tmep", "1"), USAGE, "--tmep", "did you mean --temp")
+    refused(run("llm-cli", "--topk=4"), USAGE, "--topk", "did you mean --top-k")
     refused(run("llm-cli", "-t"), USAGE, "-t")
     refused(run("llm-cli", "-t", "many", "-m", "x", "-p", "y"), USAGE, "many")
     refused(run("llm-cli", "-p", "x"), USAGE, "-m")
