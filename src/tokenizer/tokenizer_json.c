@@ -45,7 +45,11 @@ enum status tokenizer_json_parse(json_t **root, const char *text, size_t text_by
                                  const char *what, struct error *err) {
     json_error_t where;
     char *copy = hide_nul(text, text_bytes);
-    *root = json_loadb(copy == NULL ? text : copy, text_bytes, JSON_ALLOW_NUL, &where);
+    const char *source = copy == NULL ? text : copy;
+    *root = json_loadb(source, text_bytes, JSON_ALLOW_NUL, &where);
+    // Configurations write 10^30 for "no limit".
+    if (*root == NULL && json_error_code(&where) == json_error_numeric_overflow)
+        *root = json_loadb(source, text_bytes, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &where);
     free(copy);
     if (*root == NULL)
         return error_set(err, STATUS_BAD_INPUT, "%s: line %d column %d: %.80s", what, where.line,

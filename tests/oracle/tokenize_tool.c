@@ -16,7 +16,7 @@ static enum status load(struct vocabulary *vocabulary, const char *path, const c
     struct mapped_file file, config = {NULL, 0};
     const size_t length = strlen(path);
     if (length > 5 && strcmp(path + length - 5, ".gguf") == 0) {
-        struct gguf *gguf; // stays open: the vocabulary points into it
+        static struct gguf *gguf; // stays open: the vocabulary points into it
         TRY(gguf_open(&gguf, path, err));
         return vocabulary_from_gguf(vocabulary, gguf, err);
     }

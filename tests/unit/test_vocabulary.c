@@ -21,7 +21,8 @@ static enum status read_json(struct vocabulary *vocabulary, const char *json, co
 
 static enum test_result test_config(void) {
     static const char config[] =
-        "{\"eos_token\":{\"content\":\"<|im_end|>\"},\"bos_token\":null,\"add_bos_token\":false,"
+        "{\"model_max_length\":1000000000000000019884624838656,\"eos_token\":{\"content\":\"<|im_"
+        "end|>\"},\"bos_token\":null,\"add_bos_token\":false,"
         "\"chat_template\":[{\"name\":\"rag\",\"template\":\"no\"},"
         "{\"name\":\"default\",\"template\":\"yes\"}]}";
     struct vocabulary vocabulary;
