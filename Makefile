@@ -20,6 +20,7 @@ build: setup ## configure and compile build/release
 	@cmake --build --preset release
 
 demo: build ## fetch a small model, convert it to int4 and write a discharge record
+	@scripts/setup demo
 	@scripts/demo
 
 test: ## every test, with its own set-up; ends with "N passed, N failed, N skipped"
