@@ -10,6 +10,7 @@
 //   per layer and head: keys [n_used][head_dim], values [n_used][head_dim]
 #include "engine/engine.h"
 #include "engine/hash64.h"
+#include "model/family.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +37,22 @@ static uint64_t hash_tensor(const struct checkpoint_tensor *tensor, uint64_t has
     return hash64(tensor->data + tensor->size_bytes - SAMPLE_BYTES, SAMPLE_BYTES, hash);
 }
 
+// The same weights read by another blueprint (rotary scaling, window) fill a cache differently. The
+// blueprint was zeroed before it was filled, so its padding is the same every time.
+static uint64_t hash_blueprint(const struct model_config *config, uint64_t hash) {
+    struct model_config copy;
+    memcpy(&copy, config, sizeof copy); // with its padding
+    hash = hash64(config->family->name, strlen(config->family->name), hash);
+    copy.family = NULL; // an address
+    memset(copy.name, 0, sizeof copy.name);
+    return hash64(&copy, sizeof copy, hash);
+}
+
 uint64_t engine_fingerprint(const struct xl_engine *engine) {
     size_t n_tensors = checkpoint_n_tensors(engine->checkpoint);
     // Levels round differently: a cache made by one is not continued by another.
     uint64_t hash = hash64(&engine->kernels.isa, sizeof engine->kernels.isa, n_tensors);
+    hash = hash_blueprint(model_configuration(engine->model), hash);
     for (size_t i = 0; i < n_tensors; i++)
         hash = hash_tensor(checkpoint_tensor_at(engine->checkpoint, i), hash);
     return hash;
@@ -153,6 +166,17 @@ static enum status check_snapshot(const struct xl_session *session, const uint8_
     return STATUS_OK;
 }
 
+// A checksum finds damage, not intent.
+static bool tokens_are_known(const uint8_t *data, const struct snapshot_header *header) {
+    const uint8_t *bytes = data + sizeof *header;
+    for (int i = 0; i < header->n_used; i++) {
+        int32_t token;
+        memcpy(&token, bytes + (size_t)i * sizeof token, sizeof token);
+        if (token < 0 || token >= header->n_vocab) return false;
+    }
+    return true;
+}
+
 xl_status xl_session_restore(xl_session *session, const void *data, size_t size_bytes,
                              xl_error *error) {
     struct error err = {0};
@@ -164,8 +188,14 @@ xl_status xl_session_restore(xl_session *session, const void *data, size_t size_
     session->unfed = -1;
     enum status status = check_snapshot(session, data, size_bytes, &header, &err);
     if (status != STATUS_OK) return engine_report(error, status, &err);
+    if (!tokens_are_known(data, &header)) {
+        status = error_set(&err, STATUS_BAD_INPUT, "the snapshot holds tokens beyond 0 to %d",
+                           header.n_vocab - 1);
+        return engine_report(error, status, &err);
+    }
     copy_payload(session, &header, (uint8_t *)data + sizeof header, false);
     session->cache.n_used = header.n_used;
+    if (header.n_used > session->cache.n_written) session->cache.n_written = header.n_used;
     session->has_logits = header.has_logits;
     session->unfed = header.unfed;
     return engine_report(error, STATUS_OK, NULL);
