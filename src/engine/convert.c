@@ -110,13 +110,21 @@ static bool is_same_file(const char *a, const char *b) {
 
 static enum status choose_path(struct conversion *conversion, const char *model,
                                struct error *err) {
-    TRY(convert_output_path(&conversion->path, model, conversion->options.type,
-                            conversion->options.out_dir, err));
+    const char *out_dir = conversion->options.out_dir, *tokenizer = conversion->options.tokenizer;
+    TRY(convert_output_path(&conversion->path, model, conversion->options.type, out_dir, err));
     struct stat info;
-    if (stat(conversion->options.out_dir, &info) != 0 || !S_ISDIR(info.st_mode))
-        return error_set(err, STATUS_NOT_FOUND, "%s: no such directory to write to",
-                         conversion->options.out_dir);
-    if (is_same_file(conversion->path, model))
+    if (stat(out_dir, &info) != 0)
+        return error_set(err, STATUS_NOT_FOUND, "%s: no such directory to write to", out_dir);
+    if (!S_ISDIR(info.st_mode))
+        return error_set(err, STATUS_USAGE,
+                         "%s: is no directory; the result gets a name of its own in a directory",
+                         out_dir);
+    if (stat(conversion->path, &info) == 0 && S_ISDIR(info.st_mode))
+        return error_set(err, STATUS_USAGE, "%s: a directory has the name of the result",
+                         conversion->path);
+    // The model may have been found in a directory.
+    if (is_same_file(conversion->path, checkpoint_path(conversion->checkpoint)) ||
+        (tokenizer && is_same_file(conversion->path, tokenizer)))
         return error_set(err, STATUS_USAGE,
                          "%s: would replace its own source; choose another "
                          "output directory",

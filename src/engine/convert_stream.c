@@ -123,6 +123,7 @@ static enum status check_values(const struct convert_job *job, const struct slab
 
 static enum status report(const struct convert_job *job, double done, const char *tensor,
                           struct error *err) {
+    if (!(done <= 1)) done = 1; // a sum of shares may end a little above
     if (!job->on_progress || job->on_progress(job->user, done, tensor) == 0) return STATUS_OK;
     return error_set(err, STATUS_CANCELLED, "conversion stopped at tensor '%s'", tensor);
 }
