@@ -75,13 +75,20 @@ static int choose_threads(int wanted) {
     return budget.n_threads < THREADS_MAX ? budget.n_threads : THREADS_MAX;
 }
 
+static bool names_a_file(const struct checkpoint *checkpoint, const struct error *err) {
+    const struct hf_config *hf = checkpoint_hf(checkpoint);
+    return strstr(err->message, checkpoint_path(checkpoint)) ||
+           (hf && hf->directory && strstr(err->message, hf->directory));
+}
+
 // A model without a tokenizer can still be fed token ids.
 static enum status open_tokenizer(struct xl_engine *engine, struct error *err) {
     struct vocabulary vocabulary;
     enum status status = vocabulary_from_checkpoint(&vocabulary, engine->checkpoint, err);
     if (status == STATUS_NOT_FOUND) return STATUS_OK;
     if (status == STATUS_OK) status = tokenizer_create(&engine->tokenizer, &vocabulary, err);
-    return status;
+    if (status == STATUS_OK || names_a_file(engine->checkpoint, err)) return status;
+    return error_prefix(err, "%s", checkpoint_path(engine->checkpoint)); // tokenizers know no file
 }
 
 static enum dtype choose_kv_dtype(xl_kv_type wanted, const struct model *model) {

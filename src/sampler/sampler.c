@@ -123,8 +123,19 @@ enum status sampler_create(struct sampler **result, const struct sampler_options
     return STATUS_OK;
 }
 
+static void wipe(void *memory, size_t size_bytes) {
+    if (memory) explicit_bzero(memory, size_bytes);
+}
+
 void sampler_destroy(struct sampler *sampler) {
     if (!sampler) return;
+    const size_t n = (size_t)sampler->n_vocab, n_window = (size_t)sampler->n_window;
+    // What was generated can be read from these.
+    wipe(sampler->adjusted, n * sizeof *sampler->adjusted);
+    wipe(sampler->counts, n * sizeof *sampler->counts);
+    wipe(sampler->seen, n * sizeof *sampler->seen);
+    wipe(sampler->is_seen, n);
+    wipe(sampler->window, n_window * sizeof *sampler->window);
     free(sampler->adjusted);
     free(sampler->biases);
     free(sampler->counts);
