@@ -92,8 +92,9 @@ static char *read_text(const struct evaluation *e, size_t *size_bytes, int *stat
         *size_bytes = size;
         return text;
     }
+    bool is_long = size >= TEXT_BYTES_MAX;
     *status = terminal_fail_text(e->command, 3, "%s: cannot read the text: %s", e->options.text,
-                                 errno ? strerror(errno) : "too long");
+                                 is_long ? "too long" : strerror(errno));
     if (file) fclose(file);
     free(text);
     return NULL;

@@ -60,7 +60,7 @@ static size_t model_rows(struct generation_flags *f, struct option_row *rows, si
         {'t', "threads", OPTION_INT, &f->threads, "N",
          "threads; 0: what affinity and quota allow (0)", 0, 512},
         {'c', "context", OPTION_INT, &f->context, "N",
-         "tokens that prompt and answer may have; 0: up to 4096 (0)", 0, 1 << 24},
+         "tokens that prompt and answer may have; 0: up to 4096 (0)", 0, 1 << 22},
         {0, "isa", OPTION_TEXT, &f->isa, "LEVEL", "kernels: scalar, avx2, ... (the best)", 0, 0},
         {0, "kv", OPTION_TEXT, &f->kv_type, "TYPE", "keys and values in f16 or f32 (auto)", 0, 0},
         {'v', "verbose", OPTION_FLAG, &f->verbose, NULL, "timings on stderr", 0, 0},

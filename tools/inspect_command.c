@@ -11,6 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Texts come from a file that nobody vouches for: they must not steer the terminal.
+static const char *printable(char *line, size_t line_size, const char *text, size_t length) {
+    if (length >= line_size) length = line_size - 1;
+    for (size_t i = 0; i < length; i++)
+        line[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+    line[length] = '\0';
+    return line;
+}
+
 // A value on one line; long ones are cut, as a person looks at them.
 static void print_value(const char *key, json_t *value) {
     char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -20,7 +29,9 @@ static void print_value(const char *key, json_t *value) {
     if (length > 72) length = 72;
     while (length > 0 && ((unsigned char)shown[length] & 0xc0) == 0x80)
         length--;
-    printf("  %-40s %.*s%s\n", key, (int)length, shown, cut ? "..." : "");
+    char name[256], line[80];
+    printf("  %-40s %s%s\n", printable(name, sizeof name, key, strlen(key)),
+           printable(line, sizeof line, shown, length), cut ? "..." : "");
     free(text);
 }
 
@@ -45,7 +56,11 @@ static void print_tensors(json_t *tensors) {
     printf("tensors:\n");
     json_array_foreach(tensors, i, tensor) {
         json_t *name = json_object_get(tensor, "name"), *type = json_object_get(tensor, "type");
-        printf("  %-48s %-6s ", json_string_value(name), json_string_value(type));
+        const char *text = json_string_value(name);
+        char line[256];
+        printf("  %-48s %-6s ",
+               printable(line, sizeof line, text ? text : "", text ? strlen(text) : 0),
+               json_string_value(type));
         print_shape(json_object_get(tensor, "shape"));
         putchar('\n');
     }

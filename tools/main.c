@@ -5,10 +5,12 @@
 
 #include "xinglin/xinglin.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct command {
     const char *name;
@@ -49,7 +51,18 @@ static int run_by_name(int argc, char **argv) {
     return EXIT_USAGE;
 }
 
+// The next file opened would become a closed standard stream, and messages would end up in it.
+// Each gets something in its place whose use fails, as it would have.
+static void occupy_standard_streams(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0) {
+            int opened = open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+            if (opened >= 0 && opened != fd) close(opened);
+        }
+}
+
 int main(int argc, char **argv) {
+    occupy_standard_streams();
     signal(SIGPIPE, SIG_IGN); // a closed pipe is a failed write, which the commands report
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
     const char *own_name = slash ? slash + 1 : argc > 0 ? argv[0] : "";

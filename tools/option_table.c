@@ -234,6 +234,12 @@ int options_parse(struct command_line *line, int argc, char **argv) {
         } else if (line->n_positionals < line->n_positionals_max) {
             line->positionals[line->n_positionals++] = argument;
             at++;
+        } else if (line->n_positionals_max == 0) { // perhaps a prompt: not repeated here
+            fprintf(stderr,
+                    "%s: argument %d belongs to no flag (are quotes missing around the prompt?); "
+                    "see %s --help\n",
+                    argv[0], at, argv[0]);
+            return EXIT_USAGE;
         } else
             return mistake(argv[0], "unexpected argument", argument, "");
     }

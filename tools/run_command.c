@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +167,7 @@ static void print_timings(const struct run *run, const xl_generate_result *resul
     fprintf(stderr, "memory       %8.1f MB at the peak\n", peak_memory_mb());
 }
 
-static void print_json(const struct run *run, const xl_generate_result *result) {
+static bool print_json(const struct run *run, const xl_generate_result *result) {
     static const char *const finishes[] = {"none", "end", "stop", "length", "context", "cancelled"};
     xl_engine_info info = {.size = sizeof info};
     xl_engine_describe(run->engine, &info);
@@ -180,10 +181,11 @@ static void print_json(const struct run *run, const xl_generate_result *result) 
         "next_token_ms_p50", result->next_token_p50_s * 1e3, "next_token_ms_p99",
         result->next_token_p99_s * 1e3, "decode_s", result->decode_s, "peak_memory_mb",
         peak_memory_mb());
-    if (!root) return;
+    if (!root) return false;
     json_dumpf(root, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(root);
+    return true;
 }
 
 static int generate(struct run *run) {
@@ -209,10 +211,10 @@ static int generate(struct run *run) {
         return terminal_fail_text(run->command, run->write_error == ENOSPC ? 4 : 1,
                                   "cannot write the output: %s", strerror(run->write_error));
     if (status != XL_OK && status != XL_CANCELLED) return terminal_fail(run->command, &run->error);
-    if (run->as_json)
-        print_json(run, &result);
-    else
+    if (!run->as_json)
         putchar('\n');
+    else if (!print_json(run, &result))
+        return terminal_fail_text(run->command, 1, "the generated text does not fit into JSON");
     int exit_status = terminal_finish(run->command, status == XL_CANCELLED ? EXIT_INTERRUPTED : 0);
     if (run->flags.verbose) print_timings(run, &result);
     return exit_status;

@@ -341,6 +341,57 @@ def test_chat_on_a_terminal():
     expect(list(home.iterdir()) == [], f"left in the home directory: {list(home.iterdir())}")
 
 
+def test_convert_never_replaces_its_source():
+    def untouched(path, *arguments):
+        before = path.read_bytes()
+        refused(run("llm-convert", "-t", "q8_0", *arguments), USAGE, "its own source")
+        expect(path.read_bytes() == before, "the source was replaced")
+    place = SCRATCH / "own"  # the model is found in a directory, whose name the result gets
+    place.mkdir()
+    source = place / "own-q8_0.gguf"
+    shutil.copy(gguf(), source)
+    untouched(source, "-o", place, source)
+    untouched(source, "-o", place, place)
+    model = SCRATCH / "own.gguf"
+    shutil.copy(gguf(), model)
+    untouched(source, "-o", place, "-k", source, model)
+    source.unlink()
+    source.mkdir()
+    refused(run("llm-convert", "-t", "q8_0", "-o", place, model), USAGE, "own-q8_0.gguf")
+    refused(run("llm-convert", "-o", model, model), USAGE, "is no directory")
+
+
+def test_closed_streams():
+    """A file that a command opens must not become its standard output."""
+    for descriptor in (0, 1, 2):
+        path = SCRATCH / "ids"
+        result = subprocess.run([BIN / "xinglin", "eval", "-m", gguf(), "-f", __file__, "-c", "64",
+                                 "--chunks", "1", "--top1-out", path], timeout=120,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, preexec_fn=lambda: os.close(descriptor))
+        expect(result.returncode == (FAILED if descriptor == 1 else OK), f"{result}")
+        expect(all(line.isdigit() for line in path.read_text().split()), path.read_text()[:200])
+        path.unlink()
+
+
+def test_prompts_are_not_repeated():
+    name = "\u674e\u67d0\u67d0"
+    for arguments in (["-p", "\u60a3\u8005", name], [name, "-p", "x"]):
+        result = run("llm-cli", "-m", gguf(), *arguments)
+        refused(result, USAGE, "quotes")
+        expect(name not in result.stderr.decode(), "the prompt is in the error message")
+
+
+def test_inspect_is_printable():
+    """Texts of a file do not steer the terminal."""
+    path = SCRATCH / "escape.gguf"
+    path.write_bytes(gguf().read_bytes().replace(b"blk.0.attn_q", b"blk\x1b[1mttn_q")
+                     .replace(b"stories260K", b"st\x1b[31m260K"))
+    for flags in ([], ["--tensors"]):
+        result = run("xinglin", "inspect", *flags, path)
+        expect(result.returncode == OK and b"\x1b" not in result.stdout, f"{result}")
+
+
 def main():
     tests = {name[5:]: f for name, f in globals().items() if name.startswith("test_")}
     if "--list" in sys.argv:
