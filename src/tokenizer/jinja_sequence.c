@@ -231,21 +231,32 @@ static enum status filter_dictsort(struct run *run, const struct value *input,
     return STATUS_OK;
 }
 
+// Whether an item is the first with its key.
+static enum status is_new(struct run *run, const struct value *item, const struct value *slots,
+                          struct dict *seen, bool *result) {
+    struct value key;
+    size_t n_before = seen->n_entries;
+    TRY(sort_key(run, item, &slots[1], value_truth(&slots[0]), &key));
+    TRY(run_set(run, seen, key, value_none()));
+    *result = seen->n_entries > n_before;
+    return STATUS_OK;
+}
+
 // case_sensitive, attribute
 static enum status filter_unique(struct run *run, const struct value *input,
                                  const struct value *slots, struct value *result) {
     struct list *items, *chosen;
     struct dict *seen = dict_create(&run->arena);
+    int depth = run->depth;
     if (!seen) return run_no_memory(run);
     if (!can_iterate(input)) return broken_iterator(run, "unique: not iterable", result);
     TRY(run_items(run, input, &items));
     TRY(run_new_list(run, 0, &chosen));
     for (size_t i = 0; i < items->n_items; i++) {
-        struct value key;
-        size_t n_before = seen->n_entries;
-        TRY(sort_key(run, &items->items[i], &slots[1], value_truth(&slots[0]), &key));
-        TRY(run_set(run, seen, key, value_none()));
-        if (seen->n_entries > n_before) TRY(run_append(run, chosen, items->items[i]));
+        bool chooses;
+        enum status status = is_new(run, &items->items[i], slots, seen, &chooses);
+        if (status != STATUS_OK) return defer_failure(run, status, depth, chosen, result);
+        if (chooses) TRY(run_append(run, chosen, items->items[i]));
     }
     return run_iterator(run, chosen, result);
 }

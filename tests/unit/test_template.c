@@ -5,6 +5,7 @@
 #include "template_cases.h"
 #include "tokenizer/chat_template.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -238,6 +239,54 @@ static enum test_result test_again(void) {
     return TEST_PASS;
 }
 
+enum { N_THREADS = 4, N_RENDERINGS = 20 };
+
+struct shared_rendering {
+    const struct chat_template *chat_template;
+    const char *expected;
+};
+
+// Returns NULL, or the template's name if a text was wrong.
+static void *render_often(void *argument) {
+    struct shared_rendering *shared = argument;
+    json_t *context = json_loads(case_context, 0, NULL);
+    void *wrong = NULL;
+    for (int i = 0; i < N_RENDERINGS; i++) {
+        struct error err;
+        char *text = NULL;
+        if (chat_template_render(shared->chat_template, context, CASE_NOW, NULL, &text, NULL,
+                                 &err) != STATUS_OK ||
+            strcmp(text, shared->expected) != 0)
+            wrong = shared;
+        free(text);
+    }
+    json_decref(context);
+    return wrong;
+}
+
+static enum test_result test_threads(void) {
+    for (size_t i = 0; i < sizeof template_cases / sizeof template_cases[0]; i++) {
+        const struct template_case *test = &template_cases[i];
+        struct chat_template *chat_template;
+        struct error err;
+        pthread_t threads[N_THREADS];
+        bool all_right = true;
+        CHECK(chat_template_compile(&chat_template, test->source, strlen(test->source), &err) ==
+              STATUS_OK);
+        struct shared_rendering shared = {chat_template, test->expected};
+        for (int j = 0; j < N_THREADS; j++)
+            CHECK(pthread_create(&threads[j], NULL, render_often, &shared) == 0);
+        for (int j = 0; j < N_THREADS; j++) {
+            void *wrong;
+            pthread_join(threads[j], &wrong);
+            all_right &= wrong == NULL;
+        }
+        chat_template_destroy(chat_template);
+        CHECK_MESSAGE(all_right, "%s differs in a thread", test->name);
+    }
+    return TEST_PASS;
+}
+
 static const struct test tests[] = {
     {"texts", "templates give the texts that jinja2 gives", test_texts},
     {"refusals", "what jinja2 refuses is refused, with a message", test_refusals},
@@ -245,6 +294,7 @@ static const struct test tests[] = {
     {"hostile", "loops, growth and widths end within the budgets", test_hostile},
     {"deep", "any nesting of a million levels is refused or rendered", test_deep},
     {"budgets", "each budget ends a rendering with its own message", test_budgets},
+    {"threads", "threads share a compiled template", test_threads},
     {"again", "a compiled template can be rendered again", test_again},
 };
 
