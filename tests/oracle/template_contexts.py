@@ -108,6 +108,7 @@ EXTRAS = {
     "budget": {"thinking_budget": 512, "date_string": "26 Jul 2024", "xml_tools": [WEATHER],
                "python_tools": [WEATHER], "builtin_tools": ["browser", "code_interpreter"],
                "tools_in_user_message": False, "custom_tools": [WEATHER], "model_identity": "Me."},
+    "firefunction": {"datetime": "2026-11-23", "functions": "[]", "tools": [WEATHER]},
     "format": {"response_format": {"type": "json_schema", "schema": WEATHER["function"]},
                "json_mode": True, "preserve_thinking": True, "clear_thinking": False},
 }
