@@ -145,8 +145,9 @@ XL_API xl_status xl_template_render(const char *template_text, const char *conte
 // Allocates the whole KV cache (see xl_engine_info.kv_bytes).
 XL_API xl_status xl_session_open(xl_engine *engine, xl_session **session, xl_error *error);
 XL_API void xl_session_close(xl_session *session); // wipes what it held; NULL is allowed
-// Appends tokens. After it the logits of the last token can be read. A failed call other than
-// XL_USAGE or XL_CONTEXT_FULL breaks the session until xl_session_rewind(session, 0).
+// Appends tokens. After it the logits of the last token can be read. A call refused with XL_USAGE
+// or XL_CONTEXT_FULL changes nothing; one that was cancelled leaves the chunks that were computed;
+// any other failure breaks the session until xl_session_rewind(session, 0).
 XL_API xl_status xl_session_feed(xl_session *session, const int32_t *tokens, size_t n_tokens,
                                  xl_error *error);
 // As feed, and writes the logits of every fed token to logits [n_tokens][n_vocab].
@@ -158,7 +159,8 @@ XL_API const float *xl_session_logits(const xl_session *session);
 XL_API int xl_session_position(const xl_session *session); // tokens held
 // Forgets everything from `position` on.
 XL_API xl_status xl_session_rewind(xl_session *session, int position, xl_error *error);
-// Ends a generation that runs in another thread (the only call allowed beside it).
+// Ends a generation or a feed that runs in another thread (the only call allowed beside it): at the
+// next token, or within a prompt at its next chunk. One that begins later is not ended.
 XL_API void xl_session_cancel(xl_session *session);
 
 // Everything the session holds, as bytes that only the same model and options can restore.
@@ -221,7 +223,7 @@ typedef struct xl_generate_result {
 // Appends the prompt to the session and generates after it. result may be NULL. A cancelled
 // generation returns XL_CANCELLED with the result filled; the session stays usable. Afterwards the
 // session holds the prompt and every chosen token but the last; a call with an empty prompt feeds
-// that one first and so goes on seamlessly.
+// that one first (but never an end token) and so goes on seamlessly.
 XL_API xl_status xl_session_generate(xl_session *session, const char *prompt,
                                      const xl_generate_options *options, xl_generate_result *result,
                                      xl_error *error);

@@ -6,13 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER_BYTES = 1 << 20 };
+enum { BUFFER_BYTES = 1 << 20, NUMBER_BYTES_MAX = 48, NAMES_TRIED = 100 };
 
 struct atomic_file {
     int fd;
@@ -44,14 +45,33 @@ static enum status system_error(struct error *err, const char *path, const char 
     return error_set(err, status, "%s: cannot %s: %s%s", path, what, strerror(code), hint);
 }
 
+// A new temporary name: other threads of this process write too, and in another container another
+// process may have our number. So a name is only taken where there is no such file yet.
+static void name_temporary(struct atomic_file *file) {
+    static atomic_uint counter;
+    size_t length = strlen(file->path);
+    snprintf(file->temporary_path, length + NUMBER_BYTES_MAX, "%s.%ld.%u.tmp", file->path,
+             (long)getpid(), atomic_fetch_add(&counter, 1));
+}
+
+static int create_temporary(struct atomic_file *file) {
+    int fd = -1;
+    for (int i = 0; i < NAMES_TRIED; i++) {
+        fd = open(file->temporary_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST) break;
+        name_temporary(file);
+    }
+    return fd;
+}
+
 static bool set_paths(struct atomic_file *file, const char *path) {
     size_t length = strlen(path);
     file->path = strdup(path);
-    file->temporary_path = malloc(length + 32);
+    file->temporary_path = malloc(length + NUMBER_BYTES_MAX);
     file->directory = strdup(path);
     file->buffer = malloc(BUFFER_BYTES);
     if (!file->path || !file->temporary_path || !file->directory || !file->buffer) return false;
-    snprintf(file->temporary_path, length + 32, "%s.%ld.tmp", path, (long)getpid());
+    name_temporary(file);
     char *slash = strrchr(file->directory, '/');
     if (!slash)
         snprintf(file->directory, length + 1, "%s", ".");
@@ -74,8 +94,7 @@ enum status atomic_file_create(struct atomic_file **result, const char *path, st
     }
     file->fd = open(file->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
     file->nameless = file->fd >= 0;
-    if (!file->nameless)
-        file->fd = open(file->temporary_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (!file->nameless) file->fd = create_temporary(file);
     if (file->fd < 0) {
         enum status status = system_error(err, path, "create");
         destroy(file);
@@ -144,8 +163,13 @@ uint64_t atomic_file_offset(const struct atomic_file *file) {
 static bool link_temporary(struct atomic_file *file) {
     char descriptor[64];
     snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", file->fd);
-    unlink(file->temporary_path);
-    return linkat(AT_FDCWD, descriptor, AT_FDCWD, file->temporary_path, AT_SYMLINK_FOLLOW) == 0;
+    for (int i = 0; i < NAMES_TRIED; i++) {
+        if (linkat(AT_FDCWD, descriptor, AT_FDCWD, file->temporary_path, AT_SYMLINK_FOLLOW) == 0)
+            return true;
+        if (errno != EEXIST) break;
+        name_temporary(file);
+    }
+    return false;
 }
 
 static void sync_directory(const char *directory) {

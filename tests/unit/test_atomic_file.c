@@ -5,6 +5,7 @@
 #include "harness.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,12 +181,69 @@ static enum test_result killed_while_writing(void) {
     return TEST_PASS;
 }
 
+// Writes the same file again and again; NULL if every time worked.
+static void *write_often(void *argument) {
+    const char *path = argument;
+    for (int i = 0; i < 50; i++) {
+        struct atomic_file *file;
+        if (atomic_file_create(&file, path, NULL) != STATUS_OK) return argument;
+        if (atomic_file_write(file, "whole", 5, NULL) != STATUS_OK ||
+            atomic_file_commit(file, NULL) != STATUS_OK)
+            return argument;
+    }
+    return NULL;
+}
+
+static enum test_result several_writers(void) {
+    enum { N_WRITERS = 4 };
+    const char *directory = fresh_directory("writers");
+    char path[600];
+    pthread_t threads[N_WRITERS];
+    CHECK(directory);
+    snprintf(path, sizeof path, "%s/file", directory);
+    for (int i = 0; i < N_WRITERS; i++)
+        CHECK(pthread_create(&threads[i], NULL, write_often, path) == 0);
+    for (int i = 0; i < N_WRITERS; i++) {
+        void *failed;
+        CHECK(pthread_join(threads[i], &failed) == 0 && !failed);
+    }
+    CHECK(has_content(path, "whole", 5) && count_entries(directory) == 1);
+    return TEST_PASS;
+}
+
+// In a shared directory a process of another container may have our number.
+static enum test_result foreign_temporary_files(void) {
+    enum { N_FOREIGN = 60, FIRST = 200 };
+    const char *directory = fresh_directory("foreign");
+    char path[600], foreign[700];
+    struct atomic_file *file;
+    CHECK(directory);
+    snprintf(path, sizeof path, "%s/file", directory);
+    for (int i = 0; i < FIRST + N_FOREIGN; i++) {
+        snprintf(foreign, sizeof foreign, "%s.%ld.%d.tmp", path, (long)getpid(), i);
+        FILE *other = i % 5 == 0 ? NULL : fopen(foreign, "w");
+        if (other) CHECK(fputs("theirs", other) >= 0 && fclose(other) == 0);
+    }
+    int n_before = count_entries(directory);
+    CHECK(atomic_file_create(&file, path, NULL) == STATUS_OK);
+    CHECK(atomic_file_write(file, "ours", 4, NULL) == STATUS_OK);
+    CHECK(atomic_file_commit(file, NULL) == STATUS_OK);
+    CHECK(has_content(path, "ours", 4) && count_entries(directory) == n_before + 1);
+    for (int i = 1; i < FIRST + N_FOREIGN; i += 5) {
+        snprintf(foreign, sizeof foreign, "%s.%ld.%d.tmp", path, (long)getpid(), i);
+        CHECK(has_content(foreign, "theirs", 6));
+    }
+    return TEST_PASS;
+}
+
 static const struct test tests[] = {
     {"commit", "a file appears whole, replacing one of its name", commit_makes_it_visible},
     {"abort", "an aborted file leaves nothing", abort_leaves_nothing},
     {"large", "writes of all sizes, and corrections of what was written", large_and_overwritten},
     {"paths", "a bad path is refused with its name", bad_paths_are_explained},
     {"full_disk", "a full disk is told, sticks, and leaves nothing", full_disk},
+    {"writers", "threads that write one file do not disturb each other", several_writers},
+    {"foreign", "temporary files of others are left alone", foreign_temporary_files},
     {"killed", "SIGKILL while writing leaves nothing", killed_while_writing},
 };
 
