@@ -209,8 +209,15 @@ enum status model_config_read(struct model_config *config, const struct checkpoi
     else
         TRY(read_hf(config, checkpoint, family, err));
     make_printable(config->name);
-    TRY(check_numbers(config, checkpoint_path(checkpoint), err));
-    return check_floats(config, checkpoint_path(checkpoint), err);
+    // Name the file that says the numbers.
+    const struct hf_config *hf = checkpoint_hf(checkpoint);
+    char path[ERROR_MESSAGE_MAX];
+    if (hf && hf->directory)
+        snprintf(path, sizeof path, "%s/config.json", hf->directory);
+    else
+        snprintf(path, sizeof path, "%s", checkpoint_path(checkpoint));
+    TRY(check_numbers(config, path, err));
+    return check_floats(config, path, err);
 }
 
 bool model_config_layer_slides(const struct model_config *config, int layer) {
