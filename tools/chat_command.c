@@ -10,6 +10,7 @@
 
 #include "xinglin/xinglin.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct chat {
     struct conversation conversation;
     xl_generate_result last;
     int turns;
+    int write_error; // errno; 0: none
 };
 
 static int parse(struct chat *chat, int argc, char **argv) {
@@ -42,8 +44,10 @@ static int parse(struct chat *chat, int argc, char **argv) {
 }
 
 static int show_text(void *user, const char *text, size_t size) {
-    (void)user;
-    return fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0;
+    struct chat *chat = user;
+    if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0)
+        chat->write_error = errno ? errno : EIO;
+    return chat->write_error;
 }
 
 static void show_stats(const struct chat *chat) {
@@ -88,12 +92,14 @@ static void answer(struct chat *chat, const char *message) {
     xl_generate_options options;
     generation_flags_generate(&chat->flags, &options);
     options.on_text = show_text;
+    options.user = chat;
     xl_error error;
     interrupt_seen();
     interrupt_watch(chat->conversation.session);
     xl_status status =
         conversation_answer(&chat->conversation, message, &options, &chat->last, &error);
     interrupt_watch(NULL);
+    if (chat->write_error) return; // nobody reads on
     if (status == XL_OK || status == XL_CANCELLED) {
         chat->turns++;
         printf(status == XL_CANCELLED ? " [stopped]\n\n" : "\n\n");
@@ -117,6 +123,9 @@ static int talk(struct chat *chat) {
         if (ferror(stdout)) break;
         if (stop) break;
     }
+    if (chat->write_error)
+        return terminal_fail_text(chat->command, chat->write_error == ENOSPC ? 4 : 1,
+                                  "cannot write the output: %s", strerror(chat->write_error));
     return terminal_finish(chat->command, 0);
 }
 

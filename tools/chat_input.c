@@ -39,7 +39,9 @@ static char *read_line(const struct chat_input *input, const char *prompt) {
         free(line);
         return NULL;
     }
-    if (n > 0 && line[n - 1] == '\n') line[n - 1] = '\0';
+    if (n > 0 && line[n - 1] == '\n') line[--n] = '\0';
+    for (ssize_t i = 0; i < n; i++) // or the rest of the line would be lost without a word
+        if (line[i] == '\0') line[i] = ' ';
     return line;
 }
 

@@ -316,6 +316,17 @@ def test_chat_from_a_pipe():
     refused(run("llm-chat", "-m", gguf()), BAD_INPUT, "template")
 
 
+def test_chat_in_difficulties():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([BIN / "llm-chat", "-m", chat_model(), "-n", "4"], input=b"hi\nhi\n",
+                                stdout=full, stderr=subprocess.PIPE, timeout=120)
+    expect(result.returncode == NO_SPACE and b"No space left" in result.stderr, f"{result}")
+    answers = [subprocess.run([BIN / "llm-chat", "-m", chat_model(), "-n", "6"], input=text,
+                              capture_output=True, timeout=120).stdout
+               for text in (b"Name a\0colour\n", b"Name a colour\n", b"Name a\n")]
+    expect(answers[0] == answers[1] != answers[2], "what follows a NUL byte is lost")
+
+
 def test_chat_on_a_terminal():
     """libedit on a pseudo terminal; nothing is written to the home directory."""
     home = SCRATCH / "home"
@@ -380,6 +391,20 @@ def test_prompts_are_not_repeated():
         result = run("llm-cli", "-m", gguf(), *arguments)
         refused(result, USAGE, "quotes")
         expect(name not in result.stderr.decode(), "the prompt is in the error message")
+
+
+def test_errors_name_the_file():
+    """Also where the part that finds the mistake knows no files."""
+    path = SCRATCH / "no-scores.gguf"
+    path.write_bytes(gguf().read_bytes().replace(b"tokenizer.ggml.scores", b"tokenizer.ggml.scorez"))
+    refused(run("llm-cli", "-m", path, "-p", "x"), BAD_INPUT, str(path), "scores")
+    odd = SCRATCH / "odd"
+    shutil.copytree(stories() / "safetensors", odd)
+    config = json.loads((odd / "config.json").read_text())
+    for key, value in (("num_key_value_heads", 3), ("rms_norm_eps", 2), ("hidden_size", "x")):
+        (odd / "config.json").write_text(json.dumps(config | {key: value}))
+        for name in (["llm-cli", "-p", "x", "-m"], ["llm-convert", "-o", SCRATCH]):
+            refused(run(*name, odd), BAD_INPUT, str(odd), "config.json")
 
 
 def test_inspect_is_printable():
