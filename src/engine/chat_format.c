@@ -3,7 +3,7 @@
 // the special tokens by name, tools and documents as none.
 #include "engine/engine.h"
 
-#include "tokenizer/chat_template.h"
+#include "template/chat_template.h"
 
 #include <jansson.h>
 #include <string.h>

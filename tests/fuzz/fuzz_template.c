@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chat templates: the input is a template, rendered over a fixed conversation under tight budgets.
 #include "base/status.h"
-#include "tokenizer/chat_template.h"
+#include "template/chat_template.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 // Renders chat templates for check_templates.py: one JSON object {"template", "context", "now"} a
 // line on stdin, one line {"text"} or {"error", "status"} each on stdout.
 #include "base/status.h"
-#include "tokenizer/chat_template.h"
+#include "template/chat_template.h"
 
 #include <jansson.h>
 #include <stdio.h>

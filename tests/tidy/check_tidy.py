@@ -25,11 +25,12 @@ LAYERS = {
     "format": {"base", "numeric"},
     "cache": {"base", "numeric"},
     "tokenizer": {"base"},
+    "template": {"base"},
     "sampler": {"base"},
     "quantize": {"base", "numeric", "kernels", "format"},
     "model": {"base", "numeric", "kernels", "format", "cache", "tokenizer"},
-    "engine": {"base", "numeric", "kernels", "format", "cache", "tokenizer", "sampler", "quantize",
-               "model", "xinglin"},
+    "engine": {"base", "numeric", "kernels", "format", "cache", "tokenizer", "template",
+               "sampler", "quantize", "model", "xinglin"},
 }
 LINE_COLUMNS_MAX = 100
 FILE_LINES_MAX = 600

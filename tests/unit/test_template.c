@@ -2,8 +2,8 @@
 // Chat templates: texts against jinja2's, what must be refused, and templates that mean harm.
 #include "base/status.h"
 #include "harness.h"
+#include "template/chat_template.h"
 #include "template_cases.h"
-#include "tokenizer/chat_template.h"
 
 #include <pthread.h>
 #include <stdlib.h>
