@@ -12,7 +12,12 @@ static xl_session *volatile watched_session;
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int signal_number) {
-    (void)signal_number;
+    // A long prompt looks for the request only between its chunks: who asks twice ends the program.
+    if (interrupted) {
+        signal(signal_number, SIG_DFL);
+        raise(signal_number); // delivered when this handler returns
+        return;
+    }
     interrupted = 1;
     xl_session *session = watched_session;
     if (session) xl_session_cancel(session); // stores one atomic flag

@@ -29,9 +29,10 @@ int generation_flags_check(struct generation_flags *flags, const char *command);
 void generation_flags_engine(const struct generation_flags *flags, xl_engine_options *options);
 void generation_flags_generate(const struct generation_flags *flags, xl_generate_options *options);
 
-// Ctrl-C ends the generation that runs on this session (NULL: none) instead of the program. Returns
-// whether it was pressed since the last call.
+// Ctrl-C ends the generation that runs on this session (NULL: none) instead of the program; pressed
+// again it ends the program after all.
 void interrupt_watch(xl_session *session);
+// Whether it was pressed since the last call.
 int interrupt_seen(void);
 
 #endif

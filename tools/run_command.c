@@ -45,7 +45,8 @@ static int parse(struct run *run, int argc, char **argv) {
     size_t n_rows = generation_flags_rows(&run->flags, rows, 6);
     struct command_line line = {.usage = "[flags] -m MODEL -p PROMPT",
                                 .summary = "Continues a prompt; the text goes to stdout. Ctrl-C "
-                                           "ends it (exit status 130).",
+                                           "ends it (exit status 130), at the next chunk "
+                                           "of a long prompt; twice: at once.",
                                 .rows = rows,
                                 .n_rows = n_rows};
     int go_on = options_parse(&line, argc, argv);

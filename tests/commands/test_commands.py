@@ -276,6 +276,20 @@ def test_interrupt():
         print(f"    was done before the signal ({len(rest)} bytes)")
 
 
+def test_interrupt_twice():
+    """A long prompt is not waited for."""
+    process = subprocess.Popen([BIN / "llm-cli", "-m", chat_model(), "-p", "word " * 3000],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    process.communicate(timeout=60)
+    expect(process.returncode in (INTERRUPTED, -signal.SIGINT), f"status {process.returncode}")
+    expect(time.monotonic() - began < 0.5, f"took {time.monotonic() - began:.1f} s")
+
+
 def test_inspect():
     report = json.loads(run("xinglin", "inspect", gguf(), "--json").stdout)
     expect(report["family"] == "llama" and len(report["tensors"]) > 40, "wrong report")
