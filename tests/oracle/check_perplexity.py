@@ -186,7 +186,8 @@ def check_model(bench, results, name):
     their_float, their_float_top1 = bench.theirs(exact, chunks, "--kv-f32")
     same = agreement(our_float_top1, their_float_top1)
     difference = relative(our_float, their_float)
-    results.rows.append((name, "fp32", float_file.stat().st_size, our_float, their_float, same))
+    results.rows.append((name, "fp32", float_file.stat().st_size, our_float, their_float, same,
+                         chunks))
     results.judge(f"{name} as floats: perplexity {our_float:.4f}, libllama {their_float:.4f} "
                   f"({difference:+.3%}), same top token {same:.2%}",
                   abs(difference) <= LIMIT, same >= TOP1_LIMIT)
@@ -197,7 +198,7 @@ def check_model(bench, results, name):
     our_exact = agreement(our_top1, their_float_top1)
     their_exact = agreement(their_top1, their_float_top1)
     kind = re.search(r"q\d\w*$", original.stem).group() + " (published)"
-    results.rows.append((name, kind, original.stat().st_size, ours, theirs, same))
+    results.rows.append((name, kind, original.stat().st_size, ours, theirs, same, chunks))
     results.judge(f"{name} as published: perplexity {ours:.4f}, libllama {theirs:.4f} "
                   f"({difference:+.3%})", abs(difference) <= limit_for(chunks, False))
     results.judge(f"{name} as published: same top token as exact arithmetic {our_exact:.2%}, "
@@ -214,7 +215,7 @@ def check_type(bench, results, name, float_file, kind):
         ours, our_top1 = bench.ours(path, chunks)
         theirs, their_top1 = bench.theirs(path, chunks, remember=False)
         difference, same = relative(ours, theirs), agreement(our_top1, their_top1)
-        results.rows.append((name, kind, path.stat().st_size, ours, theirs, same))
+        results.rows.append((name, kind, path.stat().st_size, ours, theirs, same, chunks))
         text = (f"{name} {kind}: libllama opens it; perplexity {ours:.4f}, libllama {theirs:.4f} "
                 f"({difference:+.3%}), same top token {same:.2%}")
         limit = limit_for(chunks, kind in FLOAT_TYPES)
@@ -236,7 +237,8 @@ def check_int4(bench, results, name, float_file, our_q4):
     size = theirs_file.stat().st_size
     theirs_file.unlink()
     ours, our_size = our_q4
-    results.rows.append((name, "q4_0 by llama.cpp", size, None, theirs, None))
+    results.rows.append((name, "q4_0 by llama.cpp", size, None, theirs, None,
+                         bench.type_chunks))
     results.judge(f"{name} q4_0: ours {ours:.4f} ({our_size / 1e6:.1f} MB), llama.cpp's own "
                   f"{theirs:.4f} ({size / 1e6:.1f} MB), both in libllama", ours <= theirs)
 
@@ -258,29 +260,42 @@ def machine_name():
     return "unknown"
 
 
+ROW_NAMES = ("model", "type", "file_bytes", "perplexity", "libllama_perplexity", "top1_agreement",
+             "chunks")
+
+
 def write_report(bench, results):
-    """bench/results/accuracy-MACHINE.md and .json beside it."""
+    """bench/results/accuracy-MACHINE.json and .md; rows that this run did not score stay."""
     base = ROOT / "bench" / "results" / f"accuracy-{machine_name()}-{len(os.sched_getaffinity(0))}"
     base.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"# Accuracy against libllama, {machine_name()}", "",
-        f"wiki.test.raw, chunks of 512 tokens, second half of each scored (`make accuracy`): the "
-        f"first {bench.chunks} for fp32 and published files, {bench.type_chunks} for the types "
-        f"that we write from fp32. libllama used {bench.library}. {time.strftime('%Y-%m-%d')}.", "",
-        "| model | type | file MB | Xinglin | libllama | difference | same top token |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: |"]
-    for model, kind, size, ours, theirs, same in results.rows:
-        mine = "" if ours is None else f"{ours:.4f}"
-        difference = "" if ours is None else f"{relative(ours, theirs):+.3%}"
-        top1 = "" if same is None else f"{same:.2%}"
-        lines.append(f"| {model} | {kind} | {size / 1e6:.1f} | {mine} | {theirs:.4f} "
-                     f"| {difference} | {top1} |")
-    Path(f"{base}.md").write_text("\n".join(lines) + "\n")
-    names = ("model", "type", "file_bytes", "perplexity", "libllama_perplexity", "top1_agreement")
+    rows = {}
+    if Path(f"{base}.json").is_file():
+        known = json.loads(Path(f"{base}.json").read_text())
+        if known["cpu_library"] == bench.library:
+            rows = {(row["model"], row["type"]): row for row in known["rows"]}
+    rows.update({row[:2]: dict(zip(ROW_NAMES, row)) for row in results.rows})
+    rows = [row for name in MODELS for key, row in rows.items() if key[0] == name]
     Path(f"{base}.json").write_text(json.dumps(
-        {"chunks": bench.chunks, "type_chunks": bench.type_chunks, "cpu_library": bench.library,
-         "rows": [dict(zip(names, row)) for row in results.rows]}, indent=1) + "\n")
+        {"cpu_library": bench.library, "date": time.strftime("%Y-%m-%d"), "rows": rows},
+        indent=1) + "\n")
+    Path(f"{base}.md").write_text("\n".join(
+        [f"# Accuracy against libllama, {machine_name()}", "",
+         "wiki.test.raw, chunks of 512 tokens, second half of each scored (`make accuracy`). "
+         f"libllama used {bench.library}. {time.strftime('%Y-%m-%d')}. \"Same top token\" of "
+         "quantized files counts near ties that two roundings of activations decide differently; "
+         "fp32 is the comparison of arithmetic.", "",
+         "| model | type | file MB | chunks | Xinglin | libllama | difference | same top token |",
+         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+         *map(table_line, rows)]) + "\n")
     print(f"Written: {os.path.relpath(base, ROOT)}.md and .json")
+
+
+def table_line(row):
+    ours, theirs, same = row["perplexity"], row["libllama_perplexity"], row["top1_agreement"]
+    return (f"| {row['model']} | {row['type']} | {row['file_bytes'] / 1e6:.1f} | {row['chunks']} | "
+            f"{'' if ours is None else f'{ours:.4f}'} | {theirs:.4f} | "
+            f"{'' if ours is None else f'{relative(ours, theirs):+.3%}'} | "
+            f"{'' if same is None else f'{same:.2%}'} |")
 
 
 def parse_arguments():
