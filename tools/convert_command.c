@@ -18,6 +18,8 @@ struct convert_flags {
     int threads, json;
 };
 
+enum { EXIT_SIGNAL = 128 }; // + the signal, as shells count
+
 static volatile sig_atomic_t interrupted;
 
 static void on_signal(int number) {
@@ -114,7 +116,8 @@ int convert_command(int argc, char **argv) {
     terminal_progress_end();
     if (status != XL_OK) {
         if (made) rmdir(flags.out_dir); // leaves one that somebody else put a file into
-        return terminal_fail(argv[0], &error);
+        int exit_status = terminal_fail(argv[0], &error);
+        return status == XL_CANCELLED ? EXIT_SIGNAL + (int)interrupted : exit_status;
     }
     print_result(path, flags.json);
     xl_free(path);

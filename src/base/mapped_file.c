@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -28,7 +29,10 @@ enum status mapped_file_open(struct mapped_file *file, const char *path, struct 
     memset(file, 0, sizeof *file);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        enum status status = errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND : STATUS_FAILED;
+        bool of_the_path = errno == EACCES || errno == ELOOP || errno == ENAMETOOLONG;
+        enum status status = errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND
+                             : of_the_path                       ? STATUS_BAD_INPUT
+                                                                 : STATUS_FAILED;
         return error_set(err, status, "%s: cannot open: %s", path, strerror(errno));
     }
     enum status status = map_descriptor(file, fd, path, err);

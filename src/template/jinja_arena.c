@@ -3,6 +3,7 @@
 #include "template/jinja_arena.h"
 
 #include <stdalign.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,14 @@ void arena_deinit(struct arena *arena) {
         arena->chunks = next;
     }
     arena->last = NULL;
+}
+
+bool arena_holds(const struct arena *arena, const void *address) {
+    uintptr_t at = (uintptr_t)address;
+    for (const struct arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->next)
+        if (at >= (uintptr_t)chunk->data && at < (uintptr_t)chunk->data + chunk->size_bytes)
+            return true;
+    return false;
 }
 
 static size_t align_up(size_t size_bytes) {

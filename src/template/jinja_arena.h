@@ -34,6 +34,8 @@ void *arena_array(struct arena *arena, size_t n, size_t element_bytes);
 // A block of new_bytes that begins with the old_bytes at `old` (which may be NULL); in place where
 // `old` is the newest allocation. The old block stays valid.
 void *arena_grow(struct arena *arena, void *old, size_t old_bytes, size_t new_bytes);
+// Did this address come from this arena?
+bool arena_holds(const struct arena *arena, const void *address);
 
 #ifdef __cplusplus
 }

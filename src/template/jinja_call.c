@@ -143,6 +143,13 @@ static enum status call_raise(struct run *run, const struct arguments *arguments
     struct text *text;
     TRY(bind_arguments(run, "raise_exception", arguments, names, 1, 1, &message));
     TRY(to_text(run, &message, &text));
+    // What was computed while rendering may quote a message, and messages hold patient text: only
+    // the template's own words are repeated.
+    if (arena_holds(&run->arena, text))
+        return error_set(run->err, STATUS_BAD_INPUT,
+                         "the chat template refuses these messages (line %d; its reason quotes "
+                         "them and is not shown)",
+                         run->line);
     return error_set(run->err, STATUS_BAD_INPUT, "the chat template refuses: %.*s",
                      text->size_bytes < 400 ? (int)text->size_bytes : 400, text->data);
 }

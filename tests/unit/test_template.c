@@ -60,6 +60,15 @@ static enum test_result test_messages(void) {
     CHECK(render_with("{{ raise_exception('roles must alternate') }}", 45, "{}", NULL, &text,
                       &err) == STATUS_BAD_INPUT);
     CHECK_MESSAGE(strstr(err.message, "roles must alternate"), "%s", err.message);
+    // A reason that quotes the conversation is not repeated.
+    static const char *const quoting[] = {"{{ raise_exception(m) }}",
+                                          "{{ raise_exception('bad: ' ~ m) }}"};
+    for (size_t i = 0; i < 2; i++) {
+        CHECK(render_with(quoting[i], strlen(quoting[i]), "{\"m\": \"chest pain\"}", NULL, &text,
+                          &err) == STATUS_BAD_INPUT);
+        CHECK_MESSAGE(!strstr(err.message, "chest pain"), "%s", err.message);
+        CHECK_MESSAGE(strstr(err.message, "refuses"), "%s", err.message);
+    }
     CHECK(render_with("{% include 'x' %}", 17, "{}", NULL, &text, &err) == STATUS_UNSUPPORTED);
     CHECK_MESSAGE(strstr(err.message, "include"), "%s", err.message);
     CHECK(render_with("{{ 'a' }}\xff", 10, "{}", NULL, &text, &err) == STATUS_BAD_INPUT);
