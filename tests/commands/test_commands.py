@@ -345,7 +345,10 @@ def test_chat_on_a_terminal():
     """libedit on a pseudo terminal; nothing is written to the home directory."""
     home = SCRATCH / "home"
     home.mkdir()
-    pid, fd = pty.fork()
+    try:
+        pid, fd = pty.fork()
+    except OSError as reason:
+        raise Skip(f"no pseudo terminal: {reason}") from reason
     if pid == 0:
         os.environ.update(HOME=str(home), TERM="xterm", LANG="C.UTF-8")
         os.execv(BIN / "llm-chat", ["llm-chat", "-m", str(chat_model()), "-n", "8"])
