@@ -23,19 +23,21 @@ enum isa { ISA_SCALAR, ISA_AVX2, ISA_AVX512, ISA_AMX, ISA_COUNT };
 
 // The form in which a matmul wants its activations. A row of k takes act_row_bytes() bytes.
 enum act_format {
-    ACT_F32, // k floats
-    ACT_Q8   // ceil(k/256) of struct act_chunk_q8
+    ACT_F32,  // k floats
+    ACT_BF16, // k bfloat16, then zeros up to a multiple of 64 bytes
+    ACT_Q8    // ceil(k/256) of struct act_chunk_q8
 };
 
 enum { ACT_CHUNK = 256, ACT_CHUNK_BLOCKS = 8 };
 
-// 256 activations in 8 blocks of 32: x[i] = scale[i/32] * q[i]. The sums of each group of 16 let
-// formats with a minimum or a zero point multiply their unsigned quants:
-//   sum_i (s q_w[i] - m) x[i] = s * scale * dot(q_w, q) - m * sum.
-// The last chunk of a row may be short: the blocks past k are all zero.
+// 256 activations in 8 blocks of 32: x[i] = scale[i/32] * q[i]. The sums let formats with a minimum
+// or a zero point multiply their unsigned quants:
+//   sum_i (s (q_w[i] - zero) - m) x[i] = s * scale * dot(q_w, q) - (s * zero + m) * sum.
+// Six cache lines. Blocks past k in the last chunk of a row may hold anything: nobody reads them.
 struct act_chunk_q8 {
     float scale[8];
-    float sum[16]; // scale * (q[16 g] + .. + q[16 g + 15])
+    float sum[8];    // of each block of 32: scale * (q[32 b] + .. + q[32 b + 31])
+    float sum16[16]; // of each group of 16: scale * (q[16 g] + .. + q[16 g + 15])
     int8_t q[256];
 };
 
@@ -43,31 +45,68 @@ size_t act_row_bytes(enum act_format format, int k);
 
 // y[t * y_stride + r] = sum_k w[r][k] * x[t][k]   for r < n_rows, t < n_tokens.
 struct matmul_args {
-    const void *weights; // n_rows rows of `k` elements, row_bytes apart; unaligned is fine
-    size_t row_bytes;
-    const void *activations; // [n_tokens], act_bytes apart, in the operation's act_format
-    size_t act_bytes;
-    float *y; // [n_tokens][y_stride]
+    const uint8_t *panels;   // ceil(n_rows / 16) packed panels (numeric/packed.h), 64-byte aligned,
+    size_t panel_bytes;      // this far apart: packed_panel_bytes(type, k)
+    const void *activations; // [n_tokens], act_bytes apart, in the operation's act_format;
+    size_t act_bytes;        // ACT_BF16 and ACT_Q8: 64-byte aligned and a multiple of 64 apart
+    float *y;                // [n_tokens][y_stride], any alignment
     size_t y_stride;
     int n_rows;
     int n_tokens;
     int k; // a multiple of the weight type's block
 };
 
-// One query head of one token against the cached keys and values of its KV head:
-// out = softmax(scale * q.K^T) V over n_positions positions (already cut to the window).
+// ---- Attention ---------------------------------------------------------------------------------
+// Keys and values of one KV head, in tiles along the positions:
+//   f32, f16   keys [pos / 16][head_dim][16]           values [pos][head_dim]
+//   bf16       keys [pos / 16][head_dim / 2][16][2]    values [pos / 2][head_dim][2]
+//   i8         keys [pos / 16][head_dim / 4][16][4]    values [pos][head_dim], both signed, with one
+//              float scale a position: x = scale * q, scale = max|x| / 127
+// (head_dim / 2 and / 4 are rounded up; bf16 and i8 pad with zeros.) The memory is 64-byte aligned.
+// Positions are absolute; their number is rounded up to KV_TILE.
+enum { KV_TILE = 16, KV_SEGMENT = 512 };
+
+struct kv_head {
+    enum dtype dtype; // DTYPE_F32, DTYPE_F16, DTYPE_BF16 or DTYPE_I8
+    void *keys, *values;
+    float *key_scales, *value_scales; // [n_positions]; i8 only, else NULL
+};
+
+// Bytes of one head's keys, and of its values, for n_positions (rounded up to KV_TILE).
+size_t kv_keys_bytes(enum dtype dtype, int head_dim, int n_positions);
+size_t kv_values_bytes(enum dtype dtype, int head_dim, int n_positions);
+
+// All query heads of one KV head, for n_tokens tokens in a row:
+//   out = softmax(scale * q.K^T) V   over the positions first .. last of the token,
+// last = first_position + t, first = max(0, last + 1 - window). The positions are cut into segments
+// of KV_SEGMENT at absolute multiples; each segment is reduced by itself in a fixed order and the
+// segments are merged in ascending order, so the result depends neither on how many tokens are in
+// the call nor on which segments are computed where.
 struct attend_args {
-    const float *q;      // [head_dim]
-    const void *keys;    // [n_positions][head_dim], stride_bytes apart, of kv_dtype
-    const void *values;  // likewise
-    enum dtype kv_dtype; // DTYPE_F32 or DTYPE_F16
-    size_t stride_bytes;
-    float *scores; // scratch [n_positions]
-    float *out;    // [head_dim]
+    const float *q; // [n_tokens][q_stride], of which n_group * head_dim are used
+    float *out;     // likewise, out_stride apart
+    size_t q_stride, out_stride;
+    struct kv_head kv;
+    int n_tokens, n_group, head_dim;
+    int first_position; // of token 0
+    int window;         // 0: no sliding window
     float scale;
     float softcap; // > 0: scores become softcap * tanh(score / softcap); 0: off
-    int n_positions;
-    int head_dim;
+    void *scratch; // attend_scratch_bytes(), 64-byte aligned
+    // Split over threads: only segments [segment_begin, segment_end) are computed, and instead of
+    // `out` each gets its state {max, sum, acc[head_dim]} at
+    // partial + ((segment * n_tokens + t) * n_group + h) * (2 + head_dim). NULL: all, into out.
+    float *partial;
+    int segment_begin, segment_end;
+};
+
+size_t attend_scratch_bytes(int n_tokens, int n_group, int head_dim);
+
+// Appends one position: x [head_dim] as keys or values of kv.
+struct kv_store_args {
+    struct kv_head kv;
+    const float *keys, *values; // [head_dim] each
+    int position, head_dim;
 };
 
 struct matmul_op {
@@ -79,10 +118,11 @@ struct kernels {
     enum isa isa;
     struct matmul_op matmul[DTYPE_COUNT]; // by weight type; every is_weight dtype has one
 
-    // n floats (a multiple of 32) to ACT_Q8: scale = max|x| / 127 of each block, q rounded half to
-    // even. A block whose largest value is below 2^-120 becomes zeros; one with an infinity or a
-    // NaN gets scale and sums NaN, so that damage shows in the result. The same bytes on every ISA.
-    void (*quantize_act)(const float *x, struct act_chunk_q8 *out, int n);
+    // n floats (a multiple of 32) to elements begin .. (a multiple of 32) of an ACT_Q8 row:
+    // scale = max|x| / 127 of each block, q rounded half to even. A block whose largest value is
+    // below 2^-120 becomes zeros; one with an infinity or a NaN gets scale and sums NaN, so that
+    // damage shows in the result. The same bytes on every ISA.
+    void (*quantize_act)(const float *x, struct act_chunk_q8 *row, int begin, int n);
     // y = x / sqrt(mean(x^2) + eps) * w   (Zhang & Sennrich 2019). y may be x.
     void (*rmsnorm)(const float *x, const float *w, float *y, int n, float eps);
     // Rotary position embedding (Su et al. 2021) of n_heads vectors of head_dim floats, the first
@@ -95,6 +135,9 @@ struct kernels {
     void (*scale)(float *x, float factor, int n);          // x *= factor
     void (*softmax)(float *x, int n);                      // in place, max-subtracted
     void (*attend)(const struct attend_args *args);
+    // Merges the states of segments [segment_begin, segment_end) of args->partial into args->out.
+    void (*attend_merge)(const struct attend_args *args);
+    void (*kv_store)(const struct kv_store_args *args);
     void (*to_f16)(const float *x, uint16_t *out, int n);
     void (*from_f16)(const uint16_t *x, float *out, int n);
     void (*to_bf16)(const float *x, uint16_t *out, int n);

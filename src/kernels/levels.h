@@ -12,6 +12,10 @@ extern "C" {
 
 void kernels_fill_scalar(struct kernels *kernels); // every operation
 void kernels_fill_avx2(struct kernels *kernels);   // needs AVX2, FMA and F16C
+// Needs AVX-512 F BW VL DQ VNNI; what needs BF16 is taken only if has_bf16.
+void kernels_fill_avx512(struct kernels *kernels, bool has_bf16);
+// Needs AMX tiles, INT8 and BF16, all of AVX-512 above with BF16, and the system's permission.
+void kernels_fill_amx(struct kernels *kernels);
 
 #ifdef __cplusplus
 }
