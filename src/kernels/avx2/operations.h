@@ -24,7 +24,7 @@ void avx2_matmul_q5_k(const struct matmul_args *args);
 void avx2_matmul_q6_k(const struct matmul_args *args);
 void avx2_matmul_iq4_nl(const struct matmul_args *args);
 void avx2_matmul_iq4_xs(const struct matmul_args *args);
-void avx2_quantize_act(const float *x, struct act_chunk_q8 *out, int n);
+void avx2_quantize_act(const float *x, struct act_chunk_q8 *row, int begin, int n);
 void avx2_rmsnorm(const float *x, const float *w, float *y, int n, float eps);
 void avx2_rope(float *x, const float *cosine, const float *sine, int n_heads, int head_dim,
                int n_rot, bool halves);
@@ -34,6 +34,8 @@ void avx2_add(float *x, const float *y, int n);
 void avx2_scale(float *x, float factor, int n);
 void avx2_softmax(float *x, int n);
 void avx2_attend(const struct attend_args *args);
+void avx2_attend_merge(const struct attend_args *args);
+void avx2_kv_store(const struct kv_store_args *args);
 void avx2_to_f16(const float *x, uint16_t *out, int n);
 void avx2_from_f16(const uint16_t *x, float *out, int n);
 void avx2_to_bf16(const float *x, uint16_t *out, int n);

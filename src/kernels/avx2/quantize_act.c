@@ -33,14 +33,17 @@ VEC_INLINE int32_t sum_of_16(__m256i a, __m256i b) {
     return _mm_cvtsi128_si32(t);
 }
 
-VEC_INLINE void quantize_block(const float *x, float *scale, float *sum, int8_t *q) {
+// Block b of a chunk.
+VEC_INLINE void quantize_block(const float *x, struct act_chunk_q8 *chunk, int b) {
     __m256 v[4];
     UNROLL for (int i = 0; i < 4; i++) v[i] = _mm256_loadu_ps(x + 8 * i);
     uint32_t largest = largest_bits(v);
     float max = float_from_bits(largest);
+    int8_t *q = chunk->q + 32 * b;
     if (largest >= 0x7f800000u || max < SMALLEST_MAX) {
-        *scale = largest >= 0x7f800000u ? float_from_bits(0x7fc00000u) : 0;
-        sum[0] = sum[1] = *scale * 0.0f;
+        float scale = largest >= 0x7f800000u ? float_from_bits(0x7fc00000u) : 0;
+        chunk->scale[b] = chunk->sum[b] = scale;
+        chunk->sum16[2 * b] = chunk->sum16[2 * b + 1] = scale;
         memset(q, 0, 32);
         return;
     }
@@ -48,21 +51,22 @@ VEC_INLINE void quantize_block(const float *x, float *scale, float *sum, int8_t 
     __m256i w[4];
     UNROLL for (int i = 0; i < 4; i++) w[i] =
         _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse)); // rounds half to even
-    *scale = max / 127.0f;
-    sum[0] = *scale * (float)sum_of_16(w[0], w[1]);
-    sum[1] = *scale * (float)sum_of_16(w[2], w[3]);
+    float scale = max / 127.0f;
+    int32_t first = sum_of_16(w[0], w[1]), second = sum_of_16(w[2], w[3]);
+    chunk->scale[b] = scale;
+    chunk->sum[b] = scale * (float)(first + second);
+    chunk->sum16[2 * b] = scale * (float)first;
+    chunk->sum16[2 * b + 1] = scale * (float)second;
     __m256i low = _mm256_packs_epi32(w[0], w[1]), high = _mm256_packs_epi32(w[2], w[3]);
     __m256i bytes = _mm256_packs_epi16(low, high); // groups of 4 in the order 0 2 4 6 1 3 5 7
     __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     _mm256_storeu_si256((void *)q, _mm256_permutevar8x32_epi32(bytes, order));
 }
 
-void avx2_quantize_act(const float *x, struct act_chunk_q8 *out, int n) {
-    assert(n % 32 == 0);
-    for (int done = 0; done < n; done += ACT_CHUNK, out++) {
-        int n_blocks = n - done < ACT_CHUNK ? (n - done) / 32 : ACT_CHUNK_BLOCKS;
-        if (n_blocks < ACT_CHUNK_BLOCKS) memset(out, 0, sizeof *out);
-        for (int b = 0; b < n_blocks; b++)
-            quantize_block(x + done + 32 * b, &out->scale[b], &out->sum[2 * b], &out->q[32 * b]);
+void avx2_quantize_act(const float *x, struct act_chunk_q8 *row, int begin, int n) {
+    assert(begin % 32 == 0 && n % 32 == 0);
+    for (int i = 0; i < n; i += 32) {
+        int block = (begin + i) / 32;
+        quantize_block(x + i, row + block / ACT_CHUNK_BLOCKS, block % ACT_CHUNK_BLOCKS);
     }
 }
