@@ -47,7 +47,7 @@ size_t utf8_decode(const char *text, size_t size_bytes, uint32_t *code) {
     return length;
 }
 
-size_t utf8_encode(uint32_t code, char out[4]) {
+size_t utf8_write(uint32_t code, char out[4]) {
     if (code < 0x80) {
         out[0] = (char)code;
         return 1;

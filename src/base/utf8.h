@@ -17,7 +17,7 @@ extern "C" {
 // for a malformed byte returns 1 and sets *code = UTF8_INVALID. size must be > 0.
 size_t utf8_decode(const char *text, size_t size_bytes, uint32_t *code);
 // Writes 1..4 bytes to out[4] and returns how many; 0 for a value that is no scalar value.
-size_t utf8_encode(uint32_t code, char out[4]);
+size_t utf8_write(uint32_t code, char out[4]);
 bool utf8_is_valid(const char *text, size_t size_bytes);
 // Length of the longest prefix that does not end inside a (so far valid) multi-byte sequence:
 // what a stream may show now without cutting a character in two.

@@ -8,7 +8,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#if XL_HAVE_LIBZIP
 #include <zip.h>
+#endif
 
 enum {
     END_BYTES = 22,
@@ -214,6 +217,7 @@ const struct zip_entry *zip_directory_find(const struct zip_directory *directory
     return &directory->entries[at];
 }
 
+#if XL_HAVE_LIBZIP
 static enum status unpack_with(zip_t *archive, const struct zip_directory *directory,
                                const struct zip_entry *entry, void *dst, struct error *err) {
     uint64_t at = (uint64_t)(entry->data - directory->data);
@@ -236,12 +240,8 @@ static enum status unpack_with(zip_t *archive, const struct zip_directory *direc
     return status;
 }
 
-enum status zip_directory_unpack(const struct zip_directory *directory,
+static enum status inflate_entry(const struct zip_directory *directory,
                                  const struct zip_entry *entry, void *dst, struct error *err) {
-    if (entry->stored) {
-        if (entry->size_bytes) memcpy(dst, entry->data, (size_t)entry->size_bytes);
-        return STATUS_OK;
-    }
     zip_error_t problem;
     zip_error_init(&problem);
     zip_source_t *source =
@@ -257,4 +257,20 @@ enum status zip_directory_unpack(const struct zip_directory *directory,
     }
     zip_error_fini(&problem);
     return status;
+}
+#else
+static enum status inflate_entry(const struct zip_directory *directory,
+                                 const struct zip_entry *entry, void *dst, struct error *err) {
+    (void)dst;
+    return refuse_at(err, STATUS_UNSUPPORTED, directory->label,
+                     (uint64_t)(entry->data - directory->data),
+                     "zip: this build has no libzip and cannot unpack a deflated entry");
+}
+#endif
+
+enum status zip_directory_unpack(const struct zip_directory *directory,
+                                 const struct zip_entry *entry, void *dst, struct error *err) {
+    if (!entry->stored) return inflate_entry(directory, entry, dst, err);
+    if (entry->size_bytes) memcpy(dst, entry->data, (size_t)entry->size_bytes);
+    return STATUS_OK;
 }

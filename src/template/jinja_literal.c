@@ -114,7 +114,7 @@ static const char *append_code(struct text_builder *builder, const char *hex, si
         code = code << 4 | (uint32_t)digit_value(hex[i]);
     }
     char bytes[4];
-    if (utf8_encode(code, bytes) == 0) return "escape in string is no character";
+    if (utf8_write(code, bytes) == 0) return "escape in string is no character";
     builder_append_code(builder, code);
     return NULL;
 }

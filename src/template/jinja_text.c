@@ -240,7 +240,7 @@ bool builder_append_literal(struct text_builder *builder, const char *literal) {
 
 bool builder_append_code(struct text_builder *builder, uint32_t code) {
     char bytes[4];
-    return builder_append(builder, bytes, utf8_encode(code, bytes));
+    return builder_append(builder, bytes, utf8_write(code, bytes));
 }
 
 struct text *builder_text(struct text_builder *builder) {

@@ -26,7 +26,7 @@ bool byte_alphabet_byte(uint32_t code, uint8_t *byte) {
 size_t byte_alphabet_spell(const char *bytes, size_t size_bytes, char *out) {
     size_t n = 0;
     for (size_t i = 0; i < size_bytes; i++)
-        n += utf8_encode(byte_alphabet_code((uint8_t)bytes[i]), out + n);
+        n += utf8_write(byte_alphabet_code((uint8_t)bytes[i]), out + n);
     return n;
 }
 

@@ -9,7 +9,7 @@
 
 static void append_code(struct buffer *out, uint32_t code) {
     char bytes[4];
-    buffer_append(out, bytes, utf8_encode(code, bytes));
+    buffer_append(out, bytes, utf8_write(code, bytes));
 }
 
 bool unicode_is_space(uint32_t code) {

@@ -98,7 +98,7 @@ static enum test_result utf8_round_trip(void) {
     for (uint32_t code = 0; code <= 0x110000; code++) {
         char bytes[4];
         uint32_t back;
-        size_t n = utf8_encode(code, bytes);
+        size_t n = utf8_write(code, bytes);
         bool is_scalar_value = code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
         CHECK_MESSAGE((n > 0) == is_scalar_value, "U+%X encodes to %zu bytes", code, n);
         if (n == 0) continue;
