@@ -14,30 +14,32 @@
 // Quants are unsigned everywhere; a zero point `zero` belongs to the type:
 //   x = scale * (q - zero) - min.
 //
-//   type            chunk k  quants (per chunk)           group  scale                 min    zero
-//   q4_0            64       8 nibble lines               32     f16 plane             -      8
-//   q4_1            64       8 nibble lines               32     f16 plane             m      0
-//   iq4_nl          64       8 nibble lines (codebook)    32     f16 plane             -      128
-//   q5_0            64       8 nibble + 2 one-bit lines   32     f16 plane             -      16
-//   q5_1            64       8 nibble + 2 one-bit lines   32     f16 plane             m      0
-//   q8_0            64       16 quad lines                32     f16 plane             -      128
-//   q4_k            256      32 nibble lines              32     d * u8 plane          dmin*u8 0
-//   q5_k            256      32 nibble + 8 one-bit lines  32     d * u8 plane          dmin*u8 0
-//   q6_k            256      32 nibble + 16 two-bit lines 16     d * s8 plane          -      32
-//   q2_k            256      16 two-bit lines             16     d * (u8 & 15)         dmin*(u8>>4) 0
-//   q3_k            256      16 two-bit + 8 one-bit lines 16     d * s8 plane          -      4
-//   iq4_xs          256      32 nibble lines (codebook)   32     d * s8 plane          -      128
-//   f32             1        [16] floats
-//   f16             2        [2][16] halves: k, then k + 1
-//   bf16            2        [16][2]: row r's k and k + 1 are neighbours
+//   type    chunk k  quants (per chunk)           group  scale         min            zero
+//   q4_0    64       8 nibble lines               32     f16 plane     -              8
+//   q4_1    64       8 nibble lines               32     f16 plane     f16 plane (m)  0
+//   iq4_nl  64       8 nibble lines (codebook)    32     f16 plane     -              128
+//   q5_0    64       8 nibble + 2 one-bit lines   32     f16 plane     -              16
+//   q5_1    64       8 nibble + 2 one-bit lines   32     f16 plane     f16 plane (m)  0
+//   q8_0    64       16 quad lines                32     f16 plane     -              128
+//   q4_k    256      32 nibble lines              32     d * u8 plane  dmin * u8      0
+//   q5_k    256      32 nibble + 8 one-bit lines  32     d * u8 plane  dmin * u8      0
+//   q6_k    256      32 nibble + 16 two-bit lines 16     d * s8 plane  -              32
+//   q2_k    256      16 two-bit lines             16     d * (u8 & 15) dmin * (u8>>4) 0
+//   q3_k    256      16 two-bit + 8 one-bit lines 16     d * s8 plane  -              4
+//   iq4_xs  256      32 nibble lines (codebook)   32     d * s8 plane  -              128
+//   f32     1        [16] floats
+//   f16     2        [2][16] halves: k, then k + 1
+//   bf16    2        [16][2]: row r's k and k + 1 are neighbours
 //
 // The order inside a chunk is the order of this table's columns: quant lines (nibble, then 2-bit,
-// then 1-bit), then the tail: for chunks of 64 the f16 planes d[2][16] and, with a minimum, m[2][16]
-// (here x = d q + m as in GGUF); for chunks of 256 the u8 or s8 group planes [256/group][16] of
-// scales, then of minima (q4_k, q5_k), then one line with d[16] and dmin[16] (zeros if unused) in f16.
-// Codebook quants are the 4-bit indices; a kernel looks up iq4_codebook[index] + 128.
-// A 2-bit line's bits are the quant's low bits for q2_k and q3_k and its bits 4-5 for q6_k; a 1-bit
-// line is bit 4 of q5_* and bit 2 of q3_k.
+// then 1-bit), then the tail: for chunks of 64 the f16 planes d[2][16] and, with a minimum,
+// m[2][16] (here x = d q + m as in GGUF); for chunks of 256 the u8 or s8 group planes
+// [256/group][16] of scales, then of minima (q4_k, q5_k), then one line with d[16] and dmin[16]
+// (zeros if unused) in f16. Codebook quants are the 4-bit indices; a kernel looks up
+// iq4_codebook[index] + 128. A 2-bit line's bits are the quant's low bits for q2_k and q3_k and its
+// bits 4-5 for q6_k; a 1-bit line is bit 4 of q5_* and bit 2 of q3_k. Missing rows and columns are
+// zero bytes throughout: their scales and minima are zero, their quants are 0 and not the zero
+// point.
 #ifndef XL_NUMERIC_PACKED_H
 #define XL_NUMERIC_PACKED_H
 
