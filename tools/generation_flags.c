@@ -54,6 +54,7 @@ void generation_flags_default(struct generation_flags *flags) {
     flags->frequency_penalty = defaults.frequency_penalty;
     flags->penalty_window = defaults.penalty_window;
     flags->seed = defaults.seed;
+    flags->draft_max = defaults.draft_max;
 }
 
 static size_t model_rows(struct generation_flags *f, struct option_row *rows, size_t n) {
@@ -100,6 +101,10 @@ size_t generation_flags_rows(struct generation_flags *f, struct option_row *rows
          0},
         {0, "logit-bias", OPTION_REPEAT, &f->bias_texts, "ID+B",
          "add B to a token's logit: 15043+2, 15043-1.5, 15043-inf", 0, 0},
+        {0, "draft-max", OPTION_INT, &f->draft_max, "N",
+         "tokens guessed from earlier text and verified at once, which changes the speed only; 0: "
+         "off, -1: as many as pay (-1)",
+         -1, 15},
         {0, "ignore-eos", OPTION_FLAG, &f->ignore_end, NULL, "go on after an end token", 0, 0},
     };
     memcpy(rows + n, mine, sizeof mine);
@@ -156,6 +161,7 @@ void generation_flags_generate(const struct generation_flags *flags, xl_generate
     options->frequency_penalty = flags->frequency_penalty;
     options->penalty_window = flags->penalty_window;
     options->seed = flags->seed;
+    options->draft_max = flags->draft_max;
     options->stops = (const char *const *)flags->stops.items;
     options->n_stops = (size_t)flags->stops.n_items;
     options->biases = flags->biases;

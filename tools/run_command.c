@@ -165,6 +165,9 @@ static void print_timings(const struct run *run, const xl_generate_result *resul
                 result->next_token_mean_s * 1e3, result->next_token_p50_s * 1e3,
                 result->next_token_p99_s * 1e3, later,
                 result->decode_s > 0 ? later / result->decode_s : 0);
+    if (result->drafted_tokens > 0)
+        fprintf(stderr, "guessed      %8d tokens from earlier text, %d of them right\n",
+                result->drafted_tokens, result->accepted_tokens);
     fprintf(stderr, "memory       %8.1f MB at the peak\n", peak_memory_mb());
 }
 
@@ -173,7 +176,7 @@ static bool print_json(const struct run *run, const xl_generate_result *result) 
     xl_engine_info info = {.size = sizeof info};
     xl_engine_describe(run->engine, &info);
     json_t *root = json_pack(
-        "{s:o, s:s, s:i, s:i, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "text",
+        "{s:o, s:s, s:i, s:i, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:i}", "text",
         json_stringn(run->answer ? run->answer : "", run->answer_bytes), "finish",
         finishes[result->finish], "prompt_tokens", result->prompt_tokens, "generated_tokens",
         result->generated_tokens, "isa", info.isa, "threads", info.threads, "load_ms",
@@ -181,7 +184,8 @@ static bool print_json(const struct run *run, const xl_generate_result *result) 
         result->first_token_s * 1e3, "next_token_ms_mean", result->next_token_mean_s * 1e3,
         "next_token_ms_p50", result->next_token_p50_s * 1e3, "next_token_ms_p99",
         result->next_token_p99_s * 1e3, "decode_s", result->decode_s, "peak_memory_mb",
-        peak_memory_mb());
+        peak_memory_mb(), "drafted_tokens", result->drafted_tokens, "accepted_tokens",
+        result->accepted_tokens);
     if (!root) return false;
     json_dumpf(root, stdout, JSON_INDENT(2));
     putchar('\n');

@@ -207,6 +207,9 @@ typedef struct xl_generate_options {
     // Called for every chosen token, end token included; not 0 stops.
     int (*on_token)(void *user, int32_t token);
     void *user;
+    // Tokens guessed from earlier text and verified together (prompt lookup); the output is the
+    // same with any value. < 0: as many as pay by measurement; 0: none.
+    int draft_max;
 } xl_generate_options;
 
 XL_API xl_generate_options xl_generate_options_default(void); // greedy, 128 tokens
@@ -218,6 +221,7 @@ typedef struct xl_generate_result {
     double tokenize_s, first_token_s; // first_token: from feeding to the first chosen token
     double decode_s;                  // all later tokens
     double next_token_mean_s, next_token_p50_s, next_token_p99_s;
+    int drafted_tokens, accepted_tokens; // guessed by prompt lookup, and how many were right
 } xl_generate_result;
 
 // Appends the prompt to the session and generates after it. result may be NULL. A cancelled

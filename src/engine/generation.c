@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 
 #include "base/clock.h"
+#include "engine/prompt_lookup.h"
 #include "engine/stop_filter.h"
 #include "sampler/sampler.h"
 
@@ -17,8 +18,11 @@ struct generation {
     struct sampler *sampler;
     struct detokenizer detokenizer;
     struct stop_filter filter;
-    double *times_s; // [n_times_max] seconds per later token
+    struct prompt_lookup lookup;
+    float *pass_logits; // [1 + n_guesses_max][n_vocab]
+    double *times_s;    // [n_times_max] seconds per later token
     int n_times, n_times_max;
+    int n_held;     // tokens that the session would hold without guesses
     bool cancelled; // by a callback
     xl_generate_result *result;
     struct error *err;
@@ -31,7 +35,8 @@ xl_generate_options xl_generate_options_default(void) {
                                  .parse_special = true,
                                  .top_p = 1,
                                  .repetition_penalty = 1,
-                                 .penalty_window = 64};
+                                 .penalty_window = 64,
+                                 .draft_max = -1};
 }
 
 static enum status read_options(xl_generate_options *own, const xl_generate_options *given,
@@ -90,13 +95,20 @@ static enum status generation_init(struct generation *g, struct error *err) {
     g->n_times_max = o->max_tokens >= 0 && o->max_tokens < context ? o->max_tokens : context;
     size_t size = ((size_t)g->n_times_max + 1) * sizeof *g->times_s;
     g->times_s = malloc(size);
-    return g->times_s ? STATUS_OK : error_no_memory(err, "timings", size);
+    if (!g->times_s) return error_no_memory(err, "timings", size);
+    prompt_lookup_init(&g->lookup, o->draft_max);
+    size = (1 + (size_t)g->lookup.n_guesses_max) *
+           (size_t)model_configuration(g->session->engine->model)->n_vocab * sizeof *g->pass_logits;
+    g->pass_logits = malloc(size);
+    return g->pass_logits ? STATUS_OK : error_no_memory(err, "logits of guessed tokens", size);
 }
 
 static void generation_deinit(struct generation *g) {
     stop_filter_deinit(&g->filter);
     sampler_destroy(g->sampler);
     free(g->times_s);
+    free(g->pass_logits);
+    explicit_bzero(&g->lookup, sizeof g->lookup);
     explicit_bzero(&g->detokenizer, sizeof g->detokenizer);
 }
 
@@ -138,7 +150,7 @@ static xl_finish limit_reached(const struct generation *g) {
     if (is_cancelled(g)) return XL_FINISH_CANCELLED;
     if (g->options->max_tokens >= 0 && g->result->generated_tokens >= g->options->max_tokens)
         return XL_FINISH_LENGTH;
-    if (g->session->cache.n_used >= g->session->engine->context) return XL_FINISH_CONTEXT;
+    if (g->n_held >= g->session->engine->context) return XL_FINISH_CONTEXT;
     return XL_FINISH_NONE;
 }
 
@@ -159,25 +171,72 @@ static enum status take_token(struct generation *g, int32_t token) {
     return STATUS_OK;
 }
 
-static enum status decode(struct generation *g) {
+// How many tokens after the unfed one are worth a try; they are in lookup.guesses.
+static int guess(struct generation *g, int32_t unfed) {
     struct xl_session *session = g->session;
-    double start = clock_seconds();
-    while (g->result->finish == XL_FINISH_NONE) {
-        int32_t token = session->unfed;
-        enum status status = session_feed(session, &token, 1, NULL, g->err);
-        if (status == STATUS_CANCELLED) {
-            session->unfed = token;
-            g->result->finish = XL_FINISH_CANCELLED;
-            break;
-        }
-        TRY(status);
-        token = sampler_choose(g->sampler, session->logits);
+    int held = session->cache.n_used, context = session->engine->context;
+    int n_max = context - held - 1;
+    if (g->options->max_tokens >= 0 &&
+        g->options->max_tokens - g->result->generated_tokens <= n_max)
+        n_max = g->options->max_tokens - g->result->generated_tokens - 1;
+    if (held >= context) return 0;
+    session->tokens[held] = unfed; // its place anyway, once it is fed
+    return prompt_lookup_guess(&g->lookup, session->tokens, held + 1, n_max);
+}
+
+// Takes the tokens that follow from the logits of a pass over the unfed token and n_tried guesses,
+// up to the first that is not as guessed; *n_chosen >= 1. The session then holds all of them but
+// the last, as if they had been fed one by one.
+static enum status take_pass(struct generation *g, int n_tried, int32_t chosen[GUESSES_MAX + 1],
+                             int *n_chosen) {
+    struct xl_session *session = g->session;
+    size_t n_vocab = (size_t)model_configuration(session->engine->model)->n_vocab;
+    int held = session->cache.n_used - n_tried;
+    bool goes_on = true;
+    for (*n_chosen = 0; goes_on;) {
+        const float *logits = g->pass_logits + (size_t)*n_chosen * n_vocab;
+        int32_t token = sampler_choose(g->sampler, logits);
+        goes_on = *n_chosen < n_tried && token == g->lookup.guesses[*n_chosen];
+        g->n_held = held + *n_chosen;
+        chosen[(*n_chosen)++] = token;
         TRY(take_token(g, token));
-        double now = clock_seconds();
-        if (g->n_times < g->n_times_max) g->times_s[g->n_times++] = now - start;
-        g->result->decode_s += now - start;
-        start = now;
+        if (g->result->finish != XL_FINISH_NONE) goes_on = false;
     }
+    kv_cache_rewind(&session->cache, held + *n_chosen - 1);
+    memcpy(session->logits, g->pass_logits + (size_t)(*n_chosen - 1) * n_vocab,
+           n_vocab * sizeof(float));
+    return STATUS_OK;
+}
+
+// One forward pass and the tokens that it gives.
+static enum status decode_pass(struct generation *g, double *start) {
+    struct xl_session *session = g->session;
+    int32_t unfed = session->unfed, fed[GUESSES_MAX + 1] = {unfed}, chosen[GUESSES_MAX + 1];
+    int n_tried = guess(g, unfed), n_chosen;
+    memcpy(fed + 1, g->lookup.guesses, (size_t)n_tried * sizeof *fed);
+    enum status status = session_feed(session, fed, (size_t)n_tried + 1, g->pass_logits, g->err);
+    if (status == STATUS_CANCELLED) {
+        session->unfed = unfed;
+        g->result->finish = XL_FINISH_CANCELLED;
+        return STATUS_OK;
+    }
+    TRY(status);
+    TRY(take_pass(g, n_tried, chosen, &n_chosen));
+    double now = clock_seconds(), pass_s = now - *start;
+    prompt_lookup_learn(&g->lookup, chosen, n_chosen, n_tried, pass_s);
+    for (int i = 0; i < n_chosen && g->n_times < g->n_times_max; i++)
+        g->times_s[g->n_times++] = pass_s / n_chosen;
+    g->result->decode_s += pass_s;
+    g->result->drafted_tokens += n_tried;
+    g->result->accepted_tokens += n_chosen - 1;
+    *start = now;
+    return STATUS_OK;
+}
+
+static enum status decode(struct generation *g) {
+    double start = clock_seconds();
+    while (g->result->finish == XL_FINISH_NONE)
+        TRY(decode_pass(g, &start));
     return STATUS_OK;
 }
 
@@ -212,6 +271,7 @@ static enum status run(struct generation *g, const int32_t *prompt, size_t n_pro
     }
     int32_t token = sampler_choose(g->sampler, session->logits);
     g->result->first_token_s = clock_seconds() - start;
+    g->n_held = session->cache.n_used;
     TRY(take_token(g, token));
     TRY(decode(g));
     TRY(show_rest(g));
