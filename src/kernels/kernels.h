@@ -60,7 +60,8 @@ struct matmul_args {
 // Keys and values of one KV head, in tiles along the positions:
 //   f32, f16   keys [pos / 16][head_dim][16]           values [pos][head_dim]
 //   bf16       keys [pos / 16][head_dim / 2][16][2]    values [pos / 2][head_dim][2]
-//   i8         keys [pos / 16][head_dim / 4][16][4]    values [pos][head_dim], both signed, with one
+//   i8         keys [pos / 16][head_dim / 4][16][4]    values [pos][head_dim], both signed, with
+//   one
 //              float scale a position: x = scale * q, scale = max|x| / 127
 // (head_dim / 2 and / 4 are rounded up; bf16 and i8 pad with zeros.) The memory is 64-byte aligned.
 // Positions are absolute; their number is rounded up to KV_TILE.

@@ -4,5 +4,4 @@
 
 void kernels_fill_amx(struct kernels *kernels) {
     (void)kernels;
-
 }
