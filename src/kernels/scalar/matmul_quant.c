@@ -1,129 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quantized weights times ACT_Q8 activations: exact integer sums of groups of 16, then double sums
-// in the order of k.
+// Quantized weights times ACT_Q8 activations: exact integer sums over each group that shares a
+// weight scale, then double sums in the order of k.
 #include "kernels/scalar/operations.h"
 #include "kernels/scalar/unpack.h"
-
-#include "numeric/float16.h"
 
 #include <assert.h>
 
 enum { TOKENS_MAX = 64 }; // tokens that share one unpacking
 
-// Scales and minima as floats; groups past the end of a short chunk get zeros.
-ALWAYS_INLINE void finish(struct panel_row *row, int n_blocks, struct weight_form form) {
-    float d = float_from_f16(row->half[0]), dmin = float_from_f16(row->half[1]);
-    for (int g = 0; g < 16; g++) {
-        int b = g / 2;
-        if (b >= n_blocks) {
-            row->scale[g] = row->min[g] = 0;
-            continue;
-        }
-        if (form.is_super) {
-            row->scale[g] = d * (float)row->group_scale[g];
-            row->min[g] = form.has_min ? dmin * (float)row->group_min[g] : 0;
-        } else {
-            row->scale[g] = float_from_f16(row->half[b]);
-            row->min[g] = form.has_min ? -float_from_f16(row->half[8 + b]) : 0;
-        }
-        if (form.offset) row->min[g] = row->scale[g] * (float)form.offset;
-    }
-}
-
-ALWAYS_INLINE double dot_chunk(const struct panel_row *row, const struct act_chunk_q8 *x,
-                               int n_blocks, bool is_signed) {
+// Elements begin .. end of an activation chunk, times as many of a weight chunk from its start.
+ALWAYS_INLINE double dot_chunk(enum dtype dtype, const struct chunk_row *row,
+                               const struct act_chunk_q8 *x, int begin, int end) {
+    const int group = group_elements(dtype);
+    const float *sums = group == 16 ? x->sum16 : x->sum;
     double total = 0;
-    for (int g = 0; g < 2 * n_blocks; g++) {
-        int32_t sum = 0;
-        for (int i = 16 * g; i < 16 * g + 16; i++)
-            sum += (is_signed ? (int)(int8_t)row->q[i] : (int)row->q[i]) * x->q[i];
-        total += (double)(row->scale[g] * x->scale[g / 2]) * sum;
-        total -= (double)row->min[g] * (double)x->sum[g];
+    for (int i = begin, g = 0; i < end; i += group, g++) {
+        int32_t dot = 0;
+        for (int j = 0; j < group; j++)
+            dot += row->q[g * group + j] * x->q[i + j];
+        total += (double)row->scale[g] * (double)x->scale[i / 32] * dot;
+        total -= (double)row->min[g] * (double)sums[i / group];
     }
     return total;
 }
 
-// One weight row times up to TOKENS_MAX tokens.
-ALWAYS_INLINE void multiply_row(const struct matmul_args *args, const uint8_t *weights,
-                                const uint8_t *acts, int n_tokens, float *y, unpack_function unpack,
-                                struct weight_form form) {
+// Row r of a panel times up to TOKENS_MAX tokens.
+ALWAYS_INLINE void multiply_row(enum dtype dtype, const struct matmul_args *args,
+                                const uint8_t *panel, int r, int first_token, int n_tokens,
+                                float *y) {
+    const struct packed_info *info = packed_info(dtype);
+    const int step = chunk_elements(dtype);
+    const uint8_t *acts =
+        (const uint8_t *)args->activations + (size_t)first_token * args->act_bytes;
     double sums[TOKENS_MAX] = {0};
-    struct panel_row row;
-    memset(&row, 0, sizeof row);
-    for (int done = 0; done < args->k; done += ACT_CHUNK) {
-        int n_blocks = args->k - done < ACT_CHUNK ? (args->k - done) / 32 : ACT_CHUNK_BLOCKS;
-        unpack(weights, n_blocks, &row);
-        finish(&row, n_blocks, form);
+    for (int k = 0; k < args->k; k += step, panel += info->chunk_bytes) {
+        struct chunk_row row;
+        unpack_chunk(dtype, panel, panel + info->tail_offset, r, &row);
+        const int begin = k % ACT_CHUNK, n = args->k - k < step ? args->k - k : step;
         for (int t = 0; t < n_tokens; t++) {
-            struct act_chunk_q8 x; // copied: activations may be unaligned
-            memcpy(&x, acts + (size_t)t * args->act_bytes, sizeof x);
-            sums[t] += dot_chunk(&row, &x, n_blocks, form.is_signed);
+            const struct act_chunk_q8 *x = (const void *)(acts + (size_t)t * args->act_bytes);
+            sums[t] += dot_chunk(dtype, &row, &x[k / ACT_CHUNK], begin, begin + n);
         }
-        weights += form.chunk_bytes;
-        acts += sizeof(struct act_chunk_q8);
     }
     for (int t = 0; t < n_tokens; t++)
         y[(size_t)t * args->y_stride] = (float)sums[t];
 }
 
-ALWAYS_INLINE void multiply(const struct matmul_args *args, unpack_function unpack,
-                            struct weight_form form) {
-    assert(args->k % (form.is_super ? 256 : 32) == 0);
+ALWAYS_INLINE void multiply(enum dtype dtype, const struct matmul_args *args) {
+    assert(args->k % dtype_info(dtype)->block_elements == 0);
     for (int t = 0; t < args->n_tokens; t += TOKENS_MAX) {
-        const uint8_t *acts = (const uint8_t *)args->activations + (size_t)t * args->act_bytes;
-        int n_tokens = args->n_tokens - t < TOKENS_MAX ? args->n_tokens - t : TOKENS_MAX;
+        const int n_tokens = args->n_tokens - t < TOKENS_MAX ? args->n_tokens - t : TOKENS_MAX;
         for (int r = 0; r < args->n_rows; r++) {
-            const uint8_t *weights = (const uint8_t *)args->weights + (size_t)r * args->row_bytes;
+            const uint8_t *panel = args->panels + (size_t)(r / PANEL_ROWS) * args->panel_bytes;
             float *y = args->y + (size_t)t * args->y_stride + r;
-            multiply_row(args, weights, acts, n_tokens, y, unpack, form);
+            multiply_row(dtype, args, panel, r % PANEL_ROWS, t, n_tokens, y);
         }
     }
 }
 
 void scalar_matmul_q4_0(const struct matmul_args *args) {
-    multiply(args, unpack_q4_0, form_q4_0);
+    multiply(DTYPE_Q4_0, args);
 }
 
 void scalar_matmul_q4_1(const struct matmul_args *args) {
-    multiply(args, unpack_q4_1, form_q4_1);
+    multiply(DTYPE_Q4_1, args);
 }
 
 void scalar_matmul_q5_0(const struct matmul_args *args) {
-    multiply(args, unpack_q5_0, form_q5_0);
+    multiply(DTYPE_Q5_0, args);
 }
 
 void scalar_matmul_q5_1(const struct matmul_args *args) {
-    multiply(args, unpack_q5_1, form_q5_1);
+    multiply(DTYPE_Q5_1, args);
 }
 
 void scalar_matmul_q8_0(const struct matmul_args *args) {
-    multiply(args, unpack_q8_0, form_q8_0);
+    multiply(DTYPE_Q8_0, args);
 }
 
 void scalar_matmul_q2_k(const struct matmul_args *args) {
-    multiply(args, unpack_q2_k, form_q2_k);
+    multiply(DTYPE_Q2_K, args);
 }
 
 void scalar_matmul_q3_k(const struct matmul_args *args) {
-    multiply(args, unpack_q3_k, form_q3_k);
+    multiply(DTYPE_Q3_K, args);
 }
 
 void scalar_matmul_q4_k(const struct matmul_args *args) {
-    multiply(args, unpack_q4_k, form_q4_k);
+    multiply(DTYPE_Q4_K, args);
 }
 
 void scalar_matmul_q5_k(const struct matmul_args *args) {
-    multiply(args, unpack_q5_k, form_q5_k);
+    multiply(DTYPE_Q5_K, args);
 }
 
 void scalar_matmul_q6_k(const struct matmul_args *args) {
-    multiply(args, unpack_q6_k, form_q6_k);
+    multiply(DTYPE_Q6_K, args);
 }
 
 void scalar_matmul_iq4_nl(const struct matmul_args *args) {
-    multiply(args, unpack_iq4_nl, form_iq4_nl);
+    multiply(DTYPE_IQ4_NL, args);
 }
 
 void scalar_matmul_iq4_xs(const struct matmul_args *args) {
-    multiply(args, unpack_iq4_xs, form_iq4_xs);
+    multiply(DTYPE_IQ4_XS, args);
 }

@@ -24,7 +24,7 @@ void scalar_matmul_q5_k(const struct matmul_args *args);
 void scalar_matmul_q6_k(const struct matmul_args *args);
 void scalar_matmul_iq4_nl(const struct matmul_args *args);
 void scalar_matmul_iq4_xs(const struct matmul_args *args);
-void scalar_quantize_act(const float *x, struct act_chunk_q8 *out, int n);
+void scalar_quantize_act(const float *x, struct act_chunk_q8 *row, int begin, int n);
 void scalar_rmsnorm(const float *x, const float *w, float *y, int n, float eps);
 void scalar_rope(float *x, const float *cosine, const float *sine, int n_heads, int head_dim,
                  int n_rot, bool halves);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Activations to ACT_Q8, one block of 32 at a time.
 #include "kernels/scalar/operations.h"
 
 #include "numeric/float16.h"
@@ -23,31 +24,29 @@ static uint32_t largest_bits(const float x[32]) {
     return largest;
 }
 
-static void quantize_block(const float x[32], float *scale, float sum[2], int8_t q[32]) {
+// Block b of a chunk.
+static void quantize_block(const float x[32], struct act_chunk_q8 *chunk, int b) {
     uint32_t largest = largest_bits(x);
     float max = float_from_bits(largest);
     bool is_finite = largest < 0x7f800000u;
     float inverse = is_finite && max >= SMALLEST_MAX ? 127.0f / max : 0;
-    *scale = is_finite ? (inverse > 0 ? max / 127.0f : 0) : float_from_bits(0x7fc00000u);
+    float scale = is_finite ? (inverse > 0 ? max / 127.0f : 0) : float_from_bits(0x7fc00000u);
+    int8_t *q = chunk->q + 32 * b;
     int32_t sums[2] = {0, 0};
     for (int i = 0; i < 32; i++) {
         q[i] = inverse > 0 ? (int8_t)round_half_even(x[i] * inverse) : 0;
         sums[i / 16] += q[i];
     }
-    sum[0] = *scale * (float)sums[0];
-    sum[1] = *scale * (float)sums[1];
+    chunk->scale[b] = scale;
+    chunk->sum[b] = scale * (float)(sums[0] + sums[1]);
+    chunk->sum16[2 * b] = scale * (float)sums[0];
+    chunk->sum16[2 * b + 1] = scale * (float)sums[1];
 }
 
-void scalar_quantize_act(const float *x, struct act_chunk_q8 *out, int n) {
-    assert(n % 32 == 0);
-    for (int done = 0; done < n; done += ACT_CHUNK, out++) {
-        int n_blocks = n - done < ACT_CHUNK ? (n - done) / 32 : ACT_CHUNK_BLOCKS;
-        for (int b = 0; b < n_blocks; b++)
-            quantize_block(x + done + 32 * b, &out->scale[b], &out->sum[2 * b], &out->q[32 * b]);
-        for (int b = n_blocks; b < ACT_CHUNK_BLOCKS; b++) {
-            out->scale[b] = out->sum[2 * b] = out->sum[2 * b + 1] = 0;
-            for (int i = 0; i < 32; i++)
-                out->q[32 * b + i] = 0;
-        }
+void scalar_quantize_act(const float *x, struct act_chunk_q8 *row, int begin, int n) {
+    assert(begin % 32 == 0 && n % 32 == 0);
+    for (int i = 0; i < n; i += 32) {
+        int block = (begin + i) / 32;
+        quantize_block(x + i, row + block / ACT_CHUNK_BLOCKS, block % ACT_CHUNK_BLOCKS);
     }
 }
