@@ -16,6 +16,13 @@ static enum status map_descriptor(struct mapped_file *file, int fd, const char *
         return error_set(err, STATUS_FAILED, "%s: cannot stat: %s", path, strerror(errno));
     if (!S_ISREG(info.st_mode))
         return error_set(err, STATUS_BAD_INPUT, "%s: not a regular file", path);
+    file->identity = (struct file_identity){
+        .device = (uint64_t)info.st_dev,
+        .inode = (uint64_t)info.st_ino,
+        .size_bytes = (uint64_t)info.st_size,
+        .modified_s = (int64_t)info.st_mtim.tv_sec,
+        .modified_ns = (int64_t)info.st_mtim.tv_nsec,
+    };
     if (info.st_size == 0) return STATUS_OK;
     void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED)

@@ -13,9 +13,17 @@
 extern "C" {
 #endif
 
+// Which file it was and in which state, taken before its first byte was read: another file or a
+// changed one differs in some field.
+struct file_identity {
+    uint64_t device, inode, size_bytes;
+    int64_t modified_s, modified_ns;
+};
+
 struct mapped_file {
     const uint8_t *data; // NULL for an empty file
     size_t size_bytes;
+    struct file_identity identity;
 };
 
 // Errors: STATUS_NOT_FOUND, STATUS_BAD_INPUT (not a regular file), STATUS_FAILED; message has path.

@@ -101,7 +101,9 @@ static enum status open_parts(struct xl_engine *engine, const char *path,
                               const xl_engine_options *options, struct error *err) {
     TRY(select_kernels(&engine->kernels, options->isa, err));
     TRY(checkpoint_open(&engine->checkpoint, path, CHECKPOINT_AUTO, err));
-    TRY(model_open(&engine->model, engine->checkpoint, options->family, err));
+    TRY(thread_pool_create(&engine->pool, choose_threads(options->threads), err));
+    struct model_load load = {.family = options->family, .pool = engine->pool};
+    TRY(model_open(&engine->model, engine->checkpoint, &load, err));
     TRY(open_tokenizer(engine, err));
     const struct model_config *config = model_configuration(engine->model);
     int context = config->n_context_train;
@@ -113,7 +115,7 @@ static enum status open_parts(struct xl_engine *engine, const char *path,
     if (pthread_mutex_init(&engine->turn, NULL) != 0)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a mutex");
     engine->has_turn = true;
-    return thread_pool_create(&engine->pool, choose_threads(options->threads), err);
+    return STATUS_OK;
 }
 
 xl_status xl_engine_open(const char *path, const xl_engine_options *options, xl_engine **engine,

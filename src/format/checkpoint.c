@@ -264,18 +264,37 @@ enum status checkpoint_read(const struct checkpoint *checkpoint,
     return STATUS_OK;
 }
 
-void checkpoint_release(const struct checkpoint *checkpoint,
-                        const struct checkpoint_tensor *tensor) {
+void checkpoint_release_part(const struct checkpoint *checkpoint,
+                             const struct checkpoint_tensor *tensor, size_t offset_bytes,
+                             size_t size_bytes) {
     const struct origin *origin = origin_of(checkpoint, tensor);
     if (checkpoint->gguf) {
-        gguf_release(checkpoint->gguf, gguf_tensor_at(checkpoint->gguf, origin->number));
+        gguf_release(checkpoint->gguf, gguf_tensor_at(checkpoint->gguf, origin->number),
+                     offset_bytes, size_bytes);
         return;
     }
     const struct part *part = &checkpoint->parts[origin->part];
     if (part->torch)
-        torch_file_release(part->torch, origin->number);
+        torch_file_release(part->torch, origin->number, offset_bytes, size_bytes);
     else
-        safetensors_release(part->safetensors, origin->number);
+        safetensors_release(part->safetensors, origin->number, offset_bytes, size_bytes);
+}
+
+void checkpoint_release(const struct checkpoint *checkpoint,
+                        const struct checkpoint_tensor *tensor) {
+    checkpoint_release_part(checkpoint, tensor, 0, (size_t)tensor->size_bytes);
+}
+
+size_t checkpoint_n_files(const struct checkpoint *checkpoint) {
+    return checkpoint->gguf ? gguf_n_files(checkpoint->gguf) : checkpoint->n_parts;
+}
+
+const struct file_identity *checkpoint_file_identity(const struct checkpoint *checkpoint,
+                                                     size_t index) {
+    if (checkpoint->gguf) return gguf_file_identity(checkpoint->gguf, index);
+    const struct part *part = &checkpoint->parts[index];
+    return part->torch ? torch_file_identity(part->torch)
+                       : safetensors_file_identity(part->safetensors);
 }
 
 const struct gguf *checkpoint_gguf(const struct checkpoint *checkpoint) {

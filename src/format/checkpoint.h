@@ -54,9 +54,17 @@ const struct checkpoint_tensor *checkpoint_find(const struct checkpoint *checkpo
 // Copies the tensor's contiguous bytes (tensor->size_bytes of them) to dst.
 enum status checkpoint_read(const struct checkpoint *checkpoint,
                             const struct checkpoint_tensor *tensor, void *dst, struct error *err);
-// Lets the kernel drop the pages of a mapped tensor that has been used for now.
+// Lets the kernel drop the pages of a mapped tensor that has been used for now, or of a part of it.
 void checkpoint_release(const struct checkpoint *checkpoint,
                         const struct checkpoint_tensor *tensor);
+void checkpoint_release_part(const struct checkpoint *checkpoint,
+                             const struct checkpoint_tensor *tensor, size_t offset_bytes,
+                             size_t size_bytes);
+
+// The files that hold the tensors, as they were when they were opened.
+size_t checkpoint_n_files(const struct checkpoint *checkpoint);
+const struct file_identity *checkpoint_file_identity(const struct checkpoint *checkpoint,
+                                                     size_t index);
 
 // The metadata that came along: exactly one of the two is not NULL when the checkpoint is GGUF or
 // has a config.json; a bare tensor file has neither. Owned by the checkpoint.

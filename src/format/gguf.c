@@ -255,12 +255,21 @@ const struct gguf_tensor *gguf_find_tensor(const struct gguf *gguf, const char *
     return name_index_find(&gguf->tensor_index, name, strlen(name), &at) ? gguf->tensors[at] : NULL;
 }
 
-void gguf_release(const struct gguf *gguf, const struct gguf_tensor *tensor) {
+size_t gguf_n_files(const struct gguf *gguf) {
+    return gguf->n_parts;
+}
+
+const struct file_identity *gguf_file_identity(const struct gguf *gguf, size_t index) {
+    return &gguf->parts[index].file.identity;
+}
+
+void gguf_release(const struct gguf *gguf, const struct gguf_tensor *tensor, size_t offset_bytes,
+                  size_t size_bytes) {
     for (size_t i = 0; i < gguf->n_parts; i++) {
         const struct gguf_image *image = &gguf->parts[i].image;
         if (tensor < image->tensors || tensor >= image->tensors + image->n_tensors) continue;
-        mapped_file_release(&gguf->parts[i].file, (size_t)(tensor->data - image->data),
-                            (size_t)tensor->size_bytes);
+        mapped_file_release(&gguf->parts[i].file,
+                            (size_t)(tensor->data - image->data) + offset_bytes, size_bytes);
     }
 }
 

@@ -4,6 +4,7 @@
 #ifndef XL_FORMAT_GGUF_H
 #define XL_FORMAT_GGUF_H
 
+#include "base/mapped_file.h"
 #include "base/status.h"
 #include "numeric/dtype.h"
 
@@ -79,8 +80,12 @@ size_t gguf_n_tensors(const struct gguf *gguf);
 const struct gguf_tensor *gguf_tensor_at(const struct gguf *gguf, size_t index);
 // By name (hash lookup); NULL: absent.
 const struct gguf_tensor *gguf_find_tensor(const struct gguf *gguf, const char *name);
-// Lets the kernel drop the pages of a tensor that has been used for now. A hint only.
-void gguf_release(const struct gguf *gguf, const struct gguf_tensor *tensor);
+// Lets the kernel drop the pages of a part of a tensor that has been used for now. A hint only.
+void gguf_release(const struct gguf *gguf, const struct gguf_tensor *tensor, size_t offset_bytes,
+                  size_t size_bytes);
+// The files that were opened: the only one, or the parts of a split.
+size_t gguf_n_files(const struct gguf *gguf);
+const struct file_identity *gguf_file_identity(const struct gguf *gguf, size_t index);
 
 // Typed getters: false if absent or of a kind that does not fit (any integer type converts if the
 // value fits; f32/f64/integers convert to double). Strings are not copied.

@@ -268,9 +268,14 @@ const struct checkpoint_tensor *safetensors_tensor_at(const struct safetensors *
     return &file->tensors[index];
 }
 
-void safetensors_release(const struct safetensors *file, size_t index) {
+const struct file_identity *safetensors_file_identity(const struct safetensors *file) {
+    return &file->mapping.identity;
+}
+
+void safetensors_release(const struct safetensors *file, size_t index, size_t offset_bytes,
+                         size_t size_bytes) {
     const struct checkpoint_tensor *tensor = &file->tensors[index];
     if (file->mapping.data)
-        mapped_file_release(&file->mapping, (size_t)(tensor->data - file->data),
-                            (size_t)tensor->size_bytes);
+        mapped_file_release(&file->mapping, (size_t)(tensor->data - file->data) + offset_bytes,
+                            size_bytes);
 }

@@ -21,7 +21,9 @@ void safetensors_close(struct safetensors *file); // NULL is allowed
 size_t safetensors_n_tensors(const struct safetensors *file);
 // `data` is never NULL here, but may be unaligned.
 const struct checkpoint_tensor *safetensors_tensor_at(const struct safetensors *file, size_t index);
-void safetensors_release(const struct safetensors *file, size_t index);
+void safetensors_release(const struct safetensors *file, size_t index, size_t offset_bytes,
+                         size_t size_bytes);
+const struct file_identity *safetensors_file_identity(const struct safetensors *file);
 
 #ifdef __cplusplus
 }

@@ -298,9 +298,14 @@ enum status torch_file_read(const struct torch_file *file, size_t index, void *d
     return STATUS_OK;
 }
 
-void torch_file_release(const struct torch_file *file, size_t index) {
+const struct file_identity *torch_file_identity(const struct torch_file *file) {
+    return &file->mapping.identity;
+}
+
+void torch_file_release(const struct torch_file *file, size_t index, size_t offset_bytes,
+                        size_t size_bytes) {
     const struct torch_tensor *tensor = &file->tensors.items[index];
     if (file->mapping.data && tensor->tensor.data)
-        mapped_file_release(&file->mapping, (size_t)(tensor->tensor.data - file->data),
-                            (size_t)tensor->tensor.size_bytes);
+        mapped_file_release(&file->mapping,
+                            (size_t)(tensor->tensor.data - file->data) + offset_bytes, size_bytes);
 }

@@ -25,7 +25,9 @@ const struct checkpoint_tensor *torch_file_tensor_at(const struct torch_file *fi
 // Gathers the tensor's contiguous bytes (size_bytes of them).
 enum status torch_file_read(const struct torch_file *file, size_t index, void *dst,
                             struct error *err);
-void torch_file_release(const struct torch_file *file, size_t index);
+void torch_file_release(const struct torch_file *file, size_t index, size_t offset_bytes,
+                        size_t size_bytes);
+const struct file_identity *torch_file_identity(const struct torch_file *file);
 
 #ifdef __cplusplus
 }

@@ -2,11 +2,14 @@
 // Opening and describing a model: configuration, then weights, then what follows from both.
 #include "model/loaded_model.h"
 
+#include "model/weights_pack.h"
+#include "numeric/packed.h"
+
 #include <stdlib.h>
 
 static void count_matrix(struct model *model, const struct weight *weight,
                          uint64_t bytes_by_type[DTYPE_COUNT]) {
-    uint64_t bytes = (uint64_t)weight->n_rows * weight->row_bytes;
+    uint64_t bytes = packed_size_bytes(weight->dtype, weight->n_rows, weight->n_columns);
     model->weight_bytes += bytes;
     bytes_by_type[weight->dtype] += bytes;
 }
@@ -26,21 +29,34 @@ static void count_weights(struct model *model) {
     count_matrix(model, &model->weights.output, bytes_by_type);
 }
 
+static enum status load_weights(struct model_weights *weights, const struct checkpoint *checkpoint,
+                                const struct model_load *load, struct error *err) {
+    uint64_t size_bytes;
+    TRY(weights_measure(weights, &size_bytes, err));
+    TRY(weights_allocate(weights, size_bytes, err));
+    struct panel_sink sink = {.memory = weights->memory};
+    TRY(weights_pack(weights, checkpoint, load->pool, &sink, err));
+    weights_attach(weights, weights->memory);
+    return STATUS_OK;
+}
+
 static enum status fill(struct model *model, const struct checkpoint *checkpoint,
-                        const char *family, struct error *err) {
-    TRY(model_config_read(&model->config, checkpoint, family, err));
+                        const struct model_load *load, struct error *err) {
+    TRY(model_config_read(&model->config, checkpoint, load->family, err));
     TRY(weights_init(&model->weights, &model->config, checkpoint, err));
+    TRY(load_weights(&model->weights, checkpoint, load, err));
     TRY(rope_table_init(&model->rope, &model->config, model->weights.rope_factors, err));
     count_weights(model);
     return STATUS_OK;
 }
 
 enum status model_open(struct model **model, const struct checkpoint *checkpoint,
-                       const char *family, struct error *err) {
+                       const struct model_load *load, struct error *err) {
+    static const struct model_load defaults = {0};
     *model = NULL;
     struct model *opened = calloc(1, sizeof *opened);
     if (!opened) return error_no_memory(err, "the model", sizeof *opened);
-    enum status status = fill(opened, checkpoint, family, err);
+    enum status status = fill(opened, checkpoint, load ? load : &defaults, err);
     if (status != STATUS_OK) {
         model_close(opened);
         return status;

@@ -17,11 +17,17 @@ extern "C" {
 
 struct model;
 
-// Binds every weight, checking shapes and types against the configuration. `family` NULL or "auto"
-// takes what the checkpoint says; another name that does not fit is STATUS_USAGE and names the
-// right one. The checkpoint must outlive the model (weights stay in its mapping where possible).
+struct model_load {
+    // NULL or "auto" takes what the checkpoint says; another name that does not fit is STATUS_USAGE
+    // and names the right one.
+    const char *family;
+    struct thread_pool *pool; // whose threads pack the weights; NULL: the caller's
+};
+
+// Binds every weight, checking shapes and types against the configuration, and packs them. `load`
+// NULL: all defaults. The checkpoint must outlive the model (embeddings stay in its mapping).
 enum status model_open(struct model **model, const struct checkpoint *checkpoint,
-                       const char *family, struct error *err);
+                       const struct model_load *load, struct error *err);
 void model_close(struct model *model); // NULL is allowed
 const struct model_config *model_configuration(const struct model *model);
 uint64_t model_weight_bytes(const struct model *model); // that one decoded token reads

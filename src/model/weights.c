@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Binds a checkpoint's tensors to the slots of a family. Refuses anything whose shape or type is
-// not what the configuration says, before a byte of it is used; copies only what cannot be used in
-// place.
+// not what the configuration says, before a byte of it is used.
 #include "model/weights.h"
 
 #include "base/bytes.h"
 #include "model/family.h"
 #include "numeric/blocks.h"
-#include "numeric/float16.h"
+#include "numeric/packed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { NAME_MAX_BYTES = 128 };
 
@@ -102,10 +102,9 @@ bool weights_to_float(enum dtype dtype, const void *src, float *dst, size_t n) {
     return true;
 }
 
-// The tensor's bytes: mapped, or read into *owned.
-static enum status load_bytes(const struct checkpoint *checkpoint,
-                              const struct checkpoint_tensor *tensor, const uint8_t **data,
-                              uint8_t **owned, struct error *err) {
+enum status weights_load_bytes(const struct checkpoint *checkpoint,
+                               const struct checkpoint_tensor *tensor, const uint8_t **data,
+                               uint8_t **owned, struct error *err) {
     *owned = NULL;
     *data = tensor->data;
     if (*data) return STATUS_OK;
@@ -127,7 +126,7 @@ static enum status bind_vector(float **vector, const struct checkpoint *checkpoi
     TRY(weights_check_tensor(checkpoint, tensor, n, 1, err));
     const uint8_t *data;
     uint8_t *owned;
-    TRY(load_bytes(checkpoint, tensor, &data, &owned, err));
+    TRY(weights_load_bytes(checkpoint, tensor, &data, &owned, err));
     *vector = malloc((size_t)n * sizeof **vector);
     bool ok = *vector && weights_to_float(tensor->dtype, data, *vector, (size_t)n);
     free(owned);
@@ -140,35 +139,21 @@ static enum status bind_vector(float **vector, const struct checkpoint *checkpoi
     return STATUS_OK;
 }
 
-// No kernel multiplies f64: such a matrix is kept as f32.
-static enum status convert_f64(struct weight *weight, const uint8_t *data, struct error *err) {
-    size_t n = (size_t)weight->n_rows * (size_t)weight->n_columns;
-    float *floats = malloc(n * sizeof *floats);
-    if (!floats) return error_no_memory(err, "a converted weight", n * sizeof *floats);
-    weights_to_float(DTYPE_F64, data, floats, n);
-    free(weight->owned);
-    weight->owned = (uint8_t *)floats;
-    weight->data = weight->owned;
-    weight->dtype = DTYPE_F32;
-    return STATUS_OK;
-}
-
-static enum status bind_matrix(struct weight *weight, const struct checkpoint *checkpoint,
+// Checks a matrix and notes it for packing. No kernel multiplies f64: it becomes f32.
+static enum status bind_matrix(struct model_weights *weights, struct weight *weight,
+                               const struct checkpoint *checkpoint,
                                const struct checkpoint_tensor *tensor, uint64_t n_rows,
                                uint64_t n_columns, struct error *err) {
     TRY(weights_check_tensor(checkpoint, tensor, n_rows, n_columns, err));
-    TRY(load_bytes(checkpoint, tensor, &weight->data, &weight->owned, err));
     weight->n_rows = (int)n_rows;
     weight->n_columns = (int)n_columns;
-    weight->dtype = tensor->dtype;
-    if (tensor->dtype == DTYPE_F64) TRY(convert_f64(weight, weight->data, err));
-    uint64_t row_bytes;
-    dtype_size_bytes(weight->dtype, n_columns, &row_bytes);
-    weight->row_bytes = (size_t)row_bytes;
+    weight->dtype = tensor->dtype == DTYPE_F64 ? DTYPE_F32 : tensor->dtype;
+    weight->panel_bytes = packed_panel_bytes(weight->dtype, weight->n_columns);
+    weights->sources[weights->n_sources++] = (struct weight_source){weight, tensor};
     return STATUS_OK;
 }
 
-static enum status bind_slot(struct layer_weights *layer, const struct model_config *config,
+static enum status bind_slot(struct model_weights *weights, const struct model_config *config,
                              const struct checkpoint *checkpoint, const struct weight_slot *slot,
                              int index, struct error *err) {
     char name[NAME_MAX_BYTES];
@@ -177,43 +162,52 @@ static enum status bind_slot(struct layer_weights *layer, const struct model_con
     if (!family_slot_present(config, slot, is_gguf, tensor != NULL)) return STATUS_OK;
     if (!tensor) return missing(checkpoint, name, err);
     uint64_t rows = family_size(config, slot->rows), columns = family_size(config, slot->columns);
-    char *field = (char *)layer + slot->offset;
+    char *field = (char *)&weights->layers[index] + slot->offset;
     if (slot->columns == SIZE_ONE) {
         float added = !is_gguf && slot->transform == EXPORT_ADD_ONE ? 1.0f : 0.0f;
         return bind_vector((float **)(void *)field, checkpoint, tensor, rows, added, err);
     }
-    return bind_matrix((struct weight *)(void *)field, checkpoint, tensor, rows, columns, err);
+    return bind_matrix(weights, (struct weight *)(void *)field, checkpoint, tensor, rows, columns,
+                       err);
 }
 
-static enum status bind_output(struct model_weights *weights, const struct model_config *config,
-                               const struct checkpoint *checkpoint, struct error *err) {
-    if (config->tied_embeddings) {
-        weights->output = weights->embedding;
-        weights->output.owned = NULL;
-        return STATUS_OK;
-    }
-    char name[NAME_MAX_BYTES] = "lm_head.weight";
-    const struct checkpoint_tensor *tensor;
-    if (checkpoint_gguf(checkpoint)) {
-        tensor = weights_find_gguf(checkpoint, -1, "output.weight", name, sizeof name);
-    } else {
-        tensor = checkpoint_find(checkpoint, name);
-        if (!tensor) tensor = checkpoint_find(checkpoint, "language_model.lm_head.weight");
-    }
+static const struct checkpoint_tensor *find_output(const struct checkpoint *checkpoint,
+                                                   char name[NAME_MAX_BYTES]) {
+    if (checkpoint_gguf(checkpoint))
+        return weights_find_gguf(checkpoint, -1, "output.weight", name, NAME_MAX_BYTES);
+    snprintf(name, NAME_MAX_BYTES, "lm_head.weight");
+    const struct checkpoint_tensor *tensor = checkpoint_find(checkpoint, name);
+    return tensor ? tensor : checkpoint_find(checkpoint, "language_model.lm_head.weight");
+}
+
+static enum status bind_embedding(struct model_weights *weights, const struct model_config *config,
+                                  const struct checkpoint *checkpoint, struct error *err) {
+    char name[NAME_MAX_BYTES];
+    uint64_t n_vocab = (uint64_t)config->n_vocab, n_embd = (uint64_t)config->n_embd, row_bytes;
+    const struct checkpoint_tensor *tensor =
+        find(checkpoint, -1, "embed_tokens.weight", "token_embd.weight", name);
     if (!tensor) return missing(checkpoint, name, err);
-    return bind_matrix(&weights->output, checkpoint, tensor, (uint64_t)config->n_vocab,
-                       (uint64_t)config->n_embd, err);
+    struct embedding *embedding = &weights->embedding;
+    if (config->tied_embeddings)
+        return bind_matrix(weights, &weights->output, checkpoint, tensor, n_vocab, n_embd, err);
+    TRY(bind_matrix(weights, &embedding->panels, checkpoint, tensor, n_vocab, n_embd, err));
+    if (tensor->data) {
+        weights->n_sources--; // it is read where it is
+        embedding->panels.dtype = tensor->dtype;
+        embedding->rows = tensor->data;
+        dtype_size_bytes(tensor->dtype, n_embd, &row_bytes);
+        embedding->row_bytes = (size_t)row_bytes;
+    }
+    tensor = find_output(checkpoint, name);
+    if (!tensor) return missing(checkpoint, name, err);
+    return bind_matrix(weights, &weights->output, checkpoint, tensor, n_vocab, n_embd, err);
 }
 
 static enum status bind_globals(struct model_weights *weights, const struct model_config *config,
                                 const struct checkpoint *checkpoint, struct error *err) {
     char name[NAME_MAX_BYTES];
     const struct checkpoint_tensor *tensor =
-        find(checkpoint, -1, "embed_tokens.weight", "token_embd.weight", name);
-    if (!tensor) return missing(checkpoint, name, err);
-    TRY(bind_matrix(&weights->embedding, checkpoint, tensor, (uint64_t)config->n_vocab,
-                    (uint64_t)config->n_embd, err));
-    tensor = find(checkpoint, -1, "norm.weight", "output_norm.weight", name);
+        find(checkpoint, -1, "norm.weight", "output_norm.weight", name);
     if (!tensor) return missing(checkpoint, name, err);
     bool is_gguf = checkpoint_gguf(checkpoint) != NULL;
     float added = !is_gguf && config->family->norm_transform == EXPORT_ADD_ONE ? 1.0f : 0.0f;
@@ -229,7 +223,7 @@ static enum status bind_globals(struct model_weights *weights, const struct mode
                                  "%s: rope_freqs.weight holds a value that is not positive",
                                  checkpoint_path(checkpoint));
     }
-    return bind_output(weights, config, checkpoint, err);
+    return bind_embedding(weights, config, checkpoint, err);
 }
 
 // The slot name of a layer's tensor, e.g. "attn_q.weight"; NULL if the name is of no layer.
@@ -283,16 +277,29 @@ enum status weights_check_unused(const struct model_config *config,
 enum status weights_init(struct model_weights *weights, const struct model_config *config,
                          const struct checkpoint *checkpoint, struct error *err) {
     memset(weights, 0, sizeof *weights);
-    TRY(bind_globals(weights, config, checkpoint, err));
-    weights->layers = calloc((size_t)config->n_layers, sizeof *weights->layers);
-    if (!weights->layers)
-        return error_no_memory(err, "layers", (size_t)config->n_layers * sizeof *weights->layers);
+    size_t n_layers = (size_t)config->n_layers;
+    size_t n_sources = n_layers * config->family->n_slots + 2; // at most
+    weights->layers = calloc(n_layers, sizeof *weights->layers);
+    weights->sources = calloc(n_sources, sizeof *weights->sources);
+    if (!weights->layers || !weights->sources)
+        return error_no_memory(err, "layers", n_layers * sizeof *weights->layers);
     weights->n_layers = config->n_layers;
     for (int layer = 0; layer < config->n_layers; layer++)
         for (size_t i = 0; i < config->family->n_slots; i++)
-            TRY(bind_slot(&weights->layers[layer], config, checkpoint, &config->family->slots[i],
-                          layer, err));
+            TRY(bind_slot(weights, config, checkpoint, &config->family->slots[i], layer, err));
+    TRY(bind_globals(weights, config, checkpoint, err));
     return weights_check_unused(config, checkpoint, err);
+}
+
+void embedding_row(const struct embedding *embedding, int row, float *out) {
+    const struct weight *panels = &embedding->panels;
+    if (embedding->rows)
+        weights_to_float(panels->dtype, embedding->rows + (size_t)row * embedding->row_bytes, out,
+                         (size_t)panels->n_columns);
+    else
+        unpack_panel_row(panels->dtype,
+                         panels->panels + (size_t)(row / PANEL_ROWS) * panels->panel_bytes,
+                         row % PANEL_ROWS, panels->n_columns, out);
 }
 
 void weights_deinit(struct model_weights *weights, const struct model_config *config) {
@@ -300,16 +307,13 @@ void weights_deinit(struct model_weights *weights, const struct model_config *co
         for (size_t i = 0; i < config->family->n_slots; i++) {
             const struct weight_slot *slot = &config->family->slots[i];
             char *field = (char *)&weights->layers[layer] + slot->offset;
-            if (slot->columns == SIZE_ONE)
-                free(*(float **)(void *)field);
-            else
-                free(((struct weight *)(void *)field)->owned);
+            if (slot->columns == SIZE_ONE) free(*(float **)(void *)field);
         }
     }
     free(weights->layers);
-    free(weights->embedding.owned);
-    free(weights->output.owned);
+    free(weights->sources);
     free(weights->output_norm);
     free(weights->rope_factors);
+    if (weights->memory) munmap(weights->memory, weights->memory_bytes);
     memset(weights, 0, sizeof *weights);
 }

@@ -262,11 +262,14 @@ static enum test_result wrong_family(void) {
     struct checkpoint *checkpoint;
     struct model *model;
     CHECK(checkpoint_open(&checkpoint, directory, CHECKPOINT_AUTO, &err) == STATUS_OK);
-    CHECK(model_open(&model, checkpoint, "llama", &err) == STATUS_USAGE);
+    CHECK(model_open(&model, checkpoint, &(struct model_load){.family = "llama"}, &err) ==
+          STATUS_USAGE);
     CHECK(strstr(err.message, "qwen3"));
-    CHECK(model_open(&model, checkpoint, "bloom", &err) == STATUS_USAGE);
+    CHECK(model_open(&model, checkpoint, &(struct model_load){.family = "bloom"}, &err) ==
+          STATUS_USAGE);
     CHECK(strstr(err.message, "llama, mistral"));
-    CHECK(model_open(&model, checkpoint, "auto", &err) == STATUS_OK);
+    CHECK(model_open(&model, checkpoint, &(struct model_load){.family = "auto"}, &err) ==
+          STATUS_OK);
     model_close(model);
     checkpoint_close(checkpoint);
     return TEST_PASS;

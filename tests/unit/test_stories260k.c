@@ -103,7 +103,8 @@ static enum status generate(const char *path, enum isa isa, enum dtype kv_dtype,
     int32_t token = BOS;
     kernels_select(&kernels, isa);
     enum status status = checkpoint_open(&checkpoint, path, CHECKPOINT_AUTO, err);
-    if (status == STATUS_OK) status = model_open(&model, checkpoint, "llama", err);
+    if (status == STATUS_OK)
+        status = model_open(&model, checkpoint, &(struct model_load){.family = "llama"}, err);
     if (status == STATUS_OK) status = thread_pool_create(&pool, 2, err);
     const struct model_config *config = model ? model_configuration(model) : NULL;
     if (status == STATUS_OK)
