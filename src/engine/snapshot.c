@@ -8,8 +8,8 @@
 //   n_used n_vocab has_logits unfed                  i32 each
 //   tokens i32[n_used]   logits f32[n_vocab] if has_logits
 //   per layer and head: keys [n_used][head_dim], values [n_used][head_dim]
+#include "base/hash64.h"
 #include "engine/engine.h"
-#include "engine/hash64.h"
 #include "model/family.h"
 
 #include <stdlib.h>

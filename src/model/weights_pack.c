@@ -61,8 +61,8 @@ enum status weights_allocate(struct model_weights *weights, uint64_t size_bytes,
     uint64_t padded;
     if (!size_add(size_bytes, 2 * HUGE_PAGE_BYTES, &padded) || padded > SIZE_MAX / 2)
         return error_no_memory(err, "the weights", size_bytes);
-    uint8_t *memory = mmap(NULL, (size_t)padded, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *memory =
+        mmap(NULL, (size_t)padded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return error_no_memory(err, "the weights", size_bytes);
     // What stands over before and behind a whole number of huge pages goes back.
     size_t before = (HUGE_PAGE_BYTES - (uintptr_t)memory % HUGE_PAGE_BYTES) % HUGE_PAGE_BYTES;

@@ -3,7 +3,7 @@
 // snapshots, the same tokens; and every refusal with its status.
 #include "harness.h"
 
-#include "engine/hash64.h"
+#include "base/hash64.h"
 #include "engine/stop_filter.h"
 #include "tiny_model.h"
 #include "xinglin/xinglin.h"

@@ -3,8 +3,8 @@
 // model does not know, or leave keys and values behind that closing the session would not wipe.
 #include "harness.h"
 
+#include "base/hash64.h"
 #include "engine/engine.h"
-#include "engine/hash64.h"
 #include "tiny_model.h"
 
 #include <stdlib.h>

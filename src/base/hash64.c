@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // See hash64.h. Four running sums over stripes of 32 bytes, merged, then the tail byte by byte.
-#include "engine/hash64.h"
+#include "base/hash64.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // XXH64 (Yann Collet's published specification): finds damage, not malice.
-#ifndef XL_ENGINE_HASH64_H
-#define XL_ENGINE_HASH64_H
+#ifndef XL_BASE_HASH64_H
+#define XL_BASE_HASH64_H
 
 #include <stddef.h>
 #include <stdint.h>
