@@ -3,11 +3,18 @@
 // configuration and which weights are present, never a family. Every number depends only on its own
 // token and the cache, and every reduction has a fixed order, so chunking and the number of threads
 // change no bit.
+//
+// A layer of a narrow pass has five barriers, one behind each of: query, key and value rows;
+// attention; output rows; gate and up rows with their activation; down rows. A wide pass has two
+// more, behind its norms.
 #include "model/forward.h"
 
-#include "numeric/blocks.h"
+#include "model/attention.h"
+#include "model/block_deal.h"
+#include "numeric/packed.h"
 
 #include <math.h>
+#include <string.h>
 
 struct share share_of(int n, int thread_index, int n_threads) {
     struct share share = {(int)((int64_t)n * thread_index / n_threads),
@@ -24,57 +31,99 @@ struct share share_of_groups(int n, int group, int thread_index, int n_threads) 
     return share;
 }
 
-bool forward_wants_quantized(const struct forward_pass *pass, const struct weight *weight) {
-    return pass->kernels->matmul[weight->dtype].act == ACT_Q8;
-}
-
-void forward_quantize(const struct forward_pass *pass, const float *x, int token, int begin,
-                      int end) {
-    struct act_chunk_q8 *row =
-        pass->workspace->quantized + (size_t)token * pass->workspace->quantized_chunks;
-    pass->kernels->quantize_act(x + begin, row + begin / ACT_CHUNK, end - begin);
-}
-
-void forward_multiply(const struct forward_pass *pass, const struct weight *weight, const float *x,
-                      struct share rows, int first_token, float *y, size_t y_stride) {
-    if (rows.begin >= rows.end || first_token >= pass->n_tokens) return;
+void forward_multiply(const struct forward_pass *pass, const struct weight *weight,
+                      const struct input_rows *input, struct share rows, struct share tokens,
+                      float *y, size_t y_stride) {
+    if (rows.begin >= rows.end || tokens.begin >= tokens.end) return;
     const struct matmul_op *op = &pass->kernels->matmul[weight->dtype];
     struct matmul_args args = {
-        .weights = weight->data + (size_t)rows.begin * weight->row_bytes,
-        .row_bytes = weight->row_bytes,
-        .y = y + (size_t)first_token * y_stride + rows.begin,
+        .panels = weight->panels + (size_t)(rows.begin / PANEL_ROWS) * weight->panel_bytes,
+        .panel_bytes = weight->panel_bytes,
+        .activations = input_row(input, op->act, tokens.begin),
+        .act_bytes = input->stride_bytes[op->act],
+        .y = y,
         .y_stride = y_stride,
         .n_rows = rows.end - rows.begin,
-        .n_tokens = pass->n_tokens - first_token,
+        .n_tokens = tokens.end - tokens.begin,
         .k = weight->n_columns,
     };
-    if (op->act == ACT_Q8) {
-        size_t chunks = pass->workspace->quantized_chunks;
-        args.act_bytes = chunks * sizeof(struct act_chunk_q8);
-        args.activations = pass->workspace->quantized + (size_t)first_token * chunks;
-    } else {
-        args.act_bytes = (size_t)weight->n_columns * sizeof(float);
-        args.activations = x + (size_t)first_token * (size_t)weight->n_columns;
-    }
     op->run(&args);
 }
 
-static void embed(const struct forward_pass *pass, struct share tokens) {
-    const struct weight *embedding = &pass->model->weights.embedding;
-    int n_embd = embedding->n_columns;
+void forward_convert(const struct forward_pass *pass, const struct weight *weight, const float *x,
+                     int token, int begin, int end) {
+    input_rows_convert(&pass->workspace->attended_rows, pass->kernels, forward_form(pass, weight),
+                       token, x + begin, begin, end);
+}
+
+// ---- Norms: a narrow pass does all tokens on every thread, a wide pass deals them --------------
+
+static struct share norm_tokens(const struct forward_pass *pass, int first_token,
+                                int thread_index) {
+    struct share tokens = {0, pass->n_tokens};
+    if (!pass->is_narrow) tokens = share_of(pass->n_tokens, thread_index, pass->n_threads);
+    if (tokens.begin < first_token) tokens.begin = first_token;
+    return tokens;
+}
+
+static const struct token_stream *stream_of(const struct forward_pass *pass, int thread_index) {
+    struct forward_workspace *workspace = pass->workspace;
+    return pass->is_narrow ? &workspace->members[thread_index].stream : &workspace->stream;
+}
+
+static void norm_barrier(const struct forward_pass *pass) {
+    if (!pass->is_narrow) thread_pool_barrier(pass->pool);
+}
+
+static void norm_token(const struct forward_pass *pass, int token, const float *norm,
+                       unsigned forms, int thread_index) {
+    const struct model_config *config = &pass->model->config;
+    const struct token_stream *stream = stream_of(pass, thread_index);
+    float *normed = pass->workspace->members[thread_index].row;
+    if (forms & 1u << ACT_F32) normed = (float *)(void *)input_row(&stream->normed, ACT_F32, token);
+    pass->kernels->rmsnorm(stream->x + (size_t)token * (size_t)config->n_embd, norm, normed,
+                           config->n_embd, config->norm_eps);
+    input_rows_convert(&stream->normed, pass->kernels, forms, token, normed, 0, config->n_embd);
+}
+
+// x += post_norm(projected + bias): the end of a block for one token. `projected` is everybody's
+// and stays as it is.
+static void finish_token(const struct forward_pass *pass, int token, const float *bias,
+                         const float *post_norm, int thread_index) {
+    const struct model_config *config = &pass->model->config;
+    int n_embd = config->n_embd;
+    size_t offset = (size_t)token * (size_t)n_embd;
+    const float *y = pass->workspace->projected + offset;
+    float *row = pass->workspace->members[thread_index].row;
+    if (bias) {
+        memcpy(row, y, (size_t)n_embd * sizeof *row);
+        pass->kernels->add(row, bias, n_embd);
+        y = row;
+    }
+    if (post_norm) {
+        pass->kernels->rmsnorm(y, post_norm, row, n_embd, config->norm_eps);
+        y = row;
+    }
+    pass->kernels->add(stream_of(pass, thread_index)->x + offset, y, n_embd);
+}
+
+static void embed_tokens(const struct forward_pass *pass, int thread_index) {
+    const struct embedding *embedding = &pass->model->weights.embedding;
+    const struct token_stream *stream = stream_of(pass, thread_index);
+    struct share tokens = norm_tokens(pass, 0, thread_index);
     float scale = pass->model->config.embedding_scale;
+    int n_embd = pass->model->config.n_embd;
     for (int t = tokens.begin; t < tokens.end; t++) {
-        float *x = pass->workspace->x + (size_t)t * n_embd;
-        size_t row = (size_t)pass->tokens[t];
-        dequantize_row(embedding->dtype, embedding->data + row * embedding->row_bytes, x,
-                       (size_t)n_embd);
+        float *x = stream->x + (size_t)t * (size_t)n_embd;
+        embedding_row(embedding, pass->tokens[t], x);
         if (scale != 1.0f) pass->kernels->scale(x, scale, n_embd);
     }
 }
 
-static void fill_rope(const struct forward_pass *pass, struct share tokens) {
+static void fill_rope(const struct forward_pass *pass, int thread_index) {
     const struct rope_table *rope = &pass->model->rope;
     const struct forward_workspace *workspace = pass->workspace;
+    struct share tokens = share_of(pass->n_tokens, thread_index, pass->n_threads);
     int n_sets = pass->model->config.sliding_window > 0 ? 2 : 1;
     for (int t = tokens.begin; t < tokens.end; t++) {
         size_t offset = (size_t)t * (size_t)rope->n_pairs;
@@ -84,188 +133,194 @@ static void fill_rope(const struct forward_pass *pass, struct share tokens) {
     }
 }
 
-// normed = norm(x), and its quantized form too if one of its readers wants that.
-static void norm_token(const struct forward_pass *pass, int token, const float *norm,
-                       bool quantize) {
-    const struct model_config *config = &pass->model->config;
-    size_t offset = (size_t)token * (size_t)config->n_embd;
-    float *normed = pass->workspace->normed + offset;
-    pass->kernels->rmsnorm(pass->workspace->x + offset, norm, normed, config->n_embd,
-                           config->norm_eps);
-    if (quantize) forward_quantize(pass, normed, token, 0, config->n_embd);
+// ---- Products ----------------------------------------------------------------------------------
+
+struct product {
+    const struct weight *weight;
+    const struct input_rows *input;
+    float *y; // [T][weight->n_rows]
+};
+
+static int padded_rows(const struct weight *weight) {
+    return (weight->n_rows + PANEL_ROWS - 1) / PANEL_ROWS * PANEL_ROWS;
 }
 
-// x += post_norm(projected + bias): the end of a block for one token.
-static void finish_block(const struct forward_pass *pass, int token, const float *bias,
-                         const float *post_norm) {
-    const struct model_config *config = &pass->model->config;
-    size_t offset = (size_t)token * (size_t)config->n_embd;
-    float *projected = pass->workspace->projected + offset;
-    if (bias) pass->kernels->add(projected, bias, config->n_embd);
-    if (post_norm)
-        pass->kernels->rmsnorm(projected, post_norm, projected, config->n_embd, config->norm_eps);
-    pass->kernels->add(pass->workspace->x + offset, projected, config->n_embd);
+static void multiply_block(const struct forward_pass *pass, const struct product *product,
+                           struct work_block block) {
+    size_t stride = (size_t)product->weight->n_rows;
+    float *y = product->y + (size_t)block.tokens.begin * stride + block.rows.begin;
+    forward_multiply(pass, product->weight, product->input, block.rows, block.tokens, y, stride);
 }
 
-static bool any_wants_quantized(const struct forward_pass *pass, const struct weight *a,
-                                const struct weight *b, const struct weight *c) {
-    return forward_wants_quantized(pass, a) || forward_wants_quantized(pass, b) ||
-           forward_wants_quantized(pass, c);
+static void compute_product(const struct forward_pass *pass, const void *context,
+                            struct work_block block, int thread_index) {
+    (void)thread_index;
+    multiply_block(pass, context, block);
 }
 
-// Query, key and value rows are dealt as if they were one matrix.
-static void multiply_qkv(const struct forward_pass *pass, const struct layer_weights *layer,
-                         int thread_index) {
+static void deal_product(const struct forward_pass *pass, enum deal_phase phase,
+                         const struct product *product, int first_token, int thread_index) {
+    struct block_job job = {phase,       product->weight->n_rows, PANEL_ROWS,
+                            first_token, compute_product,         product};
+    block_deal(pass, &job, thread_index);
+}
+
+// Query, key and value rows are dealt as if they were one matrix, each beginning at a whole panel.
+static void compute_qkv(const struct forward_pass *pass, const void *context,
+                        struct work_block block, int thread_index) {
+    const struct layer_weights *layer = context;
     const struct forward_workspace *workspace = pass->workspace;
-    const struct weight *weights[3] = {&layer->q, &layer->k, &layer->v};
-    float *outputs[3] = {workspace->q, workspace->k, workspace->v};
-    int total = layer->q.n_rows + layer->k.n_rows + layer->v.n_rows, base = 0;
-    struct share all = share_of_groups(total, ROW_GROUP, thread_index, workspace->n_threads);
+    const struct input_rows *input = &stream_of(pass, thread_index)->normed;
+    const struct product products[3] = {{&layer->q, input, workspace->q},
+                                        {&layer->k, input, workspace->k},
+                                        {&layer->v, input, workspace->v}};
+    int base = 0;
     for (int i = 0; i < 3; i++) {
-        int n_rows = weights[i]->n_rows;
-        struct share rows = {all.begin - base, all.end - base};
-        if (rows.begin < 0) rows.begin = 0;
-        if (rows.end > n_rows) rows.end = n_rows;
-        forward_multiply(pass, weights[i], workspace->normed, rows, 0, outputs[i], (size_t)n_rows);
-        base += n_rows;
+        int n_rows = products[i].weight->n_rows;
+        struct work_block part = {{block.rows.begin - base, block.rows.end - base}, block.tokens};
+        if (part.rows.begin < 0) part.rows.begin = 0;
+        if (part.rows.end > n_rows) part.rows.end = n_rows;
+        multiply_block(pass, &products[i], part);
+        base += padded_rows(products[i].weight);
     }
 }
 
-// Heads finish on different threads, so their common row is quantized after a barrier.
-static void quantize_attended(const struct forward_pass *pass, int n, int first_token,
-                              int thread_index) {
-    struct share tokens =
-        share_of(pass->n_tokens - first_token, thread_index, pass->workspace->n_threads);
-    for (int t = first_token + tokens.begin; t < first_token + tokens.end; t++)
-        forward_quantize(pass, pass->workspace->attended + (size_t)t * (size_t)n, t, 0, n);
-    thread_pool_barrier(pass->pool);
+// gate = activation(gate + bias) * (up + bias) for rows of one token, into the down projection's
+// input.
+static void activate(const struct forward_pass *pass, const struct layer_weights *layer,
+                     float *gate, float *up, int token, struct share rows) {
+    const struct kernels *kernels = pass->kernels;
+    int n = rows.end - rows.begin;
+    if (layer->gate_bias) kernels->add(gate, layer->gate_bias + rows.begin, n);
+    if (layer->up_bias) kernels->add(up, layer->up_bias + rows.begin, n);
+    if (pass->model->config.activation == ACTIVATION_SILU)
+        kernels->silu_mul(gate, up, n);
+    else
+        kernels->gelu_mul(gate, up, n);
+    input_rows_convert(&pass->workspace->fed_rows, kernels, forward_form(pass, &layer->down), token,
+                       gate, rows.begin, rows.end);
 }
+
+// Gate, up, activation and conversion of a block, in pieces that fit the thread's own buffers.
+static void compute_feed(const struct forward_pass *pass, const void *context,
+                         struct work_block block, int thread_index) {
+    const struct layer_weights *layer = context;
+    const struct input_rows *input = &stream_of(pass, thread_index)->normed;
+    const struct forward_member *member = &pass->workspace->members[thread_index];
+    int n_tokens = block.tokens.end - block.tokens.begin;
+    int piece = BLOCK_TOKENS * BLOCK_ROWS / n_tokens / FEED_GROUP * FEED_GROUP;
+    for (int begin = block.rows.begin; begin < block.rows.end; begin += piece) {
+        struct share rows = {begin,
+                             begin + piece < block.rows.end ? begin + piece : block.rows.end};
+        size_t n = (size_t)(rows.end - rows.begin);
+        forward_multiply(pass, &layer->gate, input, rows, block.tokens, member->gate, n);
+        forward_multiply(pass, &layer->up, input, rows, block.tokens, member->up, n);
+        for (int t = 0; t < n_tokens; t++)
+            activate(pass, layer, member->gate + (size_t)t * n, member->up + (size_t)t * n,
+                     block.tokens.begin + t, rows);
+    }
+}
+
+// ---- A layer -----------------------------------------------------------------------------------
 
 static void attention_block(const struct forward_pass *pass, int index, int first_token,
                             int thread_index) {
     const struct layer_weights *layer = &pass->model->weights.layers[index];
     struct forward_workspace *workspace = pass->workspace;
-    multiply_qkv(pass, layer, thread_index);
-    thread_pool_barrier(pass->pool);
-    attention_prepare(pass, index, thread_index);
+    int n_rows = padded_rows(&layer->q) + padded_rows(&layer->k) + padded_rows(&layer->v);
+    struct block_job qkv = {DEAL_QKV, n_rows, PANEL_ROWS, 0, compute_qkv, layer};
+    block_deal(pass, &qkv, thread_index);
     thread_pool_barrier(pass->pool);
     attention_run(pass, index, first_token, thread_index);
     thread_pool_barrier(pass->pool);
-    if (forward_wants_quantized(pass, &layer->o))
-        quantize_attended(pass, layer->o.n_columns, first_token, thread_index);
-    struct share rows =
-        share_of_groups(layer->o.n_rows, ROW_GROUP, thread_index, workspace->n_threads);
-    forward_multiply(pass, &layer->o, workspace->attended, rows, first_token, workspace->projected,
-                     (size_t)layer->o.n_rows);
+    struct product o = {&layer->o, &workspace->attended_rows, workspace->projected};
+    deal_product(pass, DEAL_O, &o, first_token, thread_index);
     thread_pool_barrier(pass->pool);
-}
-
-// gate = activation(gate + bias) * (up + bias) for some columns of one token, and its quantized
-// form if the down projection reads that.
-static void activate(const struct forward_pass *pass, const struct layer_weights *layer, int token,
-                     int begin, int end) {
-    const struct kernels *kernels = pass->kernels;
-    size_t row = (size_t)token * (size_t)layer->gate.n_rows;
-    float *gate = pass->workspace->gate + row + begin, *up = pass->workspace->up + row + begin;
-    int n = end - begin;
-    if (layer->gate_bias) kernels->add(gate, layer->gate_bias + begin, n);
-    if (layer->up_bias) kernels->add(up, layer->up_bias + begin, n);
-    if (pass->model->config.activation == ACTIVATION_SILU)
-        kernels->silu_mul(gate, up, n);
-    else
-        kernels->gelu_mul(gate, up, n);
-    if (forward_wants_quantized(pass, &layer->down))
-        forward_quantize(pass, pass->workspace->gate + row, token, begin, end);
-}
-
-static void activate_share(const struct forward_pass *pass, const struct layer_weights *layer,
-                           int first_token, int thread_index) {
-    int n_ff = layer->gate.n_rows, n_chunks = (n_ff + ACT_CHUNK - 1) / ACT_CHUNK;
-    struct share items = share_of((pass->n_tokens - first_token) * n_chunks, thread_index,
-                                  pass->workspace->n_threads);
-    for (int item = items.begin; item < items.end; item++) {
-        int begin = item % n_chunks * ACT_CHUNK, end = begin + ACT_CHUNK;
-        activate(pass, layer, first_token + item / n_chunks, begin, end < n_ff ? end : n_ff);
-    }
 }
 
 static void feed_forward_block(const struct forward_pass *pass, const struct layer_weights *layer,
                                int first_token, int thread_index) {
     struct forward_workspace *workspace = pass->workspace;
-    int n_ff = layer->gate.n_rows, n_threads = workspace->n_threads;
-    struct share rows = share_of_groups(n_ff, ROW_GROUP, thread_index, n_threads);
-    forward_multiply(pass, &layer->gate, workspace->normed, rows, first_token, workspace->gate,
-                     (size_t)n_ff);
-    forward_multiply(pass, &layer->up, workspace->normed, rows, first_token, workspace->up,
-                     (size_t)n_ff);
+    struct block_job feed = {DEAL_FEED,   layer->gate.n_rows, FEED_GROUP,
+                             first_token, compute_feed,       layer};
+    block_deal(pass, &feed, thread_index);
     thread_pool_barrier(pass->pool);
-    activate_share(pass, layer, first_token, thread_index);
-    thread_pool_barrier(pass->pool);
-    rows = share_of_groups(layer->down.n_rows, ROW_GROUP, thread_index, n_threads);
-    forward_multiply(pass, &layer->down, workspace->gate, rows, first_token, workspace->projected,
-                     (size_t)layer->down.n_rows);
+    struct product down = {&layer->down, &workspace->fed_rows, workspace->projected};
+    deal_product(pass, DEAL_DOWN, &down, first_token, thread_index);
+    if (thread_index == 0 && workspace->cancel &&
+        __atomic_load_n(workspace->cancel, __ATOMIC_RELAXED) != 0)
+        atomic_store_explicit(pass->stop, true, memory_order_relaxed);
     thread_pool_barrier(pass->pool);
 }
 
 static void run_layer(const struct forward_pass *pass, int index, int thread_index) {
     const struct model *model = pass->model;
     const struct layer_weights *layer = &model->weights.layers[index];
-    bool is_last = index + 1 == model->weights.n_layers;
     // What the last layer makes of tokens without logits is used by nobody but the cache.
-    int first_token = is_last ? pass->first_output : 0;
-    struct share tokens = share_of(pass->n_tokens, thread_index, pass->workspace->n_threads);
-    bool quantize = any_wants_quantized(pass, &layer->q, &layer->k, &layer->v);
+    int first_token = index + 1 == model->weights.n_layers ? pass->first_output : 0;
+    struct share tokens = norm_tokens(pass, 0, thread_index);
+    unsigned forms = forward_form(pass, &layer->q) | forward_form(pass, &layer->k) |
+                     forward_form(pass, &layer->v);
     for (int t = tokens.begin; t < tokens.end; t++)
-        norm_token(pass, t, layer->attn_norm, quantize);
-    thread_pool_barrier(pass->pool);
+        norm_token(pass, t, layer->attn_norm, forms, thread_index);
+    norm_barrier(pass);
     attention_block(pass, index, first_token, thread_index);
-    quantize = any_wants_quantized(pass, &layer->gate, &layer->up, &layer->up);
+    tokens = norm_tokens(pass, first_token, thread_index);
+    forms = forward_form(pass, &layer->gate) | forward_form(pass, &layer->up);
     for (int t = tokens.begin; t < tokens.end; t++) {
-        if (t < first_token) continue;
-        finish_block(pass, t, layer->o_bias, layer->attn_post_norm);
-        norm_token(pass, t, layer->ffn_norm, quantize);
+        finish_token(pass, t, layer->o_bias, layer->attn_post_norm, thread_index);
+        norm_token(pass, t, layer->ffn_norm, forms, thread_index);
     }
-    thread_pool_barrier(pass->pool);
+    norm_barrier(pass);
     feed_forward_block(pass, layer, first_token, thread_index);
     for (int t = tokens.begin; t < tokens.end; t++)
-        if (t >= first_token) finish_block(pass, t, layer->down_bias, layer->ffn_post_norm);
+        finish_token(pass, t, layer->down_bias, layer->ffn_post_norm, thread_index);
 }
 
-static void compute_logits(const struct forward_pass *pass, int thread_index) {
-    const struct model *model = pass->model;
-    const struct weight *output = &model->weights.output;
-    int n_threads = pass->workspace->n_threads, n_vocab = output->n_rows;
-    struct share tokens = share_of(pass->n_tokens, thread_index, n_threads);
-    for (int t = tokens.begin; t < tokens.end; t++)
-        if (t >= pass->first_output)
-            norm_token(pass, t, model->weights.output_norm, forward_wants_quantized(pass, output));
-    thread_pool_barrier(pass->pool);
-    struct share rows = share_of_groups(n_vocab, ROW_GROUP, thread_index, n_threads);
-    float *y = pass->logits - (size_t)pass->first_output * (size_t)n_vocab;
-    forward_multiply(pass, output, pass->workspace->normed, rows, pass->first_output, y,
-                     (size_t)n_vocab);
-    float cap = model->config.logit_softcap;
+static void compute_logits(const struct forward_pass *pass, const void *context,
+                           struct work_block block, int thread_index) {
+    const struct product *product = context;
+    (void)thread_index;
+    multiply_block(pass, product, block);
+    float cap = pass->model->config.logit_softcap;
     if (!(cap > 0)) return;
-    for (int t = pass->first_output; t < pass->n_tokens; t++)
-        for (int r = rows.begin; r < rows.end; r++) {
-            float *logit = y + (size_t)t * (size_t)n_vocab + r;
+    for (int t = block.tokens.begin; t < block.tokens.end; t++)
+        for (int r = block.rows.begin; r < block.rows.end; r++) {
+            float *logit = product->y + (size_t)t * (size_t)product->weight->n_rows + r;
             *logit = cap * tanhf(*logit / cap);
         }
 }
 
-static void run(void *argument, int thread_index, int n_threads) {
-    const struct forward_pass *pass = argument;
-    struct share tokens = share_of(pass->n_tokens, thread_index, n_threads);
-    embed(pass, tokens);
-    fill_rope(pass, tokens);
-    for (int layer = 0; layer < pass->model->weights.n_layers; layer++)
-        run_layer(pass, layer, thread_index);
-    if (pass->first_output < pass->n_tokens) compute_logits(pass, thread_index);
+static void run_output(const struct forward_pass *pass, int thread_index) {
+    const struct model_weights *weights = &pass->model->weights;
+    const struct weight *output = &weights->output;
+    struct share tokens = norm_tokens(pass, pass->first_output, thread_index);
+    for (int t = tokens.begin; t < tokens.end; t++)
+        norm_token(pass, t, weights->output_norm, forward_form(pass, output), thread_index);
+    norm_barrier(pass);
+    struct product product = {output, &stream_of(pass, thread_index)->normed,
+                              pass->logits - (size_t)pass->first_output * (size_t)output->n_rows};
+    struct block_job job = {DEAL_LOGITS,        output->n_rows, PANEL_ROWS,
+                            pass->first_output, compute_logits, &product};
+    block_deal(pass, &job, thread_index);
 }
 
-enum status model_forward(const struct model *model, struct kv_cache *cache,
-                          struct forward_workspace *workspace, const int32_t *tokens, int n_tokens,
-                          bool all_logits, float *logits, struct error *err) {
+static void run(void *argument, int thread_index, int n_threads) {
+    const struct forward_pass *pass = argument;
+    (void)n_threads;
+    block_deal_reset(pass, thread_index);
+    embed_tokens(pass, thread_index);
+    fill_rope(pass, thread_index);
+    for (int layer = 0; layer < pass->model->weights.n_layers; layer++) {
+        run_layer(pass, layer, thread_index);
+        if (atomic_load_explicit(pass->stop, memory_order_relaxed)) return;
+    }
+    if (pass->first_output < pass->n_tokens) run_output(pass, thread_index);
+}
+
+static enum status check(const struct model *model, const struct kv_cache *cache,
+                         const struct forward_workspace *workspace, const int32_t *tokens,
+                         int n_tokens, struct error *err) {
     const struct model_config *config = &model->config;
     if (workspace->model != model || cache->n_layers != config->n_layers ||
         cache->n_kv_heads != config->n_kv_heads || cache->head_dim != config->head_dim)
@@ -285,6 +340,16 @@ enum status model_forward(const struct model *model, struct kv_cache *cache,
             return error_set(err, STATUS_BAD_INPUT,
                              "token %d of the chunk is outside the vocabulary of %d", t,
                              config->n_vocab);
+    return STATUS_OK;
+}
+
+enum status model_forward(const struct model *model, struct kv_cache *cache,
+                          struct forward_workspace *workspace, const int32_t *tokens, int n_tokens,
+                          bool all_logits, float *logits, struct error *err) {
+    TRY(check(model, cache, workspace, tokens, n_tokens, err));
+    atomic_bool stop;
+    atomic_init(&stop, false);
+    bool is_narrow = n_tokens <= NARROW_TOKENS_MAX;
     struct forward_pass pass = {
         .model = model,
         .workspace = workspace,
@@ -297,10 +362,15 @@ enum status model_forward(const struct model *model, struct kv_cache *cache,
         .first_output = !logits      ? n_tokens
                         : all_logits ? 0
                                      : n_tokens - 1,
+        .n_threads = workspace->n_threads,
+        .is_narrow = is_narrow,
         .logits = logits,
+        .stop = &stop,
     };
     if (cache->n_used + n_tokens > cache->n_written) cache->n_written = cache->n_used + n_tokens;
     thread_pool_run(workspace->pool, run, &pass);
+    if (atomic_load_explicit(&stop, memory_order_relaxed))
+        return error_set(err, STATUS_CANCELLED, "cancelled within a chunk of %d tokens", n_tokens);
     cache->n_used += n_tokens;
     return STATUS_OK;
 }

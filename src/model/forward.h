@@ -1,17 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state of one forward pass, shared by the files that carry it out. All members of the thread
 // pool run the same phases; a barrier stands between a phase that writes and one that reads.
+//
+// A pass of few tokens ("narrow": decoding) and one of many differ in who does what between the
+// products. Narrow: every thread keeps its own copy of the residual stream and does norms and
+// conversions by itself, into memory of its own; that costs less than a barrier. Wide: tokens are
+// dealt over the threads. Per token the operations and their order are the same, so are the bytes.
 #ifndef XL_MODEL_FORWARD_H
 #define XL_MODEL_FORWARD_H
 
+#include "model/input_rows.h"
 #include "model/loaded_model.h"
+
+#include <stdatomic.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 enum {
-    ROW_GROUP = 16 // matmul rows are dealt to threads in groups of this many
+    NARROW_TOKENS_MAX = 4, // a pass of at most this many tokens is narrow
+    // A wide pass computes blocks of at most this many rows and tokens: their weights, inputs and
+    // outputs together stay in a core's second-level cache.
+    BLOCK_ROWS = 128,
+    BLOCK_TOKENS = 64,
+    FEED_GROUP = 32 // gate and up rows are dealt in groups of this many: a block of q8
+};
+
+// The residual stream of some tokens, and its norm as the next product reads it.
+struct token_stream {
+    float *x; // [tokens][n_embd]
+    struct input_rows normed;
+};
+
+// What belongs to one thread, on pages of its own.
+struct forward_member {
+    struct token_stream stream; // [NARROW_TOKENS_MAX] of a narrow pass
+    float *row;                 // [n_embd]
+    float *gate, *up;           // [BLOCK_TOKENS * BLOCK_ROWS]
+};
+
+// Products of a layer, each with a counter of blocks taken from each thread's list (block_deal.h).
+enum deal_phase { DEAL_QKV, DEAL_O, DEAL_FEED, DEAL_DOWN, DEAL_LOGITS, DEAL_PHASES };
+
+struct block_list {
+    _Alignas(64) atomic_int n_taken[DEAL_PHASES];
 };
 
 // n_tokens_max = T tokens at most in one chunk.
@@ -19,19 +52,22 @@ struct forward_workspace {
     const struct model *model;
     const struct kernels *kernels;
     struct thread_pool *pool;
-    int n_tokens_max, n_positions_max, n_threads;
-    float *x;                       // [T][n_embd] the residual stream
-    float *normed;                  // [T][n_embd]
-    float *q;                       // [T][n_heads * head_dim]
-    float *k, *v;                   // [T][n_kv_heads * head_dim]
-    float *attended;                // [T][n_heads * head_dim]
-    float *projected;               // [T][n_embd] output of a block
-    float *gate, *up;               // [T][n_ff]
-    struct act_chunk_q8 *quantized; // [T][quantized_chunks]
-    size_t quantized_chunks;        // chunks of the widest input of a matmul
-    float *cosine[2], *sine[2];     // [T][n_rot/2]; index 1: of sliding layers
-    float *scores;                  // [n_threads][n_positions_max]
-    void *memory;                   // all of the above
+    int n_tokens_max, n_positions_max;
+    int n_threads;                   // of the pool
+    int n_threads_narrow;            // of them, how many run a narrow pass
+    const int *cancel;               // not 0: stop soon (read atomically); may be NULL
+    struct token_stream stream;      // [T] of a wide pass
+    float *q;                        // [T][n_heads * head_dim]
+    float *k, *v;                    // [T][n_kv_heads * head_dim]
+    float *attended;                 // [T][n_heads * head_dim]
+    float *projected;                // [T][n_embd] output of a block
+    struct input_rows attended_rows; // [T] input of the output projection; floats: `attended`
+    struct input_rows fed_rows;      // [T] input of the down projection
+    float *cosine[2], *sine[2];      // [T][n_rot/2]; index 1: of sliding layers
+    void *attention;                 // attention_memory_bytes()
+    struct forward_member *members;  // [n_threads]
+    struct block_list *lists;        // [n_threads]
+    void *memory;                    // all that the forward pass writes
     size_t memory_bytes;
 };
 
@@ -44,7 +80,10 @@ struct forward_pass {
     const int32_t *tokens;
     int n_tokens, first_position;
     int first_output; // tokens before this one need no logits; n_tokens: none does
+    int n_threads;    // that run this pass
+    bool is_narrow;
     float *logits;
+    atomic_bool *stop; // set by member 0 in a layer, read by all behind the next barrier
 };
 
 // Which part of a phase's work a thread does.
@@ -57,20 +96,19 @@ struct share share_of(int n, int thread_index, int n_threads);
 // The same in groups of `group` (the last group may be short).
 struct share share_of_groups(int n, int group, int thread_index, int n_threads);
 
-// y[t][r] for rows r of the share and tokens t of [first_token, n_tokens). Input rows
-// x [n_tokens][weight->n_columns]; if the kernel wants them quantized, they are in quantized.
-void forward_multiply(const struct forward_pass *pass, const struct weight *weight, const float *x,
-                      struct share rows, int first_token, float *y, size_t y_stride);
-// Does this weight's kernel read quantized activations?
-bool forward_wants_quantized(const struct forward_pass *pass, const struct weight *weight);
-// Quantizes numbers [begin, end) of a token's input x; begin is a multiple of ACT_CHUNK.
-void forward_quantize(const struct forward_pass *pass, const float *x, int token, int begin,
-                      int end);
+// The form in which this weight's kernel reads its input, as a mask.
+static inline unsigned forward_form(const struct forward_pass *pass, const struct weight *weight) {
+    return 1u << pass->kernels->matmul[weight->dtype].act;
+}
 
-// Biases, query and key norms, rotation; keys and values into the cache.
-void attention_prepare(const struct forward_pass *pass, int layer, int thread_index);
-// attended, for tokens from first_token on.
-void attention_run(const struct forward_pass *pass, int layer, int first_token, int thread_index);
+// y[t][r] for rows r of `rows` and tokens t of `tokens`.
+void forward_multiply(const struct forward_pass *pass, const struct weight *weight,
+                      const struct input_rows *input, struct share rows, struct share tokens,
+                      float *y, size_t y_stride);
+// Numbers [begin, end) of a token's attended row x into the form that the output projection
+// `weight` reads; begin is a multiple of 32, and end too unless it is the row's.
+void forward_convert(const struct forward_pass *pass, const struct weight *weight, const float *x,
+                     int token, int begin, int end);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scratch memory of a session's forward passes: one allocation, laid out here, wiped at the
-// end.
+// The memory of a session's forward passes: one allocation, laid out here, wiped at the end. What
+// belongs to a thread begins on a page of its own and is first touched by that thread, which on a
+// machine with several memories puts it into the nearest. Forms of input that no weight reads take
+// no room.
+#include "model/attention.h"
 #include "model/forward.h"
 
 #include "base/bytes.h"
@@ -8,99 +11,124 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT_BYTES = 64 };
+enum { ALIGNMENT_BYTES = 64, PAGE_BYTES = 4096 };
 
-enum part {
-    PART_X,
-    PART_NORMED,
-    PART_Q,
-    PART_K,
-    PART_V,
-    PART_ATTENDED,
-    PART_PROJECTED,
-    PART_GATE,
-    PART_UP,
-    PART_QUANTIZED,
-    PART_COSINE,
-    PART_SINE,
-    PART_SCORES,
-    N_PARTS
+// Places parts one after the other. With base NULL it only adds sizes up.
+struct layout {
+    uint8_t *base;
+    uint64_t used_bytes;
+    bool is_too_large;
 };
 
-static int largest(int a, int b) {
-    return a > b ? a : b;
+// Every size is a product of a few numbers below 2^31, 2^22, 2^20 and 16: no overflow before here.
+static void *take(struct layout *layout, uint64_t size_bytes) {
+    void *part = layout->base ? layout->base + layout->used_bytes : NULL;
+    uint64_t padded;
+    if (!size_add(size_bytes, ALIGNMENT_BYTES - 1, &padded) ||
+        !size_add(layout->used_bytes, padded - padded % ALIGNMENT_BYTES, &layout->used_bytes))
+        layout->is_too_large = true;
+    return part;
 }
 
-// How many elements of which size each part has.
-static void measure(const struct forward_workspace *workspace, uint64_t n[N_PARTS]) {
+static void begin_page(struct layout *layout) {
+    take(layout, (PAGE_BYTES - layout->used_bytes % PAGE_BYTES) % PAGE_BYTES);
+}
+
+static float *take_floats(struct layout *layout, uint64_t n_tokens, int n_columns) {
+    return take(layout, n_tokens * (uint64_t)n_columns * sizeof(float));
+}
+
+static void take_input(struct layout *layout, struct input_rows *input, int n_columns,
+                       uint64_t n_tokens, unsigned forms) {
+    input_rows_init(input, n_columns);
+    for (int form = 0; form < ACT_FORMATS; form++)
+        if (forms & 1u << form)
+            input->rows[form] = take(layout, n_tokens * input->stride_bytes[form]);
+}
+
+// The forms that any weight reads, by which input it is.
+struct forms {
+    unsigned normed, attended, fed;
+};
+
+static unsigned form_of(const struct kernels *kernels, const struct weight *weight) {
+    return 1u << kernels->matmul[weight->dtype].act;
+}
+
+static struct forms find_forms(const struct model_weights *weights, const struct kernels *kernels) {
+    struct forms forms = {form_of(kernels, &weights->output), 0, 0};
+    for (int i = 0; i < weights->n_layers; i++) {
+        const struct layer_weights *layer = &weights->layers[i];
+        forms.normed |= form_of(kernels, &layer->q) | form_of(kernels, &layer->k) |
+                        form_of(kernels, &layer->v) | form_of(kernels, &layer->gate) |
+                        form_of(kernels, &layer->up);
+        forms.attended |= form_of(kernels, &layer->o);
+        forms.fed |= form_of(kernels, &layer->down);
+    }
+    return forms;
+}
+
+static void lay_out_shared(struct forward_workspace *workspace, struct layout *layout,
+                           const struct forms *forms) {
     const struct model_config *config = &workspace->model->config;
     uint64_t tokens = (uint64_t)workspace->n_tokens_max;
-    uint64_t n_embd = (uint64_t)config->n_embd, n_ff = (uint64_t)config->n_ff;
-    uint64_t n_q = (uint64_t)config->n_heads * (uint64_t)config->head_dim;
-    uint64_t n_kv = (uint64_t)config->n_kv_heads * (uint64_t)config->head_dim;
-    n[PART_X] = n[PART_NORMED] = n[PART_PROJECTED] = tokens * n_embd;
-    n[PART_Q] = n[PART_ATTENDED] = tokens * n_q;
-    n[PART_K] = n[PART_V] = tokens * n_kv;
-    n[PART_GATE] = n[PART_UP] = tokens * n_ff;
-    n[PART_QUANTIZED] = tokens * workspace->quantized_chunks;
-    n[PART_COSINE] = n[PART_SINE] = tokens * (uint64_t)config->n_rot; // two sets of n_rot / 2
-    n[PART_SCORES] = (uint64_t)workspace->n_threads * (uint64_t)workspace->n_positions_max;
-}
-
-static uint64_t element_bytes(int part) {
-    return part == PART_QUANTIZED ? sizeof(struct act_chunk_q8) : sizeof(float);
-}
-
-// Offsets of the parts, each aligned, and the total; false on overflow. n_tokens_max and every size
-// are below 2^31 and 2^20, so the products in n[] are exact.
-static bool lay_out(const uint64_t n[N_PARTS], uint64_t offsets[N_PARTS], uint64_t *total) {
-    *total = 0;
-    for (int part = 0; part < N_PARTS; part++) {
-        uint64_t size;
-        offsets[part] = *total;
-        if (!size_multiply(n[part], element_bytes(part), &size) ||
-            !size_add(size, ALIGNMENT_BYTES - 1, &size) ||
-            !size_add(*total, size - size % ALIGNMENT_BYTES, total))
-            return false;
+    int n_q = config->n_heads * config->head_dim, n_kv = config->n_kv_heads * config->head_dim;
+    workspace->stream.x = take_floats(layout, tokens, config->n_embd);
+    take_input(layout, &workspace->stream.normed, config->n_embd, tokens, forms->normed);
+    workspace->q = take_floats(layout, tokens, n_q);
+    workspace->k = take_floats(layout, tokens, n_kv);
+    workspace->v = take_floats(layout, tokens, n_kv);
+    workspace->attended = take_floats(layout, tokens, n_q);
+    take_input(layout, &workspace->attended_rows, n_q, tokens, forms->attended & ~(1u << ACT_F32));
+    workspace->attended_rows.rows[ACT_F32] = (void *)workspace->attended;
+    workspace->attended_rows.stride_bytes[ACT_F32] = (size_t)n_q * sizeof(float);
+    workspace->projected = take_floats(layout, tokens, config->n_embd);
+    take_input(layout, &workspace->fed_rows, config->n_ff, tokens, forms->fed);
+    for (int set = 0; set < 2; set++) {
+        workspace->cosine[set] = take_floats(layout, tokens, config->n_rot / 2);
+        workspace->sine[set] = take_floats(layout, tokens, config->n_rot / 2);
     }
-    return *total <= SIZE_MAX / 2;
+    workspace->attention =
+        take(layout, attention_memory_bytes(config, workspace->n_threads, workspace->n_tokens_max,
+                                            workspace->n_positions_max));
 }
 
-static void place(struct forward_workspace *workspace, uint8_t *memory,
-                  const uint64_t offsets[N_PARTS]) {
-    const struct model_config *config = &workspace->model->config;
-    size_t set = (size_t)workspace->n_tokens_max * (size_t)(config->n_rot / 2);
-    workspace->x = (void *)(memory + offsets[PART_X]);
-    workspace->normed = (void *)(memory + offsets[PART_NORMED]);
-    workspace->q = (void *)(memory + offsets[PART_Q]);
-    workspace->k = (void *)(memory + offsets[PART_K]);
-    workspace->v = (void *)(memory + offsets[PART_V]);
-    workspace->attended = (void *)(memory + offsets[PART_ATTENDED]);
-    workspace->projected = (void *)(memory + offsets[PART_PROJECTED]);
-    workspace->gate = (void *)(memory + offsets[PART_GATE]);
-    workspace->up = (void *)(memory + offsets[PART_UP]);
-    workspace->quantized = (void *)(memory + offsets[PART_QUANTIZED]);
-    workspace->cosine[0] = (void *)(memory + offsets[PART_COSINE]);
-    workspace->cosine[1] = workspace->cosine[0] + set;
-    workspace->sine[0] = (void *)(memory + offsets[PART_SINE]);
-    workspace->sine[1] = workspace->sine[0] + set;
-    workspace->scores = (void *)(memory + offsets[PART_SCORES]);
+static void lay_out_member(struct forward_workspace *workspace, struct layout *layout,
+                           const struct forms *forms, struct forward_member *member) {
+    int n_embd = workspace->model->config.n_embd;
+    begin_page(layout);
+    member->stream.x = take_floats(layout, NARROW_TOKENS_MAX, n_embd);
+    take_input(layout, &member->stream.normed, n_embd, NARROW_TOKENS_MAX, forms->normed);
+    member->row = take_floats(layout, 1, n_embd);
+    member->gate = take_floats(layout, BLOCK_TOKENS, BLOCK_ROWS);
+    member->up = take_floats(layout, BLOCK_TOKENS, BLOCK_ROWS);
+}
+
+static void lay_out(struct forward_workspace *workspace, struct layout *layout) {
+    struct forms forms = find_forms(&workspace->model->weights, workspace->kernels);
+    lay_out_shared(workspace, layout, &forms);
+    for (int i = 0; i < workspace->n_threads; i++)
+        lay_out_member(workspace, layout, &forms, &workspace->members[i]);
+    begin_page(layout);
 }
 
 static enum status allocate(struct forward_workspace *workspace, struct error *err) {
-    const struct model_config *config = &workspace->model->config;
-    int widest = largest(largest(config->n_embd, config->n_ff), config->n_heads * config->head_dim);
-    workspace->quantized_chunks = ((size_t)widest + ACT_CHUNK - 1) / ACT_CHUNK;
-    uint64_t n[N_PARTS], offsets[N_PARTS], size;
-    measure(workspace, n);
-    if (!lay_out(n, offsets, &size))
+    size_t n = (size_t)workspace->n_threads;
+    workspace->members = calloc(n, sizeof *workspace->members);
+    workspace->lists = aligned_alloc(ALIGNMENT_BYTES, n * sizeof *workspace->lists);
+    if (!workspace->members || !workspace->lists)
+        return error_no_memory(err, "the workspace", n * sizeof *workspace->members);
+    memset(workspace->lists, 0, n * sizeof *workspace->lists);
+    struct layout layout = {0};
+    lay_out(workspace, &layout);
+    if (layout.is_too_large || layout.used_bytes > SIZE_MAX / 2)
         return error_set(err, STATUS_NO_MEMORY, "a workspace of %d tokens is too large to address",
                          workspace->n_tokens_max);
-    uint8_t *memory = aligned_alloc(ALIGNMENT_BYTES, (size_t)size);
-    if (!memory) return error_no_memory(err, "the workspace", size);
-    workspace->memory = memory;
-    workspace->memory_bytes = (size_t)size;
-    place(workspace, memory, offsets);
+    workspace->memory = aligned_alloc(PAGE_BYTES, (size_t)layout.used_bytes);
+    if (!workspace->memory) return error_no_memory(err, "the workspace", layout.used_bytes);
+    workspace->memory_bytes = (size_t)layout.used_bytes;
+    layout = (struct layout){.base = workspace->memory};
+    lay_out(workspace, &layout);
     return STATUS_OK;
 }
 
@@ -141,7 +169,7 @@ enum status forward_workspace_create(struct forward_workspace **workspace,
     created->pool = pool;
     created->n_tokens_max = n_tokens_max;
     created->n_positions_max = n_positions_max;
-    created->n_threads = thread_pool_size(pool);
+    created->n_threads = created->n_threads_narrow = thread_pool_size(pool);
     enum status status = allocate(created, err);
     if (status != STATUS_OK) {
         forward_workspace_destroy(created);
@@ -155,5 +183,7 @@ void forward_workspace_destroy(struct forward_workspace *workspace) {
     if (!workspace) return;
     if (workspace->memory) explicit_bzero(workspace->memory, workspace->memory_bytes);
     free(workspace->memory);
+    free(workspace->lists);
+    free(workspace->members);
     free(workspace);
 }

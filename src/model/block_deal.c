@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// See block_deal.h. A thread's list of blocks is not stored: block u of a share follows from u. The
+// counter of a list says how many of its blocks have been taken. A thread sets its own counters of
+// all other phases back whenever a phase begins: the barrier before it has ended their use, and the
+// barrier behind it comes before their next.
+#include "model/block_deal.h"
+
+static int count_blocks(struct share share, int size) {
+    return (share.end - share.begin + size - 1) / size;
+}
+
+static struct share part_of(struct share share, int index, int size) {
+    struct share part = {share.begin + index * size, share.begin + (index + 1) * size};
+    if (part.end > share.end) part.end = share.end;
+    return part;
+}
+
+static void take_from(const struct forward_pass *pass, const struct block_job *job, int owner,
+                      int thread_index) {
+    struct share rows = share_of_groups(job->n_rows, job->group, owner, pass->n_threads);
+    struct share tokens = {job->first_token, pass->n_tokens};
+    int n_row_blocks = count_blocks(rows, BLOCK_ROWS);
+    int n_blocks = n_row_blocks * count_blocks(tokens, BLOCK_TOKENS);
+    atomic_int *n_taken = &pass->workspace->lists[owner].n_taken[job->phase];
+    for (;;) {
+        if (atomic_load_explicit(n_taken, memory_order_relaxed) >= n_blocks) return;
+        int index = atomic_fetch_add_explicit(n_taken, 1, memory_order_relaxed);
+        if (index >= n_blocks) return;
+        // The tokens of a block stay in the cache while the share's rows go by.
+        struct work_block block = {part_of(rows, index % n_row_blocks, BLOCK_ROWS),
+                                   part_of(tokens, index / n_row_blocks, BLOCK_TOKENS)};
+        job->compute(pass, job->context, block, thread_index);
+    }
+}
+
+static void reset(const struct forward_pass *pass, int phase_in_use, int thread_index) {
+    struct block_list *list = &pass->workspace->lists[thread_index];
+    for (int phase = 0; phase < DEAL_PHASES; phase++)
+        if (phase != phase_in_use)
+            atomic_store_explicit(&list->n_taken[phase], 0, memory_order_relaxed);
+}
+
+void block_deal_reset(const struct forward_pass *pass, int thread_index) {
+    reset(pass, -1, thread_index);
+}
+
+void block_deal(const struct forward_pass *pass, const struct block_job *job, int thread_index) {
+    if (job->n_rows < 1 || job->first_token >= pass->n_tokens) return;
+    if (pass->is_narrow) {
+        struct work_block block = {
+            share_of_groups(job->n_rows, job->group, thread_index, pass->n_threads),
+            {job->first_token, pass->n_tokens}};
+        if (block.rows.begin < block.rows.end)
+            job->compute(pass, job->context, block, thread_index);
+        return;
+    }
+    reset(pass, job->phase, thread_index);
+    for (int i = 0; i < pass->n_threads; i++)
+        take_from(pass, job, (thread_index + i) % pass->n_threads, thread_index);
+}
