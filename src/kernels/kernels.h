@@ -60,12 +60,16 @@ struct matmul_args {
 // Keys and values of one KV head, in tiles along the positions:
 //   f32, f16   keys [pos / 16][head_dim][16]           values [pos][head_dim]
 //   bf16       keys [pos / 16][head_dim / 2][16][2]    values [pos / 2][head_dim][2]
-//   i8         keys [pos / 16][head_dim / 4][16][4]    values [pos][head_dim], both signed, with
-//   one
-//              float scale a position: x = scale * q, scale = max|x| / 127
-// (head_dim / 2 and / 4 are rounded up; bf16 and i8 pad with zeros.) The memory is 64-byte aligned.
-// Positions are absolute; their number is rounded up to KV_TILE.
+//   i8         keys [pos / 16][head_dim / 4][16][4]    values [pos][head_dim]
+// i8 is signed with one float scale a position: x = scale * q, scale = max|x| / 127, q rounded half
+// to even; a vector with an infinity or a NaN has scale NaN. Its query rows are rounded likewise,
+// so that scores come from exact integer sums. (head_dim / 2 and / 4 are rounded up; the keys of
+// bf16 and i8 are padded with zeros.) The memory is 64-byte aligned. Positions are absolute; their
+// number is rounded up to KV_TILE. Positions that no token of a call sees may hold anything.
 enum { KV_TILE = 16, KV_SEGMENT = 512 };
+// A call takes query rows (tokens times n_group) in blocks of up to this many: whole tokens, whose
+// keys and values are read once. Callers that deal tokens deal ATTEND_ROWS / n_group at a time.
+enum { ATTEND_ROWS = 60 };
 
 struct kv_head {
     enum dtype dtype; // DTYPE_F32, DTYPE_F16, DTYPE_BF16 or DTYPE_I8
@@ -101,6 +105,7 @@ struct attend_args {
     int segment_begin, segment_end;
 };
 
+// Enough for any call of at most n_tokens tokens; the same for all n_tokens >= ATTEND_ROWS.
 size_t attend_scratch_bytes(int n_tokens, int n_group, int head_dim);
 
 // Appends one position: x [head_dim] as keys or values of kv.

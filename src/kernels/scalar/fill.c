@@ -29,6 +29,8 @@ void kernels_fill_scalar(struct kernels *kernels) {
     kernels->scale = scalar_scale;
     kernels->softmax = scalar_softmax;
     kernels->attend = scalar_attend;
+    kernels->attend_merge = scalar_attend_merge;
+    kernels->kv_store = scalar_kv_store;
     kernels->to_f16 = scalar_to_f16;
     kernels->from_f16 = scalar_from_f16;
     kernels->to_bf16 = scalar_to_bf16;

@@ -34,6 +34,8 @@ void scalar_add(float *x, const float *y, int n);
 void scalar_scale(float *x, float factor, int n);
 void scalar_softmax(float *x, int n);
 void scalar_attend(const struct attend_args *args);
+void scalar_attend_merge(const struct attend_args *args);
+void scalar_kv_store(const struct kv_store_args *args);
 void scalar_to_f16(const float *x, uint16_t *out, int n);
 void scalar_from_f16(const uint16_t *x, float *out, int n);
 void scalar_to_bf16(const float *x, uint16_t *out, int n);

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention for levels with vectors, everything but the vectors: query rows are taken in blocks,
+// positions in tiles of 64 at absolute multiples and in segments; which row sees which positions;
+// where everything lies in the scratch. A level gives the steps that work on a tile.
+//
+// What is done for a query row depends on that row alone: it visits the tiles in which it sees
+// anything, in ascending order, and in a tile it sees in part only those positions count. Keys
+// outside are read (their scores are dropped), values outside are not: they may hold anything.
+#ifndef XL_KERNELS_ATTEND_BLOCKS_H
+#define XL_KERNELS_ATTEND_BLOCKS_H
+
+#include "kernels/kernels.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    ATTEND_TILE = 64, // positions
+    ATTEND_GROUP = 6, // query rows that share the registers of a step
+    // From this many groups on it pays to convert a tile once for all of them.
+    ATTEND_CONVERT_GROUPS = 3,
+    ATTEND_LANES = 16 // floats in the running sum of a row
+};
+
+// One block of query rows: n_tokens tokens times n_heads heads, row = token * n_heads + head.
+// Every row array has room for whole groups.
+struct attend_block {
+    const struct attend_args *args;
+    int first_token, n_tokens, first_head, n_heads, n_rows;
+    int dim_padded;      // head_dim rounded up to 16: the stride of acc and of converted values
+    bool is_converted;   // the tile's keys and values are in `keys` and `values`
+    float *queries;      // as the level packs them: ATTEND_GROUP * dim_padded floats a group
+    float *scores;       // [rows][64]: scores, then weights
+    float *max;          // [rows] of the segment so far
+    float *rescale;      // [rows] what the tile multiplies acc by
+    float *sums;         // [rows][16] of the weights
+    float *acc;          // [rows][dim_padded]
+    float *query_scales; // [rows], and
+    int32_t *query_sums; // [rows], for queries in integers
+    float *total;        // [rows][2 + head_dim] states of the segments before
+    float *keys;         // [4][head_dim][16] converted
+    float *values;       // [64][dim_padded] converted, zeros behind head_dim
+};
+
+// What a level does. Positions are absolute; a tile begins at `position`, a multiple of 64.
+struct attend_steps {
+    bool converts; // the steps below read a converted tile if there is one
+    // All rows of the block, multiplied by scale / softcap or scale, into `queries`.
+    void (*pack_queries)(const struct attend_block *block);
+    // Keys of n_positions (a multiple of 16) and values of positions [begin, end) of the tile.
+    void (*convert)(const struct attend_block *block, int position, int n_positions, int begin,
+                    int end);
+    // scores of rows of groups [first_group, end_group) for n_positions (a multiple of 16).
+    void (*score)(const struct attend_block *block, int position, int n_positions, int first_group,
+                  int end_group);
+    // One row: scores outside [begin, end) of the tile are dropped, the others become weights;
+    // max, rescale and sums follow.
+    void (*soften)(const struct attend_block *block, int position, int row, int begin, int end);
+    // acc = acc * rescale + weights of positions [begin, end) of the tile times their values, for
+    // n_rows <= ATTEND_GROUP rows.
+    void (*weigh)(const struct attend_block *block, int position, int first_row, int n_rows,
+                  int begin, int end);
+    // The sum of 16 floats.
+    float (*sum)(const float *x);
+};
+
+void attend_blocks(const struct attend_args *args, const struct attend_steps *steps);
+
+// The query row's floats.
+static inline const float *attend_query(const struct attend_block *block, int row) {
+    const struct attend_args *args = block->args;
+    int token = block->first_token + row / block->n_heads;
+    int head = block->first_head + row % block->n_heads;
+    return args->q + (size_t)token * args->q_stride + (size_t)head * (size_t)args->head_dim;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
