@@ -105,7 +105,8 @@ typedef struct xl_engine_info {
     uint64_t kv_bytes;       // of one session
     int n_vocab, n_layers, n_embd, context, context_train, threads;
     bool has_chat_template;
-    double load_s; // seconds that xl_engine_open took
+    double load_s;            // seconds that xl_engine_open took
+    const char *weights_from; // "mapped from the cache in 0.05 s"
 } xl_engine_info;
 
 XL_API xl_status xl_engine_describe(const xl_engine *engine, xl_engine_info *info);

@@ -6,7 +6,10 @@
 #include "base/cpu_budget.h"
 #include "engine/vocabulary_source.h"
 #include "model/family.h"
+#include "model/packed_file.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +18,8 @@ enum {
     CONTEXT_MAX = 1 << 22,
     CHUNK_DEFAULT = 256,
     CHUNK_MAX = 4096,
-    THREADS_MAX = 512
+    THREADS_MAX = 512,
+    CACHE_MIN_BYTES = 64 << 20 // smaller models are packed in no time
 };
 
 xl_engine_options xl_engine_options_default(void) {
@@ -97,13 +101,39 @@ static enum dtype choose_kv_dtype(xl_kv_type wanted, const struct model *model) 
     return model_main_dtype(model) == DTYPE_F32 ? DTYPE_F32 : DTYPE_F16;
 }
 
+static void describe_weights(struct xl_engine *engine) {
+    static const char *const texts[] = {
+        [WEIGHTS_PACKED] = "packed from the checkpoint",
+        [WEIGHTS_KEPT] = "packed from the checkpoint and kept in the cache",
+        [WEIGHTS_MAPPED] = "mapped from the cache",
+        [WEIGHTS_COPIED] = "read from the cache",
+    };
+    double seconds;
+    enum weights_origin origin = model_weights_origin(engine->model, &seconds);
+    snprintf(engine->weights_from, sizeof engine->weights_from, "%s in %.2f s", texts[origin],
+             seconds);
+}
+
+static enum status open_model(struct xl_engine *engine, const char *family, struct error *err) {
+    char directory[PATH_MAX];
+    bool has_cache = packed_file_directory(directory, sizeof directory);
+    struct model_load load = {
+        .family = family,
+        .pool = engine->pool,
+        .cache_directory = has_cache ? directory : NULL,
+        .cache_min_bytes = CACHE_MIN_BYTES,
+    };
+    TRY(model_open(&engine->model, engine->checkpoint, &load, err));
+    describe_weights(engine);
+    return STATUS_OK;
+}
+
 static enum status open_parts(struct xl_engine *engine, const char *path,
                               const xl_engine_options *options, struct error *err) {
     TRY(select_kernels(&engine->kernels, options->isa, err));
     TRY(checkpoint_open(&engine->checkpoint, path, CHECKPOINT_AUTO, err));
     TRY(thread_pool_create(&engine->pool, choose_threads(options->threads), err));
-    struct model_load load = {.family = options->family, .pool = engine->pool};
-    TRY(model_open(&engine->model, engine->checkpoint, &load, err));
+    TRY(open_model(engine, options->family, err));
     TRY(open_tokenizer(engine, err));
     const struct model_config *config = model_configuration(engine->model);
     int context = config->n_context_train;
@@ -180,6 +210,7 @@ xl_status xl_engine_describe(const xl_engine *engine, xl_engine_info *info) {
         .has_chat_template =
             engine->tokenizer && tokenizer_vocabulary(engine->tokenizer)->chat_template,
         .load_s = engine->load_s,
+        .weights_from = engine->weights_from,
     };
     memcpy(info, &own, size);
     return XL_OK;

@@ -17,6 +17,8 @@ struct model {
     struct rope_table rope;
     uint64_t weight_bytes;
     enum dtype main_dtype;
+    enum weights_origin weights_origin;
+    double weights_s; // that packing or mapping took
 };
 
 #ifdef __cplusplus

@@ -2,7 +2,8 @@
 // Opening and describing a model: configuration, then weights, then what follows from both.
 #include "model/loaded_model.h"
 
-#include "model/weights_pack.h"
+#include "base/clock.h"
+#include "model/weights_load.h"
 #include "numeric/packed.h"
 
 #include <stdlib.h>
@@ -29,22 +30,13 @@ static void count_weights(struct model *model) {
     count_matrix(model, &model->weights.output, bytes_by_type);
 }
 
-static enum status load_weights(struct model_weights *weights, const struct checkpoint *checkpoint,
-                                const struct model_load *load, struct error *err) {
-    uint64_t size_bytes;
-    TRY(weights_measure(weights, &size_bytes, err));
-    TRY(weights_allocate(weights, size_bytes, err));
-    struct panel_sink sink = {.memory = weights->memory};
-    TRY(weights_pack(weights, checkpoint, load->pool, &sink, err));
-    weights_attach(weights, weights->memory);
-    return STATUS_OK;
-}
-
 static enum status fill(struct model *model, const struct checkpoint *checkpoint,
                         const struct model_load *load, struct error *err) {
     TRY(model_config_read(&model->config, checkpoint, load->family, err));
     TRY(weights_init(&model->weights, &model->config, checkpoint, err));
-    TRY(load_weights(&model->weights, checkpoint, load, err));
+    double start = clock_seconds();
+    TRY(weights_load(&model->weights, checkpoint, load, &model->weights_origin, err));
+    model->weights_s = clock_seconds() - start;
     TRY(rope_table_init(&model->rope, &model->config, model->weights.rope_factors, err));
     count_weights(model);
     return STATUS_OK;
@@ -78,6 +70,11 @@ const struct model_config *model_configuration(const struct model *model) {
 
 uint64_t model_weight_bytes(const struct model *model) {
     return model->weight_bytes;
+}
+
+enum weights_origin model_weights_origin(const struct model *model, double *seconds) {
+    *seconds = model->weights_s;
+    return model->weights_origin;
 }
 
 enum dtype model_main_dtype(const struct model *model) {

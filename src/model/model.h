@@ -22,6 +22,17 @@ struct model_load {
     // and names the right one.
     const char *family;
     struct thread_pool *pool; // whose threads pack the weights; NULL: the caller's
+    // Where packed weights of at least cache_min_bytes are kept (packed_file.h); NULL: nowhere.
+    const char *cache_directory;
+    uint64_t cache_min_bytes;
+    bool copy_cached; // each thread copies its share instead of mapping: for several memories
+};
+
+enum weights_origin {
+    WEIGHTS_PACKED, // from the checkpoint, in memory only
+    WEIGHTS_KEPT,   // from the checkpoint, into a new cache file
+    WEIGHTS_MAPPED, // from a cache file
+    WEIGHTS_COPIED
 };
 
 // Binds every weight, checking shapes and types against the configuration, and packs them. `load`
@@ -31,6 +42,7 @@ enum status model_open(struct model **model, const struct checkpoint *checkpoint
 void model_close(struct model *model); // NULL is allowed
 const struct model_config *model_configuration(const struct model *model);
 uint64_t model_weight_bytes(const struct model *model); // that one decoded token reads
+enum weights_origin model_weights_origin(const struct model *model, double *seconds);
 // Most common type among the weight matrices, for people ("q4_0").
 enum dtype model_main_dtype(const struct model *model);
 
