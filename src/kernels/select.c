@@ -2,7 +2,6 @@
 // Which level runs, and the climb: scalar fills every operation, each further level overrides what
 // it does better. The result is a plain struct that callers hand around, never a global, so that a
 // test may hold two at once.
-#define _DEFAULT_SOURCE // syscall
 #include "kernels/kernels.h"
 #include "kernels/levels.h"
 
