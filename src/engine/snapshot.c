@@ -7,7 +7,8 @@
 //   kv_dtype n_layers n_kv_heads head_dim            i32 each
 //   n_used n_vocab has_logits unfed                  i32 each
 //   tokens i32[n_used]   logits f32[n_vocab] if has_logits
-//   per layer and head: keys [n_used][head_dim], values [n_used][head_dim]
+//   per layer and head: keys, values and scales of whole tiles (numeric/kv_tiles.h), with zeros
+//   from n_used on
 #include "base/hash64.h"
 #include "engine/engine.h"
 #include "model/family.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 
 static const char SNAPSHOT_MAGIC[8] = "XLSNAP\r\n";
-enum { SNAPSHOT_VERSION = 1 };
+enum { SNAPSHOT_VERSION = 2 };
 
 struct snapshot_header {
     char magic[8];
@@ -76,14 +77,18 @@ static struct snapshot_header describe(const struct xl_session *session) {
     return header;
 }
 
-// Bytes of one head's keys (or values) at n_used positions.
+// Bytes of one head at n_used positions.
 static size_t head_bytes(const struct kv_cache *cache, int n_used) {
-    size_t element = cache->dtype == DTYPE_F32 ? 4 : 2;
-    return (size_t)n_used * (size_t)cache->head_dim * element;
+    size_t size = 0, part_bytes;
+    for (int part = 0; part < KV_PARTS; part++) {
+        kv_cache_part(cache, 0, 0, (enum kv_part)part, n_used, &part_bytes);
+        size += part_bytes;
+    }
+    return size;
 }
 
 static size_t snapshot_bytes(const struct kv_cache *cache, const struct snapshot_header *header) {
-    size_t heads = 2 * (size_t)cache->n_layers * (size_t)cache->n_kv_heads;
+    size_t heads = (size_t)cache->n_layers * (size_t)cache->n_kv_heads;
     return sizeof *header + (size_t)header->n_used * sizeof(int32_t) +
            (header->has_logits ? (size_t)header->n_vocab * sizeof(float) : 0) +
            heads * head_bytes(cache, header->n_used);
@@ -101,12 +106,11 @@ static void copy_payload(struct xl_session *session, const struct snapshot_heade
     memcpy(to_bytes ? bytes : (void *)session->logits, to_bytes ? (void *)session->logits : bytes,
            part);
     bytes += part;
-    part = head_bytes(cache, header->n_used);
     for (int layer = 0; layer < cache->n_layers; layer++)
         for (int head = 0; head < cache->n_kv_heads; head++)
-            for (int which = 0; which < 2; which++) {
-                void *memory = which == 0 ? kv_cache_keys(cache, layer, head)
-                                          : kv_cache_values(cache, layer, head);
+            for (int i = 0; i < KV_PARTS; i++) {
+                uint8_t *memory =
+                    kv_cache_part(cache, layer, head, (enum kv_part)i, header->n_used, &part);
                 memcpy(to_bytes ? bytes : memory, to_bytes ? memory : bytes, part);
                 bytes += part;
             }
@@ -128,6 +132,7 @@ xl_status xl_session_snapshot(const xl_session *session, void **data, size_t *si
     size_t size = snapshot_bytes(&session->cache, &header);
     uint8_t *bytes = malloc(size);
     if (!bytes) return engine_report(error, error_no_memory(&err, "a snapshot", size), &err);
+    kv_cache_clear_rest(&session->cache);
     copy_payload((struct xl_session *)session, &header, bytes + sizeof header, true);
     header.checksum = checksum_of(header, bytes, size);
     memcpy(bytes, &header, sizeof header);

@@ -1,30 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// States of the online softmax, and the sizes of what attention reads and writes. Compiled once for
-// all levels.
+// States of the online softmax. Compiled once for all levels.
 #include "kernels/attend_state.h"
-
-#include "kernels/attend_blocks.h"
 
 #include <math.h>
 #include <string.h>
-
-static size_t round_up(size_t n, size_t unit) {
-    return (n + unit - 1) / unit * unit;
-}
-
-size_t kv_keys_bytes(enum dtype dtype, int head_dim, int n_positions) {
-    size_t dim = (size_t)head_dim, n = round_up((size_t)n_positions, KV_TILE);
-    if (dtype == DTYPE_F32) return n * dim * sizeof(float);
-    if (dtype == DTYPE_F16) return n * dim * sizeof(uint16_t);
-    if (dtype == DTYPE_BF16) return n * round_up(dim, 2) * sizeof(uint16_t);
-    return n * round_up(dim, 4);
-}
-
-size_t kv_values_bytes(enum dtype dtype, int head_dim, int n_positions) {
-    size_t n = round_up((size_t)n_positions, KV_TILE) * (size_t)head_dim;
-    if (dtype == DTYPE_F32) return n * sizeof(float);
-    return dtype == DTYPE_I8 ? n : n * sizeof(uint16_t);
-}
 
 void attend_state_merge(float *total, const float *other, int head_dim) {
     size_t state_bytes = (STATE_ACC + (size_t)head_dim) * sizeof *total;

@@ -10,6 +10,7 @@
 #define XL_KERNELS_KERNELS_H
 
 #include "numeric/dtype.h"
+#include "numeric/kv_tiles.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,29 +58,13 @@ struct matmul_args {
 };
 
 // ---- Attention ---------------------------------------------------------------------------------
-// Keys and values of one KV head, in tiles along the positions:
-//   f32, f16   keys [pos / 16][head_dim][16]           values [pos][head_dim]
-//   bf16       keys [pos / 16][head_dim / 2][16][2]    values [pos / 2][head_dim][2]
-//   i8         keys [pos / 16][head_dim / 4][16][4]    values [pos][head_dim]
-// i8 is signed with one float scale a position: x = scale * q, scale = max|x| / 127, q rounded half
-// to even; a vector with an infinity or a NaN has scale NaN. Its query rows are rounded likewise,
-// so that scores come from exact integer sums. (head_dim / 2 and / 4 are rounded up; the keys of
-// bf16 and i8 are padded with zeros.) The memory is 64-byte aligned. Positions are absolute; their
-// number is rounded up to KV_TILE. Positions that no token of a call sees may hold anything.
-enum { KV_TILE = 16, KV_SEGMENT = 512 };
+// Keys and values lie in tiles (numeric/kv_tiles.h). The query rows of an i8 cache are rounded like
+// its keys, so that scores come from exact integer sums. Positions are absolute; their number is
+// rounded up to KV_TILE. Positions that no token of a call sees may hold anything.
+enum { KV_SEGMENT = 512 };
 // A call takes query rows (tokens times n_group) in blocks of up to this many: whole tokens, whose
 // keys and values are read once. Callers that deal tokens deal ATTEND_ROWS / n_group at a time.
 enum { ATTEND_ROWS = 60 };
-
-struct kv_head {
-    enum dtype dtype; // DTYPE_F32, DTYPE_F16, DTYPE_BF16 or DTYPE_I8
-    void *keys, *values;
-    float *key_scales, *value_scales; // [n_positions]; i8 only, else NULL
-};
-
-// Bytes of one head's keys, and of its values, for n_positions (rounded up to KV_TILE).
-size_t kv_keys_bytes(enum dtype dtype, int head_dim, int n_positions);
-size_t kv_values_bytes(enum dtype dtype, int head_dim, int n_positions);
 
 // All query heads of one KV head, for n_tokens tokens in a row:
 //   out = softmax(scale * q.K^T) V   over the positions first .. last of the token,

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sizes of tiled keys and values; clearing a part of a tile.
+#include "numeric/kv_tiles.h"
+
+#include <string.h>
+
+static size_t round_up(size_t n, size_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
+
+bool kv_dtype_is_known(enum dtype dtype) {
+    return dtype == DTYPE_F32 || dtype == DTYPE_F16 || dtype == DTYPE_BF16 || dtype == DTYPE_I8;
+}
+
+size_t kv_keys_bytes(enum dtype dtype, int head_dim, int n_positions) {
+    size_t dim = (size_t)head_dim, n = round_up((size_t)n_positions, KV_TILE);
+    if (dtype == DTYPE_F32) return n * dim * sizeof(float);
+    if (dtype == DTYPE_F16) return n * dim * sizeof(uint16_t);
+    if (dtype == DTYPE_BF16) return n * round_up(dim, 2) * sizeof(uint16_t);
+    return n * round_up(dim, 4);
+}
+
+size_t kv_values_bytes(enum dtype dtype, int head_dim, int n_positions) {
+    size_t n = round_up((size_t)n_positions, KV_TILE) * (size_t)head_dim;
+    if (dtype == DTYPE_F32) return n * sizeof(float);
+    return dtype == DTYPE_I8 ? n : n * sizeof(uint16_t);
+}
+
+size_t kv_scales_bytes(enum dtype dtype, int n_positions) {
+    return dtype == DTYPE_I8 ? round_up((size_t)n_positions, KV_TILE) * sizeof(float) : 0;
+}
+
+// Bytes that one position has in one line of keys, and lines of a tile.
+static size_t key_cell_bytes(enum dtype dtype) {
+    return dtype == DTYPE_F16 ? 2 : 4;
+}
+
+static size_t key_lines(enum dtype dtype, size_t head_dim) {
+    if (dtype == DTYPE_BF16) return (head_dim + 1) / 2;
+    return dtype == DTYPE_I8 ? (head_dim + 3) / 4 : head_dim;
+}
+
+static void clear_value(const struct kv_head *head, size_t head_dim, size_t position) {
+    if (head->dtype == DTYPE_BF16) {
+        uint16_t *pairs = (uint16_t *)head->values + position / 2 * head_dim * 2;
+        for (size_t i = 0; i < head_dim; i++)
+            pairs[2 * i + position % 2] = 0;
+        return;
+    }
+    size_t size = (size_t)kv_values_bytes(head->dtype, (int)head_dim, KV_TILE) / KV_TILE;
+    memset((uint8_t *)head->values + position * size, 0, size);
+}
+
+void kv_tile_clear(const struct kv_head *head, int head_dim, int begin, int end) {
+    size_t cell = key_cell_bytes(head->dtype), lines = key_lines(head->dtype, (size_t)head_dim);
+    size_t tile = (size_t)(begin / KV_TILE), first = (size_t)(begin % KV_TILE);
+    uint8_t *keys = (uint8_t *)head->keys + tile * lines * KV_TILE * cell;
+    if (begin >= end) return;
+    for (size_t line = 0; line < lines; line++)
+        memset(keys + (line * KV_TILE + first) * cell, 0, (size_t)(end - begin) * cell);
+    for (int position = begin; position < end; position++) {
+        clear_value(head, (size_t)head_dim, (size_t)position);
+        if (head->key_scales) head->key_scales[position] = head->value_scales[position] = 0;
+    }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// How keys and values of one KV head lie in memory: tiles along the positions, so that attention
+// reads whole cache lines of 16 positions (keys) or 16 elements (values) and never adds across a
+// register.
+//
+//   f32, f16   keys [pos / 16][head_dim][16]           values [pos][head_dim]
+//   bf16       keys [pos / 16][head_dim / 2][16][2]    values [pos / 2][head_dim][2]
+//   i8         keys [pos / 16][head_dim / 4][16][4]    values [pos][head_dim]
+//
+// head_dim / 2 and / 4 are rounded up; the keys of bf16 and i8 are padded with zeros. i8 is signed
+// with one float scale a position: x = scale * q, scale = max|x| / 127, q rounded half to even; a
+// vector with an infinity or a NaN has scale NaN, so that damage shows.
+#ifndef XL_NUMERIC_KV_TILES_H
+#define XL_NUMERIC_KV_TILES_H
+
+#include "numeric/dtype.h"
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { KV_TILE = 16 };
+
+struct kv_head {
+    enum dtype dtype;                 // DTYPE_F32, DTYPE_F16, DTYPE_BF16 or DTYPE_I8
+    void *keys, *values;              // 64-byte aligned
+    float *key_scales, *value_scales; // [n_positions]; i8 only, else NULL
+};
+
+bool kv_dtype_is_known(enum dtype dtype);
+// Bytes of one head's keys, values, and either's scales (i8; else 0), for n_positions rounded up to
+// KV_TILE. The caller sees to it that they fit a size_t.
+size_t kv_keys_bytes(enum dtype dtype, int head_dim, int n_positions);
+size_t kv_values_bytes(enum dtype dtype, int head_dim, int n_positions);
+size_t kv_scales_bytes(enum dtype dtype, int n_positions);
+// Zeros at positions [begin, end), end at most begin rounded up to KV_TILE: what is left of other
+// texts in a tile that is to be copied as a whole.
+void kv_tile_clear(const struct kv_head *head, int head_dim, int begin, int end);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
