@@ -229,7 +229,7 @@ void bench_vectors(const struct check_context *context) {
             random_activations(x, N, DATA_RANDOM);
             random_activations(w, N, DATA_RANDOM);
             double start = clock_seconds();
-            if (op == 0) k->quantize_act(x, chunks, N);
+            if (op == 0) k->quantize_act(x, chunks, 0, N);
             if (op == 1) k->rmsnorm(x, w, y, N, 1e-5f);
             if (op == 2) k->silu_mul(x, w, N);
             if (op == 3) k->gelu_mul(x, w, N);

@@ -43,6 +43,9 @@ bool check_from_f16(const struct check_context *context);
 bool check_to_bf16(const struct check_context *context);
 bool check_from_bf16(const struct check_context *context);
 
+// Memory that benchmarks read: larger than any cache, shared, never freed.
+#define BENCH_MEMORY_BYTES ((size_t)256 << 20)
+uint8_t *bench_memory(void);
 void bench_roof(const struct check_context *context);
 void bench_matmul(const struct check_context *context);
 void bench_attend(const struct check_context *context);

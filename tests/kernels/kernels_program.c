@@ -4,6 +4,7 @@
 // must have a product, so an operation without a check makes this program fail.
 //
 //   kernels [--function PATTERN] [--isa NAME] [--seed N] [--bench] [--threads N]
+#include "bench_team.h"
 #include "checks.h"
 #include "guarded.h"
 #include "random_data.h"
@@ -27,7 +28,6 @@ static const struct check checks[] = {
     {"add", offsetof(struct kernels, add), check_add},
     {"scale", offsetof(struct kernels, scale), check_scale},
     {"softmax", offsetof(struct kernels, softmax), check_softmax},
-    {"attend", offsetof(struct kernels, attend), check_attend},
     {"to_f16", offsetof(struct kernels, to_f16), check_to_f16},
     {"from_f16", offsetof(struct kernels, from_f16), check_from_f16},
     {"to_bf16", offsetof(struct kernels, to_bf16), check_to_bf16},
@@ -133,7 +133,10 @@ static void run_level(const struct options *options, enum isa isa, struct counts
     struct check_context context = {.n_threads = options->n_threads};
     kernels_select(&context.scalar, ISA_SCALAR);
     kernels_select(&context.tested, isa);
-    if (options->bench) bench_roof(&context);
+    if (options->bench) {
+        bench_team_start(options->n_threads);
+        bench_roof(&context);
+    }
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
         if (run_product(options, &context, dtype, counts)) continue;
         printf("FAIL %s: the weight type %s has no product\n", isa_name(isa),
@@ -141,8 +144,8 @@ static void run_level(const struct options *options, enum isa isa, struct counts
         counts->n_failed++;
     }
     if (options->bench) {
-        if (matches(options, "attend")) bench_attend(&context);
         if (matches(options, "vectors")) bench_vectors(&context);
+        bench_team_stop();
         return;
     }
     for (int i = 0; i < N_CHECKS; i++)

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-const char *const data_mode_names[DATA_MODES] = {"random", "exact",    "extreme",
-                                                 "zero",   "denormal", "huge"};
+const char *const data_mode_names[DATA_MODES] = {"random",   "exact", "extreme", "zero",
+                                                 "denormal", "huge",  "damaged"};
 
 static uint64_t state;
 
@@ -53,6 +53,9 @@ void random_activations(float *x, int n, enum data_mode mode) {
         case DATA_HUGE:
             x[i] = random_float(-1e20f, 1e20f);
             break;
+        case DATA_DAMAGED:
+            x[i] = random_between(0, 2000) == 0 ? NAN : random_float(-1, 1);
+            break;
         default:
             x[i] = random_float(-1, 1) * random_float(0, 3);
         }
@@ -71,6 +74,8 @@ static float random_weight(enum data_mode mode) {
         return random_float(-1, 1) * 0x1p-14f; // denormal as a half
     case DATA_HUGE:
         return random_float(-65504, 65504);
+    case DATA_DAMAGED:
+        return random_between(0, 2000) == 0 ? NAN : random_float(-0.2f, 0.2f);
     default:
         return random_float(-0.2f, 0.2f);
     }
@@ -127,6 +132,8 @@ static uint16_t random_scale(enum data_mode mode) {
         return (uint16_t)random_between(1, 0x3ff);
     case DATA_HUGE:
         return (uint16_t)(0x7bff | random_between(0, 1) << 15);
+    case DATA_DAMAGED:
+        return float_to_f16(random_between(0, 60) == 0 ? NAN : random_float(-0.02f, 0.02f));
     default:
         return float_to_f16(random_float(-0.02f, 0.02f));
     }

@@ -16,6 +16,7 @@ enum data_mode {
     DATA_ZERO,
     DATA_DENORMAL,
     DATA_HUGE,
+    DATA_DAMAGED, // random, with a NaN here and there
     DATA_MODES
 };
 
