@@ -17,7 +17,8 @@
 //
 // token scale is act_chunk_q8.scale[b]. Every product d * integer is exact in a float. The
 // accumulator of an output starts at +0, stays one number over the whole k (storing and loading it
-// is fine) and no other float operation touches it.
+// is fine) and no other float operation touches it. What is stored goes
+// through epilogue_result.
 #ifndef XL_KERNELS_AVX512_EPILOGUE_H
 #define XL_KERNELS_AVX512_EPILOGUE_H
 
@@ -34,6 +35,14 @@ epilogue_add(__m512 acc, __m512i sums, __m512 row_scale, const float *token_scal
 static inline __attribute__((always_inline)) __m512
 epilogue_subtract_min(__m512 acc, __m512 row_min, const float *token_sum) {
     return _mm512_fnmadd_ps(row_min, _mm512_set1_ps(*token_sum), acc);
+}
+
+// What is stored. Which of several NaNs a fused multiply-add hands on depends on the instruction's
+// form, which compilers choose: all become one.
+static inline __attribute__((always_inline)) __m512 epilogue_result(__m512 acc) {
+    __mmask16 is_nan = _mm512_cmp_ps_mask(acc, acc, _CMP_UNORD_Q);
+    return _mm512_castsi512_ps(
+        _mm512_mask_mov_epi32(_mm512_castps_si512(acc), is_nan, _mm512_set1_epi32(0x7fc00000)));
 }
 
 #endif
