@@ -47,6 +47,7 @@ bool check_from_bf16(const struct check_context *context);
 #define BENCH_MEMORY_BYTES ((size_t)256 << 20)
 uint8_t *bench_memory(void);
 void bench_roof(const struct check_context *context);
+void bench_pack(const char *pattern, int n_threads);
 void bench_matmul(const struct check_context *context);
 void bench_attend(const struct check_context *context);
 void bench_vectors(const struct check_context *context);

@@ -190,6 +190,11 @@ int main(int argc, char **argv) {
     signal(SIGBUS, die_in_check);
     printf("kernels: seed %llu\n", (unsigned long long)options.seed);
     if (!list_is_complete()) counts.n_failed++;
+    if (options.bench) {
+        bench_team_start(options.n_threads);
+        bench_pack(options.pattern, options.n_threads);
+        bench_team_stop();
+    }
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         if (options.isa && strcmp(options.isa, isa_name((enum isa)isa)) != 0) continue;
         const char *reason = isa_missing_reason((enum isa)isa);
