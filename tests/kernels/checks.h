@@ -38,6 +38,8 @@ bool check_add(const struct check_context *context);
 bool check_scale(const struct check_context *context);
 bool check_softmax(const struct check_context *context);
 bool check_attend(const struct check_context *context);
+bool check_attend_merge(const struct check_context *context);
+bool check_kv_store(const struct check_context *context);
 bool check_to_f16(const struct check_context *context);
 bool check_from_f16(const struct check_context *context);
 bool check_to_bf16(const struct check_context *context);

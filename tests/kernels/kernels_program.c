@@ -28,6 +28,9 @@ static const struct check checks[] = {
     {"add", offsetof(struct kernels, add), check_add},
     {"scale", offsetof(struct kernels, scale), check_scale},
     {"softmax", offsetof(struct kernels, softmax), check_softmax},
+    {"attend", offsetof(struct kernels, attend), check_attend},
+    {"attend_merge", offsetof(struct kernels, attend_merge), check_attend_merge},
+    {"kv_store", offsetof(struct kernels, kv_store), check_kv_store},
     {"to_f16", offsetof(struct kernels, to_f16), check_to_f16},
     {"from_f16", offsetof(struct kernels, from_f16), check_from_f16},
     {"to_bf16", offsetof(struct kernels, to_bf16), check_to_bf16},
@@ -144,6 +147,7 @@ static void run_level(const struct options *options, enum isa isa, struct counts
         counts->n_failed++;
     }
     if (options->bench) {
+        if (matches(options, "attend")) bench_attend(&context);
         if (matches(options, "vectors")) bench_vectors(&context);
         bench_team_stop();
         return;
