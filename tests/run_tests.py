@@ -72,7 +72,7 @@ def all_steps():
 def run(step):
     """Returns (passed, failed, skipped, note)."""
     path = os.path.join(LOGS, step.name + ".log")
-    environment = {**os.environ, **step.environment, "ASAN_OPTIONS": "allocator_may_return_null=1",
+    environment = {**os.environ, "XINGLIN_CACHE": "off", **step.environment, "ASAN_OPTIONS": "allocator_may_return_null=1",
                    "UBSAN_OPTIONS": "print_stacktrace=1"}
     with open(path, "w", encoding="utf-8") as log:
         try:

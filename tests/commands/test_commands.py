@@ -21,6 +21,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+os.environ.setdefault("XINGLIN_CACHE", "off")  # the user's cache is not ours
 BIN = pathlib.Path(os.environ.get("XINGLIN_BIN", ROOT / "build/release/bin"))
 SHARED = pathlib.Path(os.environ.get("XINGLIN_SHARED", ROOT / "../shared"))
 STORIES = SHARED / "data/stories260K"

@@ -35,6 +35,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORK = ROOT / "build" / "accuracy"
+os.environ.setdefault("XINGLIN_CACHE", "off")  # the user's cache is not ours
 CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
 INPUTS = Path(os.environ.get("XINGLIN_INPUTS") or f"{CACHE}/xinglin/inputs")
 SHARED = Path(os.environ.get("XINGLIN_SHARED") or ROOT.parent / "shared")

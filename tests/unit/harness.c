@@ -81,6 +81,7 @@ int harness_main(const char *module, const struct test *tests, size_t n_tests, i
                  char **argv) {
     int counts[3] = {0, 0, 0};
     setvbuf(stdout, NULL, _IOLBF, 0);
+    setenv("XINGLIN_CACHE", "off", 0); // no test writes to the user's cache
     for (size_t i = 0; i < n_tests; i++) {
         if (argc == 2 && strcmp(argv[1], "--list") == 0) {
             printf("%-32s %s\n", tests[i].name, tests[i].description);
