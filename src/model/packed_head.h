@@ -17,6 +17,5 @@ struct packed_header {
     uint64_t n_tensors, head_bytes, panels_bytes;
     uint64_t head_hash; // of everything before the panels with this field 0
 };
-_Static_assert(sizeof(struct packed_header) == 64, "no padding in a file format");
 
 #endif

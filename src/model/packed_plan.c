@@ -20,6 +20,7 @@ struct packed_entry {
     int32_t n_rows, n_columns;
     uint64_t offset, size_bytes; // of the panels
 };
+_Static_assert(sizeof(struct packed_header) == 64, "no padding in a file format");
 _Static_assert(sizeof(struct packed_entry) == 32, "no padding in a file format");
 
 bool packed_file_directory(char *directory, size_t directory_size) {
