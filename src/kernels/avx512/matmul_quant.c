@@ -128,7 +128,7 @@ VEC512_INLINE void direct_block(__m512 acc[DIRECT_TOKENS], const struct direct *
     }
     if (format.min_kind == MIN_NONE) return;
     int n = format.min_kind == MIN_16 ? 2 : 1;
-    UNROLL for (int g = n * b; g < n * b + n; g++) {
+    for (int g = n * b; g < n * b + n; g++) {
         __m512 min = format.min(at->chunk, g);
         UNROLL for (int t = 0; t < n_tokens; t++) {
             const struct act_chunk_q8 *x = token(at, t);
@@ -167,7 +167,7 @@ VEC512_INLINE void unpack(const uint8_t *chunk, int n_blocks, struct unpacked_ch
         UNROLL for (int i = 0; i < 8; i++) _mm512_store_si512((void *)out->lines[8 * b + i], w[i]);
         if (!format.has_groups16) _mm512_store_ps(out->scale[b], format.scale(chunk, b));
         if (format.min_kind == MIN_32) _mm512_store_ps(out->min[b], format.min(chunk, b));
-        UNROLL for (int g = 2 * b; g < 2 * b + 2; g++) {
+        for (int g = 2 * b; g < 2 * b + 2; g++) {
             if (format.has_groups16) _mm512_store_ps(out->scale[g], format.scale(chunk, g));
             if (format.min_kind == MIN_16) _mm512_store_ps(out->min[g], format.min(chunk, g));
         }
