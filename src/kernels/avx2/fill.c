@@ -4,6 +4,19 @@
 #include "kernels/levels.h"
 
 void kernels_fill_avx2(struct kernels *kernels) {
+    struct matmul_op *matmul = kernels->matmul;
+    matmul[DTYPE_Q4_0] = (struct matmul_op){avx2_matmul_q4_0, ACT_Q8};
+    matmul[DTYPE_Q4_1] = (struct matmul_op){avx2_matmul_q4_1, ACT_Q8};
+    matmul[DTYPE_Q5_0] = (struct matmul_op){avx2_matmul_q5_0, ACT_Q8};
+    matmul[DTYPE_Q5_1] = (struct matmul_op){avx2_matmul_q5_1, ACT_Q8};
+    matmul[DTYPE_Q8_0] = (struct matmul_op){avx2_matmul_q8_0, ACT_Q8};
+    matmul[DTYPE_Q2_K] = (struct matmul_op){avx2_matmul_q2_k, ACT_Q8};
+    matmul[DTYPE_Q3_K] = (struct matmul_op){avx2_matmul_q3_k, ACT_Q8};
+    matmul[DTYPE_Q4_K] = (struct matmul_op){avx2_matmul_q4_k, ACT_Q8};
+    matmul[DTYPE_Q5_K] = (struct matmul_op){avx2_matmul_q5_k, ACT_Q8};
+    matmul[DTYPE_Q6_K] = (struct matmul_op){avx2_matmul_q6_k, ACT_Q8};
+    matmul[DTYPE_IQ4_NL] = (struct matmul_op){avx2_matmul_iq4_nl, ACT_Q8};
+    matmul[DTYPE_IQ4_XS] = (struct matmul_op){avx2_matmul_iq4_xs, ACT_Q8};
     kernels->quantize_act = avx2_quantize_act;
     kernels->rmsnorm = avx2_rmsnorm;
     kernels->rope = avx2_rope;
