@@ -97,24 +97,50 @@ VEC_INLINE const struct act_chunk_q8 *tile_chunk(const struct tile_tokens *token
     return (const struct act_chunk_q8 *)(const void *)(tokens->chunks + (size_t)t * tokens->stride);
 }
 
+// c[t][h] += one quad line times a quad of each of 3 tokens. Written in assembly because compilers
+// move the broadcasts and products of several tokens together, run out of registers and spill sums:
+// here a token's broadcast and products need two registers, whatever stands around them.
+VEC_INLINE void add_quad(__m256i c[3][2], __m256i w0, __m256i w1, const int8_t *x0,
+                         const int8_t *x1, const int8_t *x2) {
+    __m256i x, p;
+    __asm__("vpbroadcastd %[x0], %[x]\n\t"
+            "vpmaddubsw %[x], %[w0], %[p]\n\t"
+            "vpmaddubsw %[x], %[w1], %[x]\n\t"
+            "vpaddw %[p], %[c0], %[c0]\n\t"
+            "vpaddw %[x], %[c1], %[c1]\n\t"
+            "vpbroadcastd %[x1], %[x]\n\t"
+            "vpmaddubsw %[x], %[w0], %[p]\n\t"
+            "vpmaddubsw %[x], %[w1], %[x]\n\t"
+            "vpaddw %[p], %[c2], %[c2]\n\t"
+            "vpaddw %[x], %[c3], %[c3]\n\t"
+            "vpbroadcastd %[x2], %[x]\n\t"
+            "vpmaddubsw %[x], %[w0], %[p]\n\t"
+            "vpmaddubsw %[x], %[w1], %[x]\n\t"
+            "vpaddw %[p], %[c4], %[c4]\n\t"
+            "vpaddw %[x], %[c5], %[c5]"
+            : [c0] "+x"(c[0][0]), [c1] "+x"(c[0][1]), [c2] "+x"(c[1][0]), [c3] "+x"(c[1][1]),
+              [c4] "+x"(c[2][0]), [c5] "+x"(c[2][1]), [x] "=&x"(x), [p] "=&x"(p)
+            : [w0] "x"(w0), [w1] "x"(w1), [x0] "m"(*(const int32_t *)(const void *)x0),
+              [x1] "m"(*(const int32_t *)(const void *)x1),
+              [x2] "m"(*(const int32_t *)(const void *)x2));
+}
+
 // c[t][h] = sum over the quads of one group; `column` is its first.
 VEC_INLINE void sum_group(__m256i c[TILE_TOKENS][2], const uint8_t (*lines)[64],
                           const struct tile_tokens *tokens, int column, int n_quads, int start,
                           bool has_start) {
+    UNROLL for (int t = 0; t < TILE_TOKENS; t++) {
+        c[t][0] =
+            has_start ? _mm256_set1_epi32(tokens->sides[t].start[start]) : _mm256_setzero_si256();
+        c[t][1] = c[t][0];
+    }
     UNROLL for (int i = 0; i < n_quads; i++) {
         __m256i w0 = load_vector(lines[i]), w1 = load_vector(lines[i] + 32);
-        UNROLL for (int t = 0; t < TILE_TOKENS; t++) {
-            __m256i x = broadcast_quad(tile_chunk(tokens, t)->q + column + 4 * i);
-            __m256i p0 = _mm256_maddubs_epi16(w0, x), p1 = _mm256_maddubs_epi16(w1, x);
-            if (i == 0 && has_start) {
-                __m256i s = _mm256_set1_epi32(tokens->sides[t].start[start]);
-                c[t][0] = _mm256_add_epi16(p0, s);
-                c[t][1] = _mm256_add_epi16(p1, s);
-            } else {
-                c[t][0] = i ? _mm256_add_epi16(c[t][0], p0) : p0;
-                c[t][1] = i ? _mm256_add_epi16(c[t][1], p1) : p1;
-            }
-        }
+        const int8_t *x[TILE_TOKENS];
+        UNROLL for (int t = 0; t < TILE_TOKENS; t++) x[t] =
+            tile_chunk(tokens, t)->q + column + 4 * i;
+        add_quad(c, w0, w1, x[0], x[1], x[2]);
+        add_quad(c + 3, w0, w1, x[3], x[4], x[5]);
     }
 }
 
