@@ -69,6 +69,8 @@ static size_t model_rows(struct generation_flags *f, struct option_row *rows, si
          "tokens that prompt and answer may have; 0: up to 4096 (0)", 0, 1 << 22},
         {0, "isa", OPTION_TEXT, &f->isa, "LEVEL", "kernels: scalar, avx2, ... (the best)", 0, 0},
         {0, "kv", OPTION_TEXT, &f->kv_type, "TYPE", "keys and values in f16 or f32 (auto)", 0, 0},
+        {0, "no-cache", OPTION_FLAG, &f->no_cache, NULL,
+         "pack the weights anew, keep no file of them", 0, 0},
         {'v', "verbose", OPTION_FLAG, &f->verbose, NULL, "timings on stderr", 0, 0},
     };
     memcpy(rows + n, mine, sizeof mine);
@@ -144,6 +146,7 @@ void generation_flags_engine(const struct generation_flags *flags, xl_engine_opt
     options->isa = flags->isa;
     options->threads = flags->threads;
     options->context = flags->context;
+    if (flags->no_cache) setenv("XINGLIN_CACHE", "off", 1);
     if (flags->kv_type && strcmp(flags->kv_type, "f32") == 0) options->kv_type = XL_KV_F32;
     if (flags->kv_type && strcmp(flags->kv_type, "f16") == 0) options->kv_type = XL_KV_F16;
 }

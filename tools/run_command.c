@@ -156,7 +156,7 @@ static void print_timings(const struct run *run, const xl_generate_result *resul
             info.weight_type, (double)info.weight_bytes / 1e6);
     fprintf(stderr, "kernels      %s, %d threads, keys and values in %s\n", info.isa, info.threads,
             info.kv_type);
-    fprintf(stderr, "load         %8.1f ms\n", info.load_s * 1e3);
+    fprintf(stderr, "load         %8.1f ms   (weights %s)\n", info.load_s * 1e3, info.weights_from);
     fprintf(stderr, "tokenize     %8.1f ms\n", result->tokenize_s * 1e3);
     fprintf(stderr, "first token  %8.1f ms   (%d prompt tokens, %.1f tokens/s)\n", prefill_s * 1e3,
             result->prompt_tokens, prefill_s > 0 ? result->prompt_tokens / prefill_s : 0);
@@ -176,8 +176,8 @@ static bool print_json(const struct run *run, const xl_generate_result *result) 
     xl_engine_info info = {.size = sizeof info};
     xl_engine_describe(run->engine, &info);
     json_t *root = json_pack(
-        "{s:o, s:s, s:i, s:i, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:i}", "text",
-        json_stringn(run->answer ? run->answer : "", run->answer_bytes), "finish",
+        "{s:o, s:s, s:i, s:i, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:i, s:s}",
+        "text", json_stringn(run->answer ? run->answer : "", run->answer_bytes), "finish",
         finishes[result->finish], "prompt_tokens", result->prompt_tokens, "generated_tokens",
         result->generated_tokens, "isa", info.isa, "threads", info.threads, "load_ms",
         info.load_s * 1e3, "tokenize_ms", result->tokenize_s * 1e3, "first_token_ms",
@@ -185,7 +185,7 @@ static bool print_json(const struct run *run, const xl_generate_result *result) 
         "next_token_ms_p50", result->next_token_p50_s * 1e3, "next_token_ms_p99",
         result->next_token_p99_s * 1e3, "decode_s", result->decode_s, "peak_memory_mb",
         peak_memory_mb(), "drafted_tokens", result->drafted_tokens, "accepted_tokens",
-        result->accepted_tokens);
+        result->accepted_tokens, "weights_from", info.weights_from);
     if (!root) return false;
     json_dumpf(root, stdout, JSON_INDENT(2));
     putchar('\n');
