@@ -62,43 +62,50 @@ static inline void store_nibbles(uint8_t *lines, int r, const uint8_t *quants, i
     }
 }
 
-// Row r of 2-bit lines: bits shift and shift + 1 of each quant.
-static inline void store_pairs(uint8_t *lines, int r, const uint8_t *quants, int n, int shift) {
-    for (int j = 0; j < n / 16; j++) {
-        uint32_t word = 0;
-        for (int i = 0; i < 4; i++)
-            word |= (load_word(quants + 16 * j + 4 * i) >> shift & 0x03030303u) << (2 * i);
-        store_word(lines + j * LINE_BYTES + 4 * r, word);
+// A transposition: field i (2 bits) of every byte of word j, to field j of word i.
+static inline void transpose_pairs(uint32_t word[4]) {
+    for (int i = 0; i < 4; i += 2) { // within (0, 1) and (2, 3)
+        uint32_t change = (word[i] >> 2 ^ word[i + 1]) & 0x33333333u;
+        word[i] ^= change << 2;
+        word[i + 1] ^= change;
+    }
+    for (int i = 0; i < 2; i++) { // 0 with 2, 1 with 3
+        uint32_t change = (word[i] >> 4 ^ word[i + 2]) & 0x0f0f0f0fu;
+        word[i] ^= change << 4;
+        word[i + 2] ^= change;
     }
 }
 
-// Row r of 1-bit lines, which must hold zeros for that row: bit `shift` of each quant. The product
-// gathers the bits of four bytes, 0, 8, 16 and 24, at 24 .. 27.
-static inline void store_bits(uint8_t *lines, int r, const uint8_t *quants, int n, int shift) {
-    for (int q = 0; q < n / 4; q++) {
-        uint32_t ones = load_word(quants + 4 * q) >> shift & 0x01010101u;
-        uint32_t four = ones * 0x01020408u >> 24 & 15;
-        lines[q * 8 + r / 2] |= (uint8_t)(four << (r % 2 * 4));
-    }
+// Bit 0 of byte i of the mask to bit i.
+static inline uint8_t gather_bits(uint64_t mask) {
+    return (uint8_t)((mask & 0x0101010101010101u) * 0x0102040810204080u >> 56);
 }
 
-typedef void pack_chunk_fn(const uint8_t *src, int n_blocks, int r, uint8_t *chunk);
+// Packs row r of a chunk from its blocks at src.
+typedef void pack_row_fn(const uint8_t *src, int n_blocks, int r, uint8_t *chunk);
+// Packs the 1-bit lines of rows 2 pair and 2 pair + 1, whose nibbles share bytes. The second row is
+// NULL if there is none.
+typedef void pack_bits_fn(const uint8_t *first, const uint8_t *second, int n_blocks, int pair,
+                          uint8_t *chunk);
 
-// Runs pack over every chunk and row. The chunk is cleared first: that makes the padding zero
-// weights, and 1-bit lines want it.
-static inline void pack_chunks(const struct row_block *in, enum dtype dtype, pack_chunk_fn *pack,
-                               uint8_t *panel) {
+// Runs the packers over every chunk and row; bits: NULL if the type has no 1-bit lines. A chunk is
+// cleared first: that makes the padding zero weights.
+static inline void pack_chunks(const struct row_block *in, enum dtype dtype, pack_row_fn *pack,
+                               pack_bits_fn *bits, uint8_t *panel) {
     const struct packed_info *info = packed_info(dtype);
     const struct dtype_info *blocks = dtype_info(dtype);
     const int per_chunk = info->chunk_elements / blocks->block_elements;
     const int n_blocks = in->k / blocks->block_elements;
     for (int b = 0; b < n_blocks; b += per_chunk, panel += info->chunk_bytes) {
         const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
-        memset(panel, 0, (size_t)info->chunk_bytes);
-        for (int r = 0; r < in->n_rows; r++) {
-            const uint8_t *row = in->rows + (size_t)r * in->row_bytes;
-            pack(row + (size_t)b * (size_t)blocks->block_bytes, n, r, panel);
+        const uint8_t *row = in->rows + (size_t)b * (size_t)blocks->block_bytes;
+        if (n < per_chunk || in->n_rows < PANEL_ROWS) memset(panel, 0, (size_t)info->chunk_bytes);
+        for (int r = 0; r < in->n_rows; r++, row += in->row_bytes) {
+            pack(row, n, r, panel);
+            if (!bits || r % 2 == 0) continue;
+            bits(row - in->row_bytes, row, n, r / 2, panel);
         }
+        if (bits && in->n_rows % 2) bits(row - in->row_bytes, NULL, n, in->n_rows / 2, panel);
     }
 }
 

@@ -78,11 +78,35 @@ static inline void regroup_nibbles(const uint8_t qs[16], uint8_t *lines, int r) 
     store_word(lines + 3 * LINE_BYTES + 4 * r, (w2 >> 4 & low) | (w3 & high));
 }
 
-// The fifth bits of elements 4q .. 4q + 3 are bits 4q .. 4q + 3 of qh: already a nibble.
-static inline void store_fifth(const uint8_t qh[4], uint8_t *words, int r) {
-    uint32_t bits = load_word(qh);
-    for (int q = 0; q < 8; q++)
-        words[q * 8 + r / 2] |= (uint8_t)((bits >> (4 * q) & 15) << (r % 2 * 4));
+// Eight nibbles to the low halves of eight bytes.
+static inline uint64_t spread_nibbles(uint32_t nibbles) {
+    uint64_t x = nibbles;
+    x = (x | x << 16) & 0x0000ffff0000ffffu;
+    x = (x | x << 8) & 0x00ff00ff00ff00ffu;
+    return (x | x << 4) & 0x0f0f0f0f0f0f0f0fu;
+}
+
+// The fifth bits of elements 4q .. 4q + 3 are bits 4q .. 4q + 3 of qh: already a nibble. Offset: of
+// qh in the block.
+static inline void store_fifth(const uint8_t *first, const uint8_t *second, int block_bytes,
+                               int offset, int n_blocks, int pair, uint8_t *chunk) {
+    for (int b = 0; b < n_blocks; b++) {
+        const int at = b * block_bytes + offset;
+        uint64_t bytes = spread_nibbles(load_word(first + at));
+        if (second) bytes |= spread_nibbles(load_word(second + at)) << 4;
+        for (int q = 0; q < 8; q++)
+            chunk[(8 + b) * LINE_BYTES + q * 8 + pair] = (uint8_t)(bytes >> (8 * q));
+    }
+}
+
+static inline void q5_0_bits(const uint8_t *first, const uint8_t *second, int n_blocks, int pair,
+                             uint8_t *chunk) {
+    store_fifth(first, second, sizeof(struct block_q5_0), 2, n_blocks, pair, chunk);
+}
+
+static inline void q5_1_bits(const uint8_t *first, const uint8_t *second, int n_blocks, int pair,
+                             uint8_t *chunk) {
+    store_fifth(first, second, sizeof(struct block_q5_1), 4, n_blocks, pair, chunk);
 }
 
 static inline uint8_t *plane_at(uint8_t *planes, int b) {
@@ -107,7 +131,6 @@ static inline void q4_1_chunk(const uint8_t *src, int n_blocks, int r, uint8_t *
 static inline void q5_0_chunk(const uint8_t *src, int n_blocks, int r, uint8_t *chunk) {
     for (int b = 0; b < n_blocks; b++, src += sizeof(struct block_q5_0)) {
         regroup_nibbles(src + 6, chunk + b * 4 * LINE_BYTES, r);
-        store_fifth(src + 2, chunk + (8 + b) * LINE_BYTES, r);
         store_half(plane_at(chunk + 10 * LINE_BYTES, b), r, load_half(src));
     }
 }
@@ -115,7 +138,6 @@ static inline void q5_0_chunk(const uint8_t *src, int n_blocks, int r, uint8_t *
 static inline void q5_1_chunk(const uint8_t *src, int n_blocks, int r, uint8_t *chunk) {
     for (int b = 0; b < n_blocks; b++, src += sizeof(struct block_q5_1)) {
         regroup_nibbles(src + 8, chunk + b * 4 * LINE_BYTES, r);
-        store_fifth(src + 4, chunk + (8 + b) * LINE_BYTES, r);
         store_half(plane_at(chunk + 10 * LINE_BYTES, b), r, load_half(src));
         store_half(plane_at(chunk + 11 * LINE_BYTES, b), r, load_half(src + 2));
     }
@@ -135,26 +157,26 @@ static inline void q8_0_chunk(const uint8_t *src, int n_blocks, int r, uint8_t *
 _Static_assert(CHUNK == 2 * BLOCK_SMALL, "a chunk is two blocks of a row");
 
 void pack_q4_0(const struct row_block *in, uint8_t *panel) {
-    pack_chunks(in, DTYPE_Q4_0, q4_0_chunk, panel);
+    pack_chunks(in, DTYPE_Q4_0, q4_0_chunk, NULL, panel);
 }
 
 void pack_q4_1(const struct row_block *in, uint8_t *panel) {
-    pack_chunks(in, DTYPE_Q4_1, q4_1_chunk, panel);
+    pack_chunks(in, DTYPE_Q4_1, q4_1_chunk, NULL, panel);
 }
 
 void pack_q5_0(const struct row_block *in, uint8_t *panel) {
-    pack_chunks(in, DTYPE_Q5_0, q5_0_chunk, panel);
+    pack_chunks(in, DTYPE_Q5_0, q5_0_chunk, q5_0_bits, panel);
 }
 
 void pack_q5_1(const struct row_block *in, uint8_t *panel) {
-    pack_chunks(in, DTYPE_Q5_1, q5_1_chunk, panel);
+    pack_chunks(in, DTYPE_Q5_1, q5_1_chunk, q5_1_bits, panel);
 }
 
 void pack_q8_0(const struct row_block *in, uint8_t *panel) {
-    pack_chunks(in, DTYPE_Q8_0, q8_0_chunk, panel);
+    pack_chunks(in, DTYPE_Q8_0, q8_0_chunk, NULL, panel);
 }
 
 // The bytes of q4_0 with another meaning.
 void pack_iq4_nl(const struct row_block *in, uint8_t *panel) {
-    pack_chunks(in, DTYPE_IQ4_NL, q4_0_chunk, panel);
+    pack_chunks(in, DTYPE_IQ4_NL, q4_0_chunk, NULL, panel);
 }
