@@ -20,7 +20,8 @@
 enum {
     DIRECT_TOKENS = 5,
     TOKEN_BLOCK = 48, // tokens that share an unpacked chunk: 8 tiles
-    PANEL_BLOCK = 4   // panels that share a chunk of activations in the L1 cache
+    PREFETCH_BYTES = 4096,
+    PANEL_BLOCK = 4 // panels that share a chunk of activations in the L1 cache
 };
 
 // ---- The direct form ----------------------------------------------------------------------------
@@ -32,39 +33,49 @@ struct direct {
     int k;
 };
 
-// s[t] = the integer sums of rows 8h .. 8h+7 of a block of 32: block b of the chunk of
-// activations, `block` of the chunk of weights.
-VEC_INLINE void direct_sums(__m256i s[DIRECT_TOKENS], const uint8_t *weights, int block, int h,
+// s[t][h] += 4 quad lines of signed bytes times x: |w| times x with the sign of w.
+VEC_INLINE void direct_bytes(__m256i s[2], __m256i w[2][4], const int8_t *x,
+                             const __m256i scale[2]) {
+    UNROLL for (int j = 0; j < 4; j++) UNROLL for (int h = 0; h < 2; h++) {
+        __m256i quad = broadcast_quad(x + 4 * j);
+        __m256i p = _mm256_maddubs_epi16(_mm256_abs_epi8(w[h][j]), _mm256_sign_epi8(quad, w[h][j]));
+        s[h] = _mm256_add_epi32(s[h], _mm256_madd_epi16(p, scale[h]));
+    }
+}
+
+// s[t][h] = the integer sums of a block of 32: block b of the chunk of activations, `block` of the
+// chunk of weights.
+VEC_INLINE void direct_sums(__m256i s[DIRECT_TOKENS][2], const uint8_t *weights, int block,
                             const struct tile_tokens *tokens, int b, int n_tokens,
                             struct format format) {
-    __m256i c[DIRECT_TOKENS];
+    __m256i c[DIRECT_TOKENS][2], w[2][4], scale[2];
+    int n_groups = 32 / format.group;
+    UNROLL for (int t = 0; t < n_tokens; t++) s[t][0] = s[t][1] = _mm256_setzero_si256();
     UNROLL for (int i = 0; i < 2; i++) {
-        __m256i w[4];
-        int n_groups = 32 / format.group, g = i * n_groups / 2;
-        __m256i scale = is_super(format) ? group_scale16(weights, n_groups * block + g, h, format)
-                                         : _mm256_set1_epi16(1);
-        format.quads(weights, 2 * block + i, h, w);
+        bool is_first = i == 0 || format.group == 16, is_last = i == 1 || format.group == 16;
+        UNROLL for (int h = 0; h < 2; h++) {
+            format.quads(weights, 2 * block + i, h, w[h]);
+            scale[h] = _mm256_set1_epi16(1);
+            if (is_super(format) && (is_last || format.is_byte))
+                scale[h] = group_scale16(weights, n_groups * block + i * n_groups / 2, h, format);
+        }
         UNROLL for (int t = 0; t < n_tokens; t++) {
-            const int8_t *x = tile_chunk(tokens, t)->q + 32 * b + 16 * i;
-            bool is_first = i == 0 || format.group == 16;
-            UNROLL for (int j = 0; j < 4; j++) {
-                __m256i quad = broadcast_quad(x + 4 * j), p;
-                if (format.is_byte) {
-                    p = _mm256_maddubs_epi16(_mm256_abs_epi8(w[j]), _mm256_sign_epi8(quad, w[j]));
-                    p = _mm256_madd_epi16(p, scale);
-                    s[t] = i + j ? _mm256_add_epi32(s[t], p) : p;
-                    continue;
-                }
-                p = _mm256_maddubs_epi16(w[j], quad);
-                if (j == 0 && is_first && format.center)
-                    p = _mm256_add_epi16(
-                        p,
-                        _mm256_set1_epi32(tokens->sides[t].start[start_index(b, i, format.group)]));
-                c[t] = j || !is_first ? _mm256_add_epi16(c[t], p) : p;
+            if (!is_first) continue;
+            c[t][0] = c[t][1] =
+                format.center && !format.is_byte
+                    ? _mm256_set1_epi32(tokens->sides[t].start[start_index(b, i, format.group)])
+                    : _mm256_setzero_si256();
+        }
+        int n_quads = format.is_byte ? 0 : 4;
+        UNROLL for (int j = 0; j < n_quads; j++) UNROLL for (int t = 0; t < n_tokens; t++)
+            add_quad1(c[t], w[0][j], w[1][j], tile_chunk(tokens, t)->q + 32 * b + 16 * i + 4 * j);
+        UNROLL for (int t = 0; t < n_tokens; t++) {
+            if (format.is_byte) {
+                direct_bytes(s[t], w, tile_chunk(tokens, t)->q + 32 * b + 16 * i, scale);
+            } else if (is_last) {
+                UNROLL for (int h = 0; h < 2; h++) s[t][h] =
+                    _mm256_add_epi32(s[t][h], _mm256_madd_epi16(c[t][h], scale[h]));
             }
-            if (format.is_byte || (format.group == 32 && i == 0)) continue;
-            __m256i p = _mm256_madd_epi16(c[t], scale);
-            s[t] = format.group == 16 && i ? _mm256_add_epi32(s[t], p) : p;
         }
     }
 }
@@ -72,25 +83,23 @@ VEC_INLINE void direct_sums(__m256i s[DIRECT_TOKENS], const uint8_t *weights, in
 VEC_INLINE void direct_block(__m256 acc[DIRECT_TOKENS][2], const uint8_t *weights, int block,
                              const struct tile_tokens *tokens, int b, int n_tokens,
                              struct format format) {
-    UNROLL for (int h = 0; h < 2; h++) {
-        __m256i s[DIRECT_TOKENS];
-        direct_sums(s, weights, block, h, tokens, b, n_tokens, format);
-        UNROLL for (int t = 0; t < n_tokens; t++) {
-            const struct act_chunk_q8 *x = tile_chunk(tokens, t);
-            __m256 sum = _mm256_cvtepi32_ps(s[t]);
-            __m256 scale = _mm256_broadcast_ss(x->scale + b);
-            if (is_super(format)) {
-                acc[t][h] = _mm256_fmadd_ps(sum, scale, acc[t][h]);
-                continue;
-            }
-            sum = format.zero ? _mm256_fmsub_ps(sum, scale,
-                                                _mm256_broadcast_ss(tokens->sides[t].zero_sum + b))
-                              : _mm256_mul_ps(sum, scale);
-            acc[t][h] = _mm256_fmadd_ps(block_scale(weights, block, h, format), sum, acc[t][h]);
-            if (format.has_min)
-                acc[t][h] = _mm256_fmadd_ps(block_offset(weights, block, h, format),
-                                            _mm256_broadcast_ss(x->sum + b), acc[t][h]);
+    __m256i s[DIRECT_TOKENS][2];
+    direct_sums(s, weights, block, tokens, b, n_tokens, format);
+    UNROLL for (int t = 0; t < n_tokens; t++) UNROLL for (int h = 0; h < 2; h++) {
+        const struct act_chunk_q8 *x = tile_chunk(tokens, t);
+        __m256 sum = _mm256_cvtepi32_ps(s[t][h]);
+        __m256 scale = _mm256_broadcast_ss(x->scale + b);
+        if (is_super(format)) {
+            acc[t][h] = _mm256_fmadd_ps(sum, scale, acc[t][h]);
+            continue;
         }
+        sum = format.zero
+                  ? _mm256_fmsub_ps(sum, scale, _mm256_broadcast_ss(tokens->sides[t].zero_sum + b))
+                  : _mm256_mul_ps(sum, scale);
+        acc[t][h] = _mm256_fmadd_ps(block_scale(weights, block, h, format), sum, acc[t][h]);
+        if (format.has_min)
+            acc[t][h] = _mm256_fmadd_ps(block_offset(weights, block, h, format),
+                                        _mm256_broadcast_ss(x->sum + b), acc[t][h]);
     }
 }
 
@@ -141,6 +150,13 @@ VEC_INLINE size_t step_bytes(struct format format) { // of 256 columns
     return (size_t)format.chunk_bytes * (is_super(format) ? 1 : 4);
 }
 
+// The processor's own prefetcher follows a run of lines, but not one whose scales and high bits are
+// read out of turn. Beyond the last panel this asks for what is not there, which is harmless.
+VEC_INLINE void prefetch(const uint8_t *lines, size_t n_bytes) {
+    for (size_t i = 0; i < n_bytes; i += LINE_BYTES)
+        _mm_prefetch((const void *)(lines + i), _MM_HINT_T0);
+}
+
 // One panel times n_tokens (constant) tokens.
 VEC_INLINE void direct_panel(const struct direct *job, float *y, size_t y_stride, int n_rows,
                              int n_tokens, struct format format) {
@@ -152,6 +168,7 @@ VEC_INLINE void direct_panel(const struct direct *job, float *y, size_t y_stride
     for (int left = job->k; left > 0; left -= ACT_CHUNK) {
         UNROLL for (int t = 0; t < n_tokens; t++)
             set_token_side(tile_chunk(&tokens, t), format, &sides[t]);
+        prefetch(weights + PREFETCH_BYTES, step_bytes(format));
         direct_chunk(acc, weights, &tokens, blocks_of(left), n_tokens, format);
         weights += step_bytes(format);
         tokens.chunks += sizeof(struct act_chunk_q8);

@@ -125,6 +125,18 @@ VEC_INLINE void add_quad(__m256i c[3][2], __m256i w0, __m256i w1, const int8_t *
               [x2] "m"(*(const int32_t *)(const void *)x2));
 }
 
+// Likewise for one token.
+VEC_INLINE void add_quad1(__m256i c[2], __m256i w0, __m256i w1, const int8_t *x0) {
+    __m256i x, p;
+    __asm__("vpbroadcastd %[x0], %[x]\n\t"
+            "vpmaddubsw %[x], %[w0], %[p]\n\t"
+            "vpmaddubsw %[x], %[w1], %[x]\n\t"
+            "vpaddw %[p], %[c0], %[c0]\n\t"
+            "vpaddw %[x], %[c1], %[c1]"
+            : [c0] "+x"(c[0]), [c1] "+x"(c[1]), [x] "=&x"(x), [p] "=&x"(p)
+            : [w0] "x"(w0), [w1] "x"(w1), [x0] "m"(*(const int32_t *)(const void *)x0));
+}
+
 // c[t][h] = sum over the quads of one group; `column` is its first.
 VEC_INLINE void sum_group(__m256i c[TILE_TOKENS][2], const uint8_t (*lines)[64],
                           const struct tile_tokens *tokens, int column, int n_quads, int start,
