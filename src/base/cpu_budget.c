@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // See cpu_budget.h. All best effort: what cannot be read does not limit. The files are read under a
 // root directory ("" = the real one), so that tests can show any machine.
-#define _GNU_SOURCE // sched_getaffinity
 #include "base/cpu_budget.h"
 
-#include <sched.h>
+#include "base/topology.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CPUS_MAX = 8192, TEXT_MAX = 8192, PATH_SIZE = 2048 };
+enum { TEXT_MAX = 8192, PATH_SIZE = 2048 };
 
 // Reads the beginning of a small file as text; false if it cannot be read.
 static bool read_text(const char *root, const char *path, char *text, size_t text_size) {
@@ -25,37 +25,16 @@ static bool read_text(const char *root, const char *path, char *text, size_t tex
     return size > 0;
 }
 
-// The lowest CPU that shares cpu's core, which names the core; cpu itself if unknown.
-static int core_of(const char *root, int cpu) {
-    char path[128], text[256];
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
-    if (!read_text(root, path, text, sizeof text)) return cpu;
-    char *end;
-    long first = strtol(text, &end, 10);
-    return end != text && first >= 0 && first < CPUS_MAX ? (int)first : cpu;
-}
-
 static void count_cpus(const char *root, struct cpu_budget *budget) {
-    budget->n_affinity = budget->n_physical_cores = 1;
-    cpu_set_t *set = CPU_ALLOC(CPUS_MAX);
-    bool *core_seen = calloc(CPUS_MAX, sizeof *core_seen);
-    size_t set_size = CPU_ALLOC_SIZE(CPUS_MAX);
-    if (set && core_seen && sched_getaffinity(0, set_size, set) == 0) {
-        int n_cpus = 0, n_cores = 0;
-        for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
-            if (!CPU_ISSET_S((size_t)cpu, set_size, set)) continue;
-            int core = core_of(root, cpu);
-            n_cpus++;
-            n_cores += !core_seen[core];
-            core_seen[core] = true;
-        }
-        if (n_cpus > 0) {
-            budget->n_affinity = n_cpus;
-            budget->n_physical_cores = n_cores;
-        }
+    struct topology topology;
+    struct error err;
+    budget->n_affinity = budget->n_physical_cores = budget->n_nodes = 1;
+    if (topology_read_under(&topology, root, NULL, 0, &err) == STATUS_OK) {
+        budget->n_affinity = topology.n_cpus;
+        budget->n_physical_cores = topology.n_cores;
+        budget->n_nodes = topology.n_nodes;
     }
-    free(core_seen);
-    if (set) CPU_FREE(set);
+    topology_deinit(&topology);
 }
 
 static void limit(double *quota_cpus, double quota, double period) {
@@ -139,6 +118,9 @@ void cpu_budget_read_under(struct cpu_budget *budget, const char *root) {
     budget->n_threads = budget->n_physical_cores;
     if (budget->quota_cpus > 0 && budget->quota_cpus < budget->n_threads)
         budget->n_threads = budget->quota_cpus < 1 ? 1 : (int)budget->quota_cpus;
+    budget->n_at_once = budget->n_affinity;
+    if (budget->quota_cpus > 0 && budget->quota_cpus < budget->n_at_once)
+        budget->n_at_once = budget->quota_cpus < 1 ? 1 : (int)budget->quota_cpus;
 }
 
 void cpu_budget_read(struct cpu_budget *budget) {

@@ -11,8 +11,10 @@ extern "C" {
 struct cpu_budget {
     int n_affinity;       // logical CPUs in the affinity mask
     int n_physical_cores; // distinct cores among them
+    int n_nodes;          // memories (NUMA nodes) near them
     double quota_cpus;    // cgroup v1/v2 quota in CPUs; 0 if there is none
-    int n_threads;        // what to use: min of the above, at least 1
+    int n_threads;        // what to use: min of cores and quota, at least 1
+    int n_at_once;        // threads that can run at once: min of affinity and quota, at least 1
 };
 
 void cpu_budget_read(struct cpu_budget *budget);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE // sched_getaffinity
 #include "base/thread_pool.h"
 
 #include "harness.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
-enum { MEMBERS_MAX = 8 };
+enum { MEMBERS_MAX = 40 }; // three groups of the barrier
 
 static void rest(long nanoseconds) {
     struct timespec pause = {0, nanoseconds};
@@ -27,12 +29,14 @@ static void visit(void *argument, int index, int n_threads) {
 }
 
 static enum test_result every_member_runs_once(void) {
-    for (int n = 1; n <= MEMBERS_MAX; n++) {
+    static const int sizes[] = {1, 2, 3, 5, 8, 16, 17, 33, MEMBERS_MAX};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        int n = sizes[s];
         struct thread_pool *pool;
         struct visits visits = {{0}, 0};
         CHECK(thread_pool_create(&pool, n, NULL) == STATUS_OK);
         CHECK(thread_pool_size(pool) == n);
-        for (int run = 1; run <= 200; run++) {
+        for (int run = 1; run <= 50; run++) {
             thread_pool_run(pool, visit, &visits);
             for (int i = 0; i < MEMBERS_MAX; i++)
                 CHECK(visits.count[i] == (i < n ? run : 0));
@@ -85,7 +89,69 @@ static enum test_result barrier_wakes_sleepers(void) {
 }
 
 static enum test_result more_threads_than_cpus(void) {
-    return relay_works(MEMBERS_MAX, 40, false);
+    CHECK(relay_works(8, 200, false) == TEST_PASS);
+    CHECK(relay_works(17, 40, false) == TEST_PASS);
+    return relay_works(MEMBERS_MAX, 20, false);
+}
+
+// Runs on parts of a pool, one right after the other: each calls exactly its members, and barriers
+// hold among them.
+static enum test_result parts_of_a_pool(void) {
+    struct relay relay = {.n_rounds = 3};
+    atomic_init(&relay.n_wrong, 0);
+    CHECK(thread_pool_create(&relay.pool, MEMBERS_MAX, NULL) == STATUS_OK);
+    for (int run = 0; run < 120; run++) {
+        int n = 1 + run * 7 % (MEMBERS_MAX + 3), expected = n < MEMBERS_MAX ? n : MEMBERS_MAX;
+        struct visits visits = {{0}, 0};
+        thread_pool_run_some(relay.pool, n, visit, &visits);
+        CHECK(visits.n_threads == expected);
+        for (int i = 0; i < MEMBERS_MAX; i++)
+            CHECK(visits.count[i] == (i < expected));
+        thread_pool_run_some(relay.pool, expected, pass_on, &relay);
+    }
+    thread_pool_destroy(relay.pool);
+    CHECK(atomic_load(&relay.n_wrong) == 0);
+    return TEST_PASS;
+}
+
+struct masks {
+    cpu_set_t set[MEMBERS_MAX];
+};
+
+static void take_mask(void *argument, int index, int n_threads) {
+    struct masks *masks = argument;
+    (void)n_threads;
+    CPU_ZERO(&masks->set[index]);
+    sched_getaffinity(0, sizeof masks->set[index], &masks->set[index]);
+}
+
+// As many members as cores: each runs on its own core, and the caller gets its mask back.
+static enum test_result members_are_bound(void) {
+    struct topology topology;
+    struct masks masks;
+    cpu_set_t before, after;
+    CHECK(topology_read(&topology, NULL) == STATUS_OK);
+    int n = topology.n_cores;
+    if (n < 2 || n > MEMBERS_MAX || topology.cpus[topology.n_cpus - 1].cpu >= CPU_SETSIZE) {
+        topology_deinit(&topology);
+        return harness_skip("a machine of %d cores", n);
+    }
+    struct thread_pool_options options = {n, n, &topology};
+    struct thread_pool *pool;
+    CHECK(thread_pool_create_placed(&pool, &options, NULL) == STATUS_OK);
+    CHECK(sched_getaffinity(0, sizeof before, &before) == 0);
+    thread_pool_run(pool, take_mask, &masks);
+    CHECK(sched_getaffinity(0, sizeof after, &after) == 0);
+    CHECK(CPU_EQUAL(&before, &after));
+    for (int t = 0; t < n; t++) {
+        struct thread_place place = topology_place(&topology, t, n);
+        CHECK(CPU_COUNT(&masks.set[t]) == place.end - place.begin);
+        for (int i = place.begin; i < place.end; i++)
+            CHECK(CPU_ISSET((size_t)topology.cpus[i].cpu, &masks.set[t]));
+    }
+    thread_pool_destroy(pool);
+    topology_deinit(&topology);
+    return TEST_PASS;
 }
 
 static void take_identity(void *argument, int index, int n_threads) {
@@ -154,10 +220,13 @@ static enum test_result bad_sizes_are_refused(void) {
 }
 
 static const struct test tests[] = {
-    {"every_member", "each run calls each member once, sizes 1 to 8", every_member_runs_once},
+    {"every_member", "each run calls each member once, sizes 1 to 40", every_member_runs_once},
     {"barrier", "what was written before a barrier is read behind it", barrier_orders},
     {"sleepers", "a late member wakes those who gave up spinning", barrier_wakes_sleepers},
     {"oversubscribed", "more threads than CPUs only cost time", more_threads_than_cpus},
+    {"parts", "runs on parts of a pool call those and order them", parts_of_a_pool},
+    {"bound", "as many members as cores are bound, the caller only while it runs",
+     members_are_bound},
     {"single", "a pool of one runs in the calling thread", one_member_is_the_caller},
     {"rest", "members wake after a long pause", wakes_after_rest},
     {"idle", "an idle pool uses no CPU time", idle_costs_nothing},
