@@ -284,10 +284,10 @@ enum status weights_init(struct model_weights *weights, const struct model_confi
     if (!weights->layers || !weights->sources)
         return error_no_memory(err, "layers", n_layers * sizeof *weights->layers);
     weights->n_layers = config->n_layers;
+    TRY(bind_globals(weights, config, checkpoint, err));
     for (int layer = 0; layer < config->n_layers; layer++)
         for (size_t i = 0; i < config->family->n_slots; i++)
             TRY(bind_slot(weights, config, checkpoint, &config->family->slots[i], layer, err));
-    TRY(bind_globals(weights, config, checkpoint, err));
     return weights_check_unused(config, checkpoint, err);
 }
 

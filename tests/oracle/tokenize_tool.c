@@ -13,7 +13,7 @@
 
 static enum status load(struct vocabulary *vocabulary, const char *path, const char *config_path,
                         const char *pre, struct error *err) {
-    struct mapped_file file, config = {NULL, 0};
+    struct mapped_file file, config = {0};
     const size_t length = strlen(path);
     if (length > 5 && strcmp(path + length - 5, ".gguf") == 0) {
         static struct gguf *gguf; // stays open: the vocabulary points into it
