@@ -105,8 +105,8 @@ static void visit_tile(struct attend_block *block, const struct attend_steps *st
     struct range all = {seen(block, tokens.begin, position, tile_end).begin,
                         seen(block, tokens.end - 1, position, tile_end).end};
     int n_positions = round_to_lanes(all.end - position);
-    block->is_converted = steps->converts && (end_group - first_group >= ATTEND_CONVERT_GROUPS ||
-                                              block->dim_padded != block->args->head_dim);
+    block->is_converted = end_group - first_group >= steps->convert_groups ||
+                          (steps->needs_padding && block->dim_padded != block->args->head_dim);
     if (block->is_converted) steps->convert(block, position, n_positions, all.begin, all.end);
     steps->score(block, position, n_positions, first_group, end_group);
     int n_whole = 0; // rows before `token` that see the whole tile and wait for their values

@@ -16,11 +16,10 @@ extern "C" {
 #endif
 
 enum {
-    ATTEND_TILE = 64, // positions
-    ATTEND_GROUP = 6, // query rows that share the registers of a step
-    // From this many groups on it pays to convert a tile once for all of them.
-    ATTEND_CONVERT_GROUPS = 3,
-    ATTEND_LANES = 16 // floats in the running sum of a row
+    ATTEND_TILE = 64,  // positions
+    ATTEND_GROUP = 6,  // query rows that share the registers of a step
+    ATTEND_LANES = 16, // floats in the running sum of a row
+    ATTEND_CONVERT_NEVER = INT32_MAX
 };
 
 // One block of query rows: n_tokens tokens times n_heads heads, row = token * n_heads + head.
@@ -45,7 +44,9 @@ struct attend_block {
 
 // What a level does. Positions are absolute; a tile begins at `position`, a multiple of 64.
 struct attend_steps {
-    bool converts; // the steps below read a converted tile if there is one
+    // From this many groups of rows on, a tile is converted to floats once for all of them.
+    int convert_groups;
+    bool needs_padding; // values must be converted if head_dim is no multiple of 16
     // All rows of the block, multiplied by scale / softcap or scale, into `queries`.
     void (*pack_queries)(const struct attend_block *block);
     // Keys of n_positions (a multiple of 16) and values of positions [begin, end) of the tile.

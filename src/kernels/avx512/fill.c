@@ -29,6 +29,7 @@ void kernels_fill_avx512(struct kernels *kernels, bool has_bf16) {
     kernels->add = avx512_add;
     kernels->scale = avx512_scale;
     kernels->softmax = avx512_softmax;
+    kernels->attend = has_bf16 ? avx512_attend_bf16 : avx512_attend;
     kernels->to_f16 = avx512_to_f16;
     kernels->from_f16 = avx512_from_f16;
     kernels->to_bf16 = avx512_to_bf16;
