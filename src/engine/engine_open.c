@@ -117,11 +117,14 @@ static void describe_weights(struct xl_engine *engine) {
 static enum status open_model(struct xl_engine *engine, const char *family, struct error *err) {
     char directory[PATH_MAX];
     bool has_cache = packed_file_directory(directory, sizeof directory);
+    struct cpu_budget budget;
+    cpu_budget_read(&budget);
     struct model_load load = {
         .family = family,
         .pool = engine->pool,
         .cache_directory = has_cache ? directory : NULL,
         .cache_min_bytes = CACHE_MIN_BYTES,
+        .copy_cached = budget.n_nodes > 1, // nobody knows in which memory a file's pages lie
     };
     TRY(model_open(&engine->model, engine->checkpoint, &load, err));
     describe_weights(engine);
