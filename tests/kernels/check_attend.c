@@ -240,7 +240,7 @@ static bool check_segments(const struct check_context *context, const struct att
 }
 
 bool check_attend(const struct check_context *context) {
-    for (int trial = 0; trial < TRIALS; trial++) {
+    for (int trial = 0; trial < check_trials(context, TRIALS); trial++) {
         struct attend_case c;
         make_case(&c, context, trial);
         context->tested.attend(&c.args);
@@ -301,7 +301,7 @@ static bool merged_row_is_right(const struct attend_args *args, int token, int h
 }
 
 bool check_attend_merge(const struct check_context *context) {
-    for (int trial = 0; trial < TRIALS; trial++) {
+    for (int trial = 0; trial < check_trials(context, TRIALS); trial++) {
         struct attend_args args = {.n_tokens = random_between(1, 4),
                                    .n_group = random_between(1, 8),
                                    .head_dim = random_between(1, HEAD_MAX)};

@@ -132,7 +132,7 @@ static bool run_trial(const struct check_context *context, int trial) {
 }
 
 bool check_kv_store(const struct check_context *context) {
-    for (int trial = 0; trial < TRIALS; trial++)
+    for (int trial = 0; trial < check_trials(context, TRIALS); trial++)
         if (!run_trial(context, trial)) return false;
     return true;
 }

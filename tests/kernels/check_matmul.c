@@ -194,7 +194,7 @@ static bool check_splits(const struct product *p, const struct matmul_op *op, bo
 bool check_matmul(const struct check_context *context) {
     static struct product product;
     const struct matmul_op *op = &context->tested.matmul[context->dtype];
-    for (int trial = 0; trial < TRIALS; trial++) {
+    for (int trial = 0; trial < check_trials(context, TRIALS); trial++) {
         fill(context, &product, trial);
         op->run(&product.args);
         bool passed = check_values(&product) && check_gaps(&product) &&

@@ -66,7 +66,7 @@ static void quantize(const struct kernels *kernels, const float *x, struct act_c
 }
 
 bool check_quantize_act(const struct check_context *context) {
-    for (int trial = 0; trial < TRIALS; trial++) {
+    for (int trial = 0; trial < check_trials(context, TRIALS); trial++) {
         const int n = 32 * random_between(1, 40), begin = 32 * random_between(0, 17);
         const bool at_end = random_between(0, 1);
         const size_t size_bytes = act_row_bytes(ACT_Q8, begin + n);

@@ -15,7 +15,12 @@ struct check_context {
     struct kernels tested;
     enum dtype dtype; // of the weights, for matmul
     int n_threads;    // for benchmarks
+    int trials_max;   // of a check: an emulator is a hundred times slower
 };
+
+static inline int check_trials(const struct check_context *context, int n_trials) {
+    return n_trials < context->trials_max ? n_trials : context->trials_max;
+}
 
 struct check {
     const char *name;

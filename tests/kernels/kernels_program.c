@@ -3,13 +3,14 @@
 // struct kernels: each operation slot must be named by exactly one check, and every weight type
 // must have a product, so an operation without a check makes this program fail.
 //
-//   kernels [--function PATTERN] [--isa NAME] [--seed N] [--bench] [--threads N]
+//   kernels [--function PATTERN] [--isa NAME] [--seed N] [--bench] [--threads N] [--trials MAX]
 #include "bench_team.h"
 #include "checks.h"
 #include "guarded.h"
 #include "random_data.h"
 
 #include <fnmatch.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -44,6 +45,7 @@ struct options {
     const char *isa;     // NULL: all
     uint64_t seed;
     int n_threads;
+    int trials_max;
     bool bench;
 };
 
@@ -133,7 +135,8 @@ static bool run_product(const struct options *options, struct check_context *con
 }
 
 static void run_level(const struct options *options, enum isa isa, struct counts *counts) {
-    struct check_context context = {.n_threads = options->n_threads};
+    struct check_context context = {.n_threads = options->n_threads,
+                                    .trials_max = options->trials_max};
     kernels_select(&context.scalar, ISA_SCALAR);
     kernels_select(&context.tested, isa);
     if (options->bench) {
@@ -158,7 +161,7 @@ static void run_level(const struct options *options, enum isa isa, struct counts
 
 static int usage(void) {
     fprintf(stderr, "usage: kernels [--function PATTERN] [--isa NAME] [--seed N] [--bench] "
-                    "[--threads N]\n");
+                    "[--threads N] [--trials MAX]\n");
     return 2;
 }
 
@@ -178,6 +181,8 @@ static bool read_options(struct options *options, int argc, char **argv) {
             options->seed = strtoull(value, NULL, 10);
         else if (strcmp(name, "--threads") == 0)
             options->n_threads = (int)strtol(value, NULL, 10);
+        else if (strcmp(name, "--trials") == 0)
+            options->trials_max = (int)strtol(value, NULL, 10);
         else
             return false;
     }
@@ -186,7 +191,7 @@ static bool read_options(struct options *options, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.seed = (uint64_t)time(NULL), .n_threads = 1};
+    struct options options = {.seed = (uint64_t)time(NULL), .n_threads = 1, .trials_max = INT_MAX};
     struct counts counts = {0, 0, 0};
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!read_options(&options, argc, argv)) return usage();
