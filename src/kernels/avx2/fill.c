@@ -5,6 +5,9 @@
 
 void kernels_fill_avx2(struct kernels *kernels) {
     struct matmul_op *matmul = kernels->matmul;
+    matmul[DTYPE_F32] = (struct matmul_op){avx2_matmul_f32, ACT_F32};
+    matmul[DTYPE_F16] = (struct matmul_op){avx2_matmul_f16, ACT_F32};
+    matmul[DTYPE_BF16] = (struct matmul_op){avx2_matmul_bf16, ACT_F32};
     matmul[DTYPE_Q4_0] = (struct matmul_op){avx2_matmul_q4_0, ACT_Q8};
     matmul[DTYPE_Q4_1] = (struct matmul_op){avx2_matmul_q4_1, ACT_Q8};
     matmul[DTYPE_Q5_0] = (struct matmul_op){avx2_matmul_q5_0, ACT_Q8};
