@@ -2,7 +2,7 @@
 // Quantized weights times ACT_Q8 activations: one body for all packed types (formats.h), two paths
 // with the same results.
 //
-//   up to 4 tokens   decode: a panel streams from memory through registers, once, in order. No
+//   up to 8 tokens   decode: a panel streams from memory through registers, once, in order. No
 //                    scratch; the products hide behind the reads.
 //   more             prefill: two panels' chunk of 256 is unpacked to bytes in the L1 cache and
 //                    shared by up to 96 tokens, six at a time (tile.c).
@@ -22,7 +22,8 @@
 #include <assert.h>
 
 enum {
-    DIRECT_TOKENS = 4,
+    DIRECT_TOKENS = 8,
+    DIRECT_AHEAD_BYTES = 4096,
     TOKEN_BLOCK = 96, // of prefill: its activations of K_BLOCK stay in the L2 cache
     K_BLOCK = 4096,
     K_CHUNKS = K_BLOCK / ACT_CHUNK
@@ -85,6 +86,12 @@ VEC512_INLINE void store_y(const struct token_block *block, int t, int row, __m5
                  block->n_rows - row);
 }
 
+// Reading on: the processor's own prefetcher keeps too little distance for loops of this size.
+VEC512_INLINE void prefetch(const uint8_t *from, int n_bytes) {
+    for (int i = 0; i < n_bytes; i += LINE_BYTES)
+        _mm_prefetch((const void *)(from + i), _MM_HINT_T0);
+}
+
 // ---- Few tokens --------------------------------------------------------------------------------
 
 struct direct {
@@ -119,6 +126,7 @@ VEC512_INLINE void add_group(__m512 acc[DIRECT_TOKENS], const struct direct *at,
 VEC512_INLINE void direct_block(__m512 acc[DIRECT_TOKENS], const struct direct *at, int b,
                                 int n_tokens, struct format format) {
     __m512i w[8];
+    prefetch(at->chunk + b * (format.step_bytes / 8) + DIRECT_AHEAD_BYTES, format.step_bytes / 8);
     format.lines(at->chunk, b, w);
     if (format.has_groups16) {
         add_group(acc, at, w, b, 0, 4, 2 * b, n_tokens, format);
@@ -145,11 +153,8 @@ VEC512_INLINE void direct_panel(const struct token_block *block, const uint8_t *
     UNROLL for (int t = 0; t < n_tokens; t++) acc[t] = load_y(block, t, row);
     for (int left = block->k; left > 0; left -= ACT_CHUNK) {
         int n_blocks = left < ACT_CHUNK ? left / 32 : ACT_CHUNK_BLOCKS;
-        for (int i = 0; i < n_blocks / 2; i++) { // in pairs: chunks of 64 need no addressing
-            direct_block(acc, &at, 2 * i, n_tokens, format);
-            direct_block(acc, &at, 2 * i + 1, n_tokens, format);
-        }
-        if (n_blocks % 2) direct_block(acc, &at, n_blocks / 2 * 2, n_tokens, format);
+        for (int b = 0; b < n_blocks; b++)
+            direct_block(acc, &at, b, n_tokens, format);
         at.chunk += format.step_bytes;
         at.acts += sizeof(struct act_chunk_q8);
         at.start += n_tokens * CHUNK_GROUPS;
@@ -163,6 +168,7 @@ VEC512_INLINE void unpack(const uint8_t *chunk, int n_blocks, struct unpacked_ch
                           struct format format) {
     for (int b = 0; b < n_blocks; b++) {
         __m512i w[8];
+        prefetch(chunk + format.step_bytes + b * (format.step_bytes / 8), format.step_bytes / 8);
         format.lines(chunk, b, w);
         UNROLL for (int i = 0; i < 8; i++) _mm512_store_si512((void *)out->lines[8 * b + i], w[i]);
         if (!format.has_groups16) _mm512_store_ps(out->scale[b], format.scale(chunk, b));
@@ -210,17 +216,36 @@ VEC512_INLINE void run_block(const struct matmul_args *args, const struct token_
     for (int row = 0; row < args->n_rows; row += step * PANEL_ROWS) {
         const uint8_t *panel =
             args->panels + (size_t)(row / PANEL_ROWS) * args->panel_bytes + offset_bytes;
-        if (block->n_tokens == 1)
+        switch (block->n_tokens) {
+        case 1:
             direct_panel(block, panel, row, 1, format);
-        else if (block->n_tokens == 2)
+            break;
+        case 2:
             direct_panel(block, panel, row, 2, format);
-        else if (block->n_tokens == 3)
+            break;
+        case 3:
             direct_panel(block, panel, row, 3, format);
-        else if (block->n_tokens == 4)
+            break;
+        case 4:
             direct_panel(block, panel, row, 4, format);
-        else
+            break;
+        case 5:
+            direct_panel(block, panel, row, 5, format);
+            break;
+        case 6:
+            direct_panel(block, panel, row, 6, format);
+            break;
+        case 7:
+            direct_panel(block, panel, row, 7, format);
+            break;
+        case 8:
+            direct_panel(block, panel, row, 8, format);
+            break;
+        default:
             shared_panels(block, panel, args->panel_bytes,
                           args->n_rows - row > PANEL_ROWS ? TILE_PANELS : 1, row, format);
+            break;
+        }
     }
 }
 
