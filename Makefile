@@ -29,8 +29,8 @@ test: ## every test, with its own set-up; ends with "N passed, N failed, N skipp
 kernels: build ## prove and time every kernel: make kernels ARGS="--function matmul --bench"
 	@$(B)/bin/kernels $(ARGS)
 
-bench: build ## prefill and decode speed of the demo model: make bench ARGS="-m FILE"
-	@scripts/bench $(ARGS)
+bench: build ## beside the peers, into bench/results: make bench Q=1 (minutes), ARGS="-m FILE" (us only)
+	@Q="$(Q)" scripts/bench $(ARGS)
 
 accuracy: build ## perplexity against libllama on 100 chunks, written to bench/results
 	@scripts/accuracy
