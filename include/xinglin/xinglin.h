@@ -83,6 +83,7 @@ typedef struct xl_engine_options {
     int context;        // tokens a session holds; 0: min(4096, what the model was trained for)
     int chunk;          // prompt tokens processed at once; 0: 256
     xl_kv_type kv_type; // auto: F32 for float32 models, else F16
+    int threads_batch;  // for prompts; 0: as many as `threads`
 } xl_engine_options;
 
 XL_API xl_engine_options xl_engine_options_default(void);
@@ -161,7 +162,8 @@ XL_API int xl_session_position(const xl_session *session); // tokens held
 // Forgets everything from `position` on.
 XL_API xl_status xl_session_rewind(xl_session *session, int position, xl_error *error);
 // Ends a generation or a feed that runs in another thread (the only call allowed beside it): at the
-// next token, or within a prompt at its next chunk. One that begins later is not ended.
+// next layer of whatever is computed; a token or chunk that is not complete counts as not fed. One
+// that begins later is not ended.
 XL_API void xl_session_cancel(xl_session *session);
 
 // Everything the session holds, as bytes that only the same model and options can restore.

@@ -25,6 +25,7 @@ struct xl_engine {
     pthread_mutex_t turn;
     bool has_turn; // the mutex was initialised
     int context, chunk;
+    int n_threads, n_threads_batch; // of the pool, for next tokens and for prompts
     enum dtype kv_dtype;
     double load_s;
     char weights_from[80]; // for people: "mapped from the cache in 0.05 s"
@@ -59,8 +60,8 @@ static inline void session_set_cancel(struct xl_session *session, bool cancel) {
     __atomic_store_n(&session->cancel, cancel, __ATOMIC_RELAXED);
 }
 
-// Feeds in chunks; a request to cancel is honoured between them (STATUS_CANCELLED). If all_logits,
-// every token's logits go there: [n_tokens][n_vocab].
+// Feeds in chunks. A request to cancel (STATUS_CANCELLED) leaves the chunks that are complete. If
+// all_logits, every token's logits go there: [n_tokens][n_vocab].
 enum status session_feed(struct xl_session *session, const int32_t *tokens, size_t n_tokens,
                          float *all_logits, struct error *err);
 

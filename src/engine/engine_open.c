@@ -36,9 +36,11 @@ static enum status read_options(xl_engine_options *own, const xl_engine_options 
                          sizeof *own);
     memcpy(own, given, given->size);
     own->size = sizeof *own;
-    if (own->threads < 0 || own->threads > THREADS_MAX)
-        return error_set(err, STATUS_USAGE, "%d threads; allowed are 1 to %d, 0 for automatic",
-                         own->threads, THREADS_MAX);
+    int threads[] = {own->threads, own->threads_batch};
+    for (int i = 0; i < 2; i++)
+        if (threads[i] < 0 || threads[i] > THREADS_MAX)
+            return error_set(err, STATUS_USAGE, "%d threads; allowed are 1 to %d, 0 for automatic",
+                             threads[i], THREADS_MAX);
     if (own->context < 0 || own->context > CONTEXT_MAX)
         return error_set(err, STATUS_USAGE, "a context of %d tokens; allowed are 1 to %d",
                          own->context, CONTEXT_MAX);
@@ -72,11 +74,24 @@ static enum status select_kernels(struct kernels *kernels, const char *name, str
     return STATUS_OK;
 }
 
-static int choose_threads(int wanted) {
-    if (wanted > 0) return wanted;
+// One pool for prompts and for next tokens, as large as the larger wish. A wish beyond what the
+// machine can run at once is granted, but such threads never spin.
+static enum status create_pool(struct xl_engine *engine, const xl_engine_options *options,
+                               struct error *err) {
     struct cpu_budget budget;
+    struct topology topology;
     cpu_budget_read(&budget);
-    return budget.n_threads < THREADS_MAX ? budget.n_threads : THREADS_MAX;
+    int usual = budget.n_threads < THREADS_MAX ? budget.n_threads : THREADS_MAX;
+    engine->n_threads = options->threads > 0 ? options->threads : usual;
+    engine->n_threads_batch =
+        options->threads_batch > 0 ? options->threads_batch : engine->n_threads;
+    int n =
+        engine->n_threads > engine->n_threads_batch ? engine->n_threads : engine->n_threads_batch;
+    TRY(topology_read(&topology, err));
+    struct thread_pool_options pool_options = {n, budget.n_at_once, &topology};
+    enum status status = thread_pool_create_placed(&engine->pool, &pool_options, err);
+    topology_deinit(&topology);
+    return status;
 }
 
 static bool names_a_file(const struct checkpoint *checkpoint, const struct error *err) {
@@ -135,7 +150,7 @@ static enum status open_parts(struct xl_engine *engine, const char *path,
                               const xl_engine_options *options, struct error *err) {
     TRY(select_kernels(&engine->kernels, options->isa, err));
     TRY(checkpoint_open(&engine->checkpoint, path, CHECKPOINT_AUTO, err));
-    TRY(thread_pool_create(&engine->pool, choose_threads(options->threads), err));
+    TRY(create_pool(engine, options, err));
     TRY(open_model(engine, options->family, err));
     TRY(open_tokenizer(engine, err));
     const struct model_config *config = model_configuration(engine->model);
@@ -209,7 +224,7 @@ xl_status xl_engine_describe(const xl_engine *engine, xl_engine_info *info) {
         .n_embd = config->n_embd,
         .context = engine->context,
         .context_train = config->n_context_train,
-        .threads = thread_pool_size(engine->pool),
+        .threads = engine->n_threads,
         .has_chat_template =
             engine->tokenizer && tokenizer_vocabulary(engine->tokenizer)->chat_template,
         .load_s = engine->load_s,

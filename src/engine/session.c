@@ -18,8 +18,11 @@ static enum status session_allocate(struct xl_session *session, struct error *er
     if (!session->logits) return error_no_memory(err, "a session's logits", logit_bytes);
     TRY(kv_cache_init(&session->cache, engine->kv_dtype, config->n_layers, config->n_kv_heads,
                       config->head_dim, engine->context, err));
-    return forward_workspace_create(&session->workspace, engine->model, &engine->kernels,
-                                    engine->pool, engine->chunk, engine->context, err);
+    TRY(forward_workspace_create(&session->workspace, engine->model, &engine->kernels, engine->pool,
+                                 engine->chunk, engine->context, err));
+    forward_workspace_set_threads(session->workspace, engine->n_threads, engine->n_threads_batch);
+    forward_workspace_set_cancel(session->workspace, &session->cancel);
+    return STATUS_OK;
 }
 
 xl_status xl_session_open(xl_engine *engine, xl_session **session, xl_error *error) {
@@ -89,6 +92,7 @@ static enum status feed_chunk(struct xl_session *session, const int32_t *tokens,
     enum status status = model_forward(engine->model, &session->cache, session->workspace, tokens,
                                        n_tokens, all_logits, logits, err);
     pthread_mutex_unlock(&engine->turn);
+    if (status == STATUS_CANCELLED) return status; // the chunk was not fed
     if (status != STATUS_OK) {
         session->is_broken = true;
         session->has_logits = false;
@@ -107,13 +111,15 @@ enum status session_feed(struct xl_session *session, const int32_t *tokens, size
     session->unfed = -1;
     session->has_logits = false;
     for (size_t done = 0; done < n_tokens;) {
-        if (session_cancelled(session))
-            return error_set(err, STATUS_CANCELLED, "cancelled after %zu of %zu tokens", done,
-                             n_tokens);
         size_t n = n_tokens - done < chunk ? n_tokens - done : chunk;
         bool last = done + n == n_tokens;
         float *logits = all_logits ? all_logits + done * n_vocab : last ? session->logits : NULL;
-        TRY(feed_chunk(session, tokens + done, (int)n, all_logits != NULL, logits, err));
+        enum status status = STATUS_CANCELLED;
+        if (!session_cancelled(session))
+            status = feed_chunk(session, tokens + done, (int)n, all_logits != NULL, logits, err);
+        if (status == STATUS_CANCELLED)
+            return error_set(err, status, "cancelled after %zu of %zu tokens", done, n_tokens);
+        TRY(status);
         done += n;
     }
     if (all_logits)

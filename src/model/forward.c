@@ -362,13 +362,13 @@ enum status model_forward(const struct model *model, struct kv_cache *cache,
         .first_output = !logits      ? n_tokens
                         : all_logits ? 0
                                      : n_tokens - 1,
-        .n_threads = workspace->n_threads,
+        .n_threads = is_narrow ? workspace->n_threads_narrow : workspace->n_threads_wide,
         .is_narrow = is_narrow,
         .logits = logits,
         .stop = &stop,
     };
     if (cache->n_used + n_tokens > cache->n_written) cache->n_written = cache->n_used + n_tokens;
-    thread_pool_run(workspace->pool, run, &pass);
+    thread_pool_run_some(workspace->pool, pass.n_threads, run, &pass);
     if (atomic_load_explicit(&stop, memory_order_relaxed))
         return error_set(err, STATUS_CANCELLED, "cancelled within a chunk of %d tokens", n_tokens);
     cache->n_used += n_tokens;

@@ -54,7 +54,8 @@ struct forward_workspace {
     struct thread_pool *pool;
     int n_tokens_max, n_positions_max;
     int n_threads;                   // of the pool
-    int n_threads_narrow;            // of them, how many run a narrow pass
+    int n_threads_narrow;            // of them, how many run a narrow pass,
+    int n_threads_wide;              // and a wide one
     const int *cancel;               // not 0: stop soon (read atomically); may be NULL
     struct token_stream stream;      // [T] of a wide pass
     float *q;                        // [T][n_heads * head_dim]

@@ -53,11 +53,15 @@ enum status forward_workspace_create(struct forward_workspace **workspace,
                                      struct thread_pool *pool, int n_tokens_max,
                                      int n_positions_max, struct error *err);
 void forward_workspace_destroy(struct forward_workspace *workspace); // wipes it
+// How many of the pool's threads run a pass of a few tokens and one of many; all until told.
+void forward_workspace_set_threads(struct forward_workspace *workspace, int n_narrow, int n_wide);
+// A pass that finds *cancel not 0 (read atomically, once a layer) ends with STATUS_CANCELLED.
+void forward_workspace_set_cancel(struct forward_workspace *workspace, const int *cancel);
 
 // Feeds tokens at positions cache->n_used …, appending to the cache. n_tokens <= n_tokens_max.
 // Logits [n_vocab] of the last token go to `logits` (may be NULL); if `all_logits`, logits is
-// [n_tokens][n_vocab]. Errors: STATUS_CONTEXT_FULL, STATUS_BAD_INPUT (token out of range); the
-// cache is then unchanged.
+// [n_tokens][n_vocab]. Errors: STATUS_CONTEXT_FULL, STATUS_BAD_INPUT (token out of range),
+// STATUS_CANCELLED; the cache then holds what it held before.
 enum status model_forward(const struct model *model, struct kv_cache *cache,
                           struct forward_workspace *workspace, const int32_t *tokens, int n_tokens,
                           bool all_logits, float *logits, struct error *err);

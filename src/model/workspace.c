@@ -169,7 +169,8 @@ enum status forward_workspace_create(struct forward_workspace **workspace,
     created->pool = pool;
     created->n_tokens_max = n_tokens_max;
     created->n_positions_max = n_positions_max;
-    created->n_threads = created->n_threads_narrow = thread_pool_size(pool);
+    created->n_threads = thread_pool_size(pool);
+    forward_workspace_set_threads(created, created->n_threads, created->n_threads);
     enum status status = allocate(created, err);
     if (status != STATUS_OK) {
         forward_workspace_destroy(created);
@@ -177,6 +178,19 @@ enum status forward_workspace_create(struct forward_workspace **workspace,
     }
     *workspace = created;
     return STATUS_OK;
+}
+
+static int within(int n, int largest) {
+    return n < 1 ? 1 : n > largest ? largest : n;
+}
+
+void forward_workspace_set_threads(struct forward_workspace *workspace, int n_narrow, int n_wide) {
+    workspace->n_threads_narrow = within(n_narrow, workspace->n_threads);
+    workspace->n_threads_wide = within(n_wide, workspace->n_threads);
+}
+
+void forward_workspace_set_cancel(struct forward_workspace *workspace, const int *cancel) {
+    workspace->cancel = cancel;
 }
 
 void forward_workspace_destroy(struct forward_workspace *workspace) {
