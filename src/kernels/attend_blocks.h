@@ -76,6 +76,43 @@ static inline const float *attend_query(const struct attend_block *block, int ro
     return args->q + (size_t)token * args->q_stride + (size_t)head * (size_t)args->head_dim;
 }
 
+// What the queries are multiplied by, so that a score is a plain dot product (or the argument of
+// the cap's tanh).
+static inline float attend_query_factor(const struct attend_args *args) {
+    return args->softcap > 0 ? args->scale / args->softcap : args->scale;
+}
+
+// Where the packed queries of a row begin; element d is ATTEND_GROUP * d further on.
+static inline float *attend_packed_query(const struct attend_block *block, int row) {
+    int first_row = row / ATTEND_GROUP * ATTEND_GROUP;
+    return block->queries + (size_t)first_row * (size_t)block->dim_padded + row - first_row;
+}
+
+// How far ahead of the tile at hand the cache is fetched into the first level while few rows
+// stream through it: a tile. With many rows a tile is in work long enough: 0, fetch nothing new.
+static inline size_t attend_ahead(const struct attend_block *block, size_t tile_bytes) {
+    return block->n_rows <= 2 * ATTEND_GROUP ? tile_bytes : 0;
+}
+
+static inline void attend_fetch(const void *memory, size_t offset_bytes) {
+    __builtin_prefetch((const char *)memory + offset_bytes, 0, 3);
+}
+
+// The part of the next tile's keys and values that is fetched into the second level while group
+// `group` of the block is at work; both have position_bytes a position.
+static inline void attend_fetch_part(const struct attend_block *block, int position,
+                                     size_t position_bytes, int group) {
+    size_t n_groups = (size_t)(block->n_rows + ATTEND_GROUP - 1) / ATTEND_GROUP;
+    size_t next = (size_t)(position + ATTEND_TILE) * position_bytes;
+    size_t n_bytes = ATTEND_TILE * position_bytes, index = (size_t)group;
+    if (block->n_rows <= 2 * ATTEND_GROUP) return;
+    for (size_t at = n_bytes * index / n_groups / 64 * 64; at < n_bytes * (index + 1) / n_groups;
+         at += 64) {
+        __builtin_prefetch((const char *)block->args->kv.keys + next + at, 0, 2);
+        __builtin_prefetch((const char *)block->args->kv.values + next + at, 0, 2);
+    }
+}
+
 #ifdef __cplusplus
 }
 #endif

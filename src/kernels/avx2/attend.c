@@ -1,101 +1,371 @@
 // SPDX-License-Identifier: Apache-2.0
-// One query head against its cached keys and values in two passes over the positions: all scores
-// (4 keys at a time), softmax, then the weighted sum of values with a stretch of 64 outputs held
-// in registers. The order of every sum is fixed by head_dim and n_positions alone.
+// Attention over f32, f16 and bf16 tiles. Scores: lanes are 8 positions, a line of keys times a
+// broadcast query element, 16 positions by 6 query rows in registers. Values: lanes are 8 elements,
+// a broadcast weight times a position's values, 16 elements by 6 rows. Few rows read the cache as
+// it is; many rows share a tile converted to floats. Either way an output is the same chain of
+// multiply-adds.
+#include "kernels/avx2/attend_soften.h"
 #include "kernels/avx2/operations.h"
-#include "kernels/avx2/vec_avx2.h"
-#include "kernels/unroll.h"
 
 #include "numeric/float16.h"
 
 #include <assert.h>
 
-typedef __m256 (*load_function)(const void *x);
+// How numbers lie in memory.
+enum form { FORM_F32, FORM_F16, FORM_BF16 };
 
-VEC_INLINE __m256 load_f32(const void *x) {
-    return _mm256_loadu_ps(x);
+VEC_INLINE __m256 half_of_pairs(const uint8_t *pairs, int which) {
+    __m256i words = _mm256_loadu_si256((const void *)pairs);
+    return _mm256_castsi256_ps(which ? _mm256_and_si256(words, _mm256_set1_epi32(-65536))
+                                     : _mm256_slli_epi32(words, 16));
 }
 
-VEC_INLINE __m256 load_f16(const void *x) {
-    return vec_from_f16(x);
+// What an element of 16 positions takes.
+VEC_INLINE size_t line_bytes(enum form form) {
+    return form == FORM_F32 ? 64 : 32;
 }
 
-// The next min(n, 8) cached elements of `size` bytes, zeros behind them.
-VEC_INLINE __m256 load_part(const uint8_t *x, int n, size_t size, load_function load) {
-    if (n >= 8) return load(x);
-    uint8_t padded[32] = {0};
-    memcpy(padded, x, (size_t)n * size);
-    return load(padded);
+// Element d of 8 positions; `half` says which 8 of the 16.
+VEC_INLINE __m256 load_keys(enum form form, const uint8_t *tile, int d, int half) {
+    if (form == FORM_F32) return _mm256_loadu_ps((const void *)(tile + (size_t)d * 64 + 32 * half));
+    if (form == FORM_F16) return vec_from_f16(tile + (size_t)d * 32 + 16 * half);
+    return half_of_pairs(tile + (size_t)(d / 2) * 64 + 32 * half, d % 2);
 }
 
-// Scores of n_keys (constant) consecutive positions.
-VEC_INLINE void score(const struct attend_args *args, int position, int n_keys, size_t size,
-                      load_function load) {
-    __m256 sums[4];
-    const uint8_t *keys[4];
-    UNROLL for (int j = 0; j < n_keys; j++) {
-        keys[j] = (const uint8_t *)args->keys + (size_t)(position + j) * args->stride_bytes;
-        sums[j] = _mm256_setzero_ps();
+// 8 elements from `offset` on of a position in a tile that begins at an even one.
+VEC_INLINE __m256 load_values(enum form form, const uint8_t *tile, size_t dim, int position,
+                              int offset) {
+    size_t at = (size_t)position * dim + (size_t)offset;
+    if (form == FORM_F32) return _mm256_loadu_ps((const void *)(tile + at * 4));
+    if (form == FORM_F16) return vec_from_f16(tile + at * 2);
+    return half_of_pairs(tile + ((size_t)(position / 2) * dim + (size_t)offset) * 4, position % 2);
+}
+
+static void pack_queries(const struct attend_block *block) {
+    float factor = attend_query_factor(block->args);
+    for (int row = 0; row < block->n_rows; row++) {
+        const float *q = attend_query(block, row);
+        float *out = attend_packed_query(block, row);
+        for (int d = 0; d < block->args->head_dim; d++)
+            out[d * ATTEND_GROUP] = q[d] * factor;
     }
-    for (int i = 0; i < args->head_dim; i += 8) {
-        int left = args->head_dim - i;
-        __m256 q = vec_load(args->q + i, left);
-        UNROLL for (int j = 0; j < n_keys; j++) {
-            __m256 key = load_part(keys[j] + (size_t)i * size, left, size, load);
-            sums[j] = _mm256_fmadd_ps(q, key, sums[j]);
+}
+
+// Keys of some type, as they lie.
+struct key_tiles {
+    const uint8_t *keys; // of the tile of 64
+    size_t tile_bytes;   // of 16 positions
+    size_t ahead;        // bytes
+    int dim;
+};
+
+// 16 positions, n_rows (constant) query rows.
+VEC_INLINE void score_rows(enum form form, const struct key_tiles *k, int tile, const float *q,
+                           float *scores, int n_rows) {
+    const uint8_t *keys = k->keys + (size_t)tile * k->tile_bytes;
+    __m256 low[ATTEND_GROUP], high[ATTEND_GROUP];
+    UNROLL for (int r = 0; r < n_rows; r++) low[r] = high[r] = _mm256_setzero_ps();
+    for (int d = 0; d < k->dim; d++, q += ATTEND_GROUP) {
+        __m256 a = load_keys(form, keys, d, 0), b = load_keys(form, keys, d, 1);
+        attend_fetch(keys, k->ahead + (size_t)d * line_bytes(form));
+        UNROLL for (int r = 0; r < n_rows; r++) {
+            __m256 element = _mm256_broadcast_ss(q + r);
+            low[r] = _mm256_fmadd_ps(element, a, low[r]);
+            high[r] = _mm256_fmadd_ps(element, b, high[r]);
         }
     }
-    UNROLL for (int j = 0; j < n_keys; j++) args->scores[position + j] =
-        vec_sum(sums[j]) * args->scale;
-}
-
-static void cap_scores(float *scores, float softcap, int n) {
-    __m256 cap = _mm256_set1_ps(softcap);
-    for (int i = 0; i < n; i += 8) {
-        __m256 v = _mm256_div_ps(vec_load(scores + i, n - i), cap);
-        vec_store(scores + i, _mm256_mul_ps(cap, vec_tanh(v)), n - i);
+    UNROLL for (int r = 0; r < n_rows; r++) {
+        _mm256_store_ps(scores + r * ATTEND_TILE + 16 * tile, low[r]);
+        _mm256_store_ps(scores + r * ATTEND_TILE + 16 * tile + 8, high[r]);
     }
 }
 
-// 8 * n_vectors (constant) outputs from `offset` on; the last vector may be partial.
-VEC_INLINE void weigh(const struct attend_args *args, int offset, int n_vectors, size_t size,
-                      load_function load) {
-    __m256 sums[8];
-    UNROLL for (int j = 0; j < n_vectors; j++) sums[j] = _mm256_setzero_ps();
-    const uint8_t *values = (const uint8_t *)args->values + (size_t)offset * size;
-    int left = args->head_dim - offset;
-    for (int p = 0; p < args->n_positions; p++, values += args->stride_bytes) {
-        __m256 weight = _mm256_set1_ps(args->scores[p]);
-        UNROLL for (int j = 0; j < n_vectors; j++) {
-            __m256 v = n_vectors == 1 ? load_part(values, left, size, load)
-                                      : load(values + (size_t)(8 * j) * size);
-            sums[j] = _mm256_fmadd_ps(weight, v, sums[j]);
+VEC_INLINE void score_group(enum form form, const struct key_tiles *k, int tile, const float *q,
+                            float *scores, int n_rows) {
+    switch (n_rows) {
+    case 1:
+        score_rows(form, k, tile, q, scores, 1);
+        break;
+    case 2:
+        score_rows(form, k, tile, q, scores, 2);
+        break;
+    case 3:
+        score_rows(form, k, tile, q, scores, 3);
+        break;
+    case 4:
+        score_rows(form, k, tile, q, scores, 4);
+        break;
+    case 5:
+        score_rows(form, k, tile, q, scores, 5);
+        break;
+    default:
+        score_rows(form, k, tile, q, scores, 6);
+    }
+}
+
+VEC_INLINE void score(enum form form, const struct attend_block *block, const struct key_tiles *k,
+                      int n_positions, int group) {
+    int first_row = group * ATTEND_GROUP;
+    const float *q = block->queries + (size_t)first_row * (size_t)block->dim_padded;
+    float *scores = block->scores + (size_t)first_row * ATTEND_TILE;
+    for (int tile = 0; tile < n_positions / KV_TILE; tile++)
+        score_group(form, k, tile, q, scores, block->n_rows - first_row);
+}
+
+static void soften(const struct attend_block *block, int position, int row, int begin, int end) {
+    float *scores = block->scores + (size_t)row * ATTEND_TILE;
+    __m256i masks[ATTEND_VECTORS];
+    __m256 weights[ATTEND_VECTORS];
+    (void)position;
+    UNROLL for (int i = 0; i < ATTEND_VECTORS; i++) {
+        masks[i] = attend_mask(i, begin, end);
+        weights[i] = _mm256_load_ps(scores + 8 * i);
+    }
+    attend_soften(block, row, masks, weights);
+    UNROLL for (int i = 0; i < ATTEND_VECTORS; i++) _mm256_store_ps(scores + 8 * i, weights[i]);
+}
+
+// What the values of a tile are to n_rows query rows: weights [n_rows][64].
+struct weighing {
+    const struct attend_block *block;
+    const uint8_t *values; // of the tile
+    size_t dim;            // elements from a position to the next
+    size_t ahead;          // bytes
+    int first_row, begin, end;
+};
+
+// 16 elements from `offset` on, n_rows (constant) query rows.
+VEC_INLINE void weigh_rows(enum form form, const struct weighing *w, int offset, int n_rows) {
+    __m256 low[ATTEND_GROUP], high[ATTEND_GROUP];
+    const struct attend_block *block = w->block;
+    const float *weights = block->scores + (size_t)w->first_row * ATTEND_TILE;
+    float *acc = block->acc + (size_t)w->first_row * (size_t)block->dim_padded + offset;
+    UNROLL for (int r = 0; r < n_rows; r++) {
+        __m256 factor = _mm256_broadcast_ss(block->rescale + w->first_row + r);
+        const float *x = acc + r * block->dim_padded;
+        low[r] = _mm256_mul_ps(_mm256_load_ps(x), factor);
+        high[r] = _mm256_mul_ps(_mm256_load_ps(x + 8), factor);
+    }
+    for (int p = w->begin; p < w->end; p++) {
+        __m256 a = load_values(form, w->values, w->dim, p, offset);
+        __m256 b = load_values(form, w->values, w->dim, p, offset + 8);
+        size_t at = ((size_t)p * w->dim + (size_t)offset) * line_bytes(form) / 16;
+        attend_fetch(w->values, w->ahead + at);
+        UNROLL for (int r = 0; r < n_rows; r++) {
+            __m256 weight = _mm256_broadcast_ss(weights + r * ATTEND_TILE + p);
+            low[r] = _mm256_fmadd_ps(weight, a, low[r]);
+            high[r] = _mm256_fmadd_ps(weight, b, high[r]);
         }
     }
-    UNROLL for (int j = 0; j < n_vectors; j++)
-        vec_store(args->out + offset + 8 * j, sums[j], n_vectors == 1 ? left : 8);
+    UNROLL for (int r = 0; r < n_rows; r++) {
+        float *x = acc + r * block->dim_padded;
+        _mm256_store_ps(x, low[r]);
+        _mm256_store_ps(x + 8, high[r]);
+    }
 }
 
-VEC_INLINE void attend(const struct attend_args *args, size_t size, load_function load) {
-    int n = args->n_positions, p = 0, offset = 0;
-    for (; p + 4 <= n; p += 4)
-        score(args, p, 4, size, load);
-    for (; p < n; p++)
-        score(args, p, 1, size, load);
-    if (args->softcap > 0) cap_scores(args->scores, args->softcap, n);
-    avx2_softmax(args->scores, n);
-    for (; offset + 64 <= args->head_dim; offset += 64)
-        weigh(args, offset, 8, size, load);
-    for (; offset + 32 <= args->head_dim; offset += 32)
-        weigh(args, offset, 4, size, load);
-    for (; offset < args->head_dim; offset += 8)
-        weigh(args, offset, 1, size, load);
+VEC_INLINE void weigh_vectors(enum form form, const struct weighing *w, int n_rows) {
+    for (int offset = 0; offset < w->block->dim_padded; offset += 16)
+        weigh_rows(form, w, offset, n_rows);
 }
+
+VEC_INLINE void weigh(enum form form, const struct weighing *w, int n_rows) {
+    switch (n_rows) {
+    case 1:
+        weigh_vectors(form, w, 1);
+        break;
+    case 2:
+        weigh_vectors(form, w, 2);
+        break;
+    case 3:
+        weigh_vectors(form, w, 3);
+        break;
+    case 4:
+        weigh_vectors(form, w, 4);
+        break;
+    case 5:
+        weigh_vectors(form, w, 5);
+        break;
+    default:
+        weigh_vectors(form, w, 6);
+    }
+}
+
+// ---- Floats, also those of a converted tile -----------------------------------------------------
+
+static void score_f32(const struct attend_block *block, int position, int n_positions,
+                      int first_group, int end_group) {
+    const struct attend_args *args = block->args;
+    size_t tile_bytes = (size_t)args->head_dim * 64;
+    const uint8_t *keys =
+        (const uint8_t *)args->kv.keys + (size_t)(position / KV_TILE) * tile_bytes;
+    struct key_tiles k = {keys, tile_bytes, attend_ahead(block, 4 * tile_bytes), args->head_dim};
+    for (int group = first_group; group < end_group; group++)
+        score(FORM_F32, block, &k, n_positions, group);
+}
+
+static void score_converted(const struct attend_block *block, int position, int n_positions,
+                            int first_group, int end_group) {
+    size_t dim = (size_t)block->args->head_dim;
+    struct key_tiles k = {(const uint8_t *)block->keys, dim * 64, 0, block->args->head_dim};
+    for (int group = first_group; group < end_group; group++) {
+        attend_fetch_part(block, position, dim * 2, group);
+        score(FORM_F32, block, &k, n_positions, group);
+    }
+}
+
+void avx2_attend_weigh_tile(const struct attend_block *block, int first_row, int n_rows, int begin,
+                            int end) {
+    struct weighing w = {.block = block,
+                         .values = (const uint8_t *)block->values,
+                         .dim = (size_t)block->dim_padded,
+                         .first_row = first_row,
+                         .begin = begin,
+                         .end = end};
+    weigh(FORM_F32, &w, n_rows);
+}
+
+// The values of the tile at `position` as they lie.
+static struct weighing weighing_of(const struct attend_block *block, int position, size_t size,
+                                   int first_row, int begin, int end) {
+    size_t dim = (size_t)block->args->head_dim;
+    const uint8_t *values = (const uint8_t *)block->args->kv.values + (size_t)position * dim * size;
+    return (struct weighing){block,     values, dim, attend_ahead(block, ATTEND_TILE * dim * size),
+                             first_row, begin,  end};
+}
+
+static void weigh_f32(const struct attend_block *block, int position, int first_row, int n_rows,
+                      int begin, int end) {
+    struct weighing w = weighing_of(block, position, 4, first_row, begin, end);
+    if (block->is_converted)
+        avx2_attend_weigh_tile(block, first_row, n_rows, begin, end);
+    else
+        weigh(FORM_F32, &w, n_rows);
+}
+
+// Where the converted values of a position go; zeros behind the last element.
+static float *converted_values(const struct attend_block *block, int position) {
+    float *to = block->values + (size_t)(position % ATTEND_TILE) * (size_t)block->dim_padded;
+    for (int d = block->args->head_dim; d < block->dim_padded; d++)
+        to[d] = 0;
+    return to;
+}
+
+// Only values of an odd head are copied, to get zeros behind them.
+static void convert_f32(const struct attend_block *block, int position, int n_positions, int begin,
+                        int end) {
+    size_t dim = (size_t)block->args->head_dim;
+    (void)n_positions;
+    (void)position;
+    for (int p = begin; p < end; p++)
+        memcpy(converted_values(block, p), (const float *)block->args->kv.values + (size_t)p * dim,
+               dim * sizeof(float));
+}
+
+// ---- f16 ----------------------------------------------------------------------------------------
+
+static void convert_f16(const struct attend_block *block, int position, int n_positions, int begin,
+                        int end) {
+    int dim = block->args->head_dim;
+    const uint16_t *keys = (const uint16_t *)block->args->kv.keys + (size_t)position * (size_t)dim;
+    for (int i = 0; i < n_positions * dim; i += 8)
+        _mm256_store_ps(block->keys + i, vec_from_f16(keys + i));
+    for (int p = begin; p < end; p++) {
+        const uint16_t *from = (const uint16_t *)block->args->kv.values + (size_t)p * (size_t)dim;
+        float *to = converted_values(block, p);
+        int d = 0;
+        for (; d + 8 <= dim; d += 8)
+            _mm256_store_ps(to + d, vec_from_f16(from + d));
+        for (; d < dim; d++)
+            to[d] = float_from_f16(from[d]);
+    }
+}
+
+static void score_f16(const struct attend_block *block, int position, int n_positions,
+                      int first_group, int end_group) {
+    size_t dim = (size_t)block->args->head_dim;
+    const uint8_t *keys = (const uint8_t *)block->args->kv.keys + (size_t)position * dim * 2;
+    struct key_tiles k = {keys, dim * 32, attend_ahead(block, dim * 128), block->args->head_dim};
+    if (block->is_converted) {
+        score_converted(block, position, n_positions, first_group, end_group);
+        return;
+    }
+    for (int group = first_group; group < end_group; group++)
+        score(FORM_F16, block, &k, n_positions, group);
+}
+
+static void weigh_f16(const struct attend_block *block, int position, int first_row, int n_rows,
+                      int begin, int end) {
+    struct weighing w = weighing_of(block, position, 2, first_row, begin, end);
+    if (block->is_converted)
+        avx2_attend_weigh_tile(block, first_row, n_rows, begin, end);
+    else
+        weigh(FORM_F16, &w, n_rows);
+}
+
+// ---- bf16 ---------------------------------------------------------------------------------------
+
+static void convert_bf16(const struct attend_block *block, int position, int n_positions, int begin,
+                         int end) {
+    int dim = block->args->head_dim;
+    size_t pairs = ((size_t)dim + 1) / 2, tile = (size_t)(position / KV_TILE);
+    const uint8_t *keys = (const uint8_t *)block->args->kv.keys + tile * pairs * 64;
+    float *to = block->keys;
+    for (int i = 0; i < n_positions / KV_TILE; i++, keys += pairs * 64)
+        for (int d = 0; d < dim; d++, to += 16) {
+            _mm256_store_ps(to, load_keys(FORM_BF16, keys, d, 0));
+            _mm256_store_ps(to + 8, load_keys(FORM_BF16, keys, d, 1));
+        }
+    for (int p = begin; p < end; p++) {
+        const uint16_t *from =
+            (const uint16_t *)block->args->kv.values + (size_t)(p / 2) * (size_t)dim * 2;
+        int d = 0;
+        to = converted_values(block, p);
+        for (; d + 8 <= dim; d += 8)
+            _mm256_store_ps(to + d, half_of_pairs((const uint8_t *)(from + 2 * d), p % 2));
+        for (; d < dim; d++)
+            to[d] = float_from_bf16(from[2 * d + p % 2]);
+    }
+}
+
+static void score_bf16(const struct attend_block *block, int position, int n_positions,
+                       int first_group, int end_group) {
+    size_t pair_bytes = ((size_t)block->args->head_dim + 1) / 2 * 4;
+    const uint8_t *keys = (const uint8_t *)block->args->kv.keys + (size_t)position * pair_bytes;
+    struct key_tiles k = {keys, pair_bytes * 16, attend_ahead(block, pair_bytes * 64),
+                          block->args->head_dim};
+    if (block->is_converted) {
+        score_converted(block, position, n_positions, first_group, end_group);
+        return;
+    }
+    for (int group = first_group; group < end_group; group++)
+        score(FORM_BF16, block, &k, n_positions, group);
+}
+
+static void weigh_bf16(const struct attend_block *block, int position, int first_row, int n_rows,
+                       int begin, int end) {
+    struct weighing w = weighing_of(block, position, 2, first_row, begin, end);
+    if (block->is_converted)
+        avx2_attend_weigh_tile(block, first_row, n_rows, begin, end);
+    else
+        weigh(FORM_BF16, &w, n_rows);
+}
+
+static const struct attend_steps steps_f32 = {
+    ATTEND_CONVERT_NEVER, true, pack_queries, convert_f32, score_f32, soften, weigh_f32,
+    attend_sum_lanes};
+static const struct attend_steps steps_f16 = {3,         true,   pack_queries, convert_f16,
+                                              score_f16, soften, weigh_f16,    attend_sum_lanes};
+static const struct attend_steps steps_bf16 = {2,          true,   pack_queries, convert_bf16,
+                                               score_bf16, soften, weigh_bf16,   attend_sum_lanes};
 
 void avx2_attend(const struct attend_args *args) {
-    assert(args->kv_dtype == DTYPE_F32 || args->kv_dtype == DTYPE_F16);
-    if (args->kv_dtype == DTYPE_F32)
-        attend(args, sizeof(float), load_f32);
+    enum dtype dtype = args->kv.dtype;
+    assert(kv_dtype_is_known(dtype));
+    if (dtype == DTYPE_I8)
+        avx2_attend_i8(args);
     else
-        attend(args, sizeof(uint16_t), load_f16);
+        attend_blocks(args, dtype == DTYPE_F32   ? &steps_f32
+                            : dtype == DTYPE_F16 ? &steps_f16
+                                                 : &steps_bf16);
 }

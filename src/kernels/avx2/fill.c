@@ -28,6 +28,8 @@ void kernels_fill_avx2(struct kernels *kernels) {
     kernels->add = avx2_add;
     kernels->scale = avx2_scale;
     kernels->softmax = avx2_softmax;
+    kernels->attend = avx2_attend;
+    kernels->kv_store = avx2_kv_store;
     kernels->to_f16 = avx2_to_f16;
     kernels->from_f16 = avx2_from_f16;
     kernels->to_bf16 = avx2_to_bf16;

@@ -34,7 +34,6 @@ void avx2_add(float *x, const float *y, int n);
 void avx2_scale(float *x, float factor, int n);
 void avx2_softmax(float *x, int n);
 void avx2_attend(const struct attend_args *args);
-void avx2_attend_merge(const struct attend_args *args);
 void avx2_kv_store(const struct kv_store_args *args);
 void avx2_to_f16(const float *x, uint16_t *out, int n);
 void avx2_from_f16(const uint16_t *x, float *out, int n);

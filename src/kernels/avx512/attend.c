@@ -45,9 +45,7 @@ static void pack_queries(const struct attend_block *block) {
     int dim = block->args->head_dim;
     for (int row = 0; row < block->n_rows; row++) {
         const float *q = attend_query(block, row);
-        float *out = block->queries +
-                     (size_t)(row / ATTEND_GROUP * ATTEND_GROUP) * (size_t)block->dim_padded +
-                     row % ATTEND_GROUP;
+        float *out = attend_packed_query(block, row);
         for (int d = 0; d < dim; d++)
             out[d * ATTEND_GROUP] = q[d] * factor;
     }

@@ -13,9 +13,7 @@ static void pack_queries(const struct attend_block *block) {
     float factor = attend_query_factor(block->args);
     for (int row = 0; row < block->n_rows; row++) {
         const float *q = attend_query(block, row);
-        uint32_t *out = (uint32_t *)block->queries +
-                        (size_t)(row / ATTEND_GROUP * ATTEND_GROUP) * (size_t)block->dim_padded +
-                        row % ATTEND_GROUP;
+        uint32_t *out = (uint32_t *)attend_packed_query(block, row);
         for (int d = 0; d < dim; d += 2) {
             uint32_t low = float_to_bf16(q[d] * factor);
             uint32_t high = d + 1 < dim ? float_to_bf16(q[d + 1] * factor) : 0;

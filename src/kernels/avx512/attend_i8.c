@@ -24,9 +24,7 @@ static void pack_queries(const struct attend_block *block) {
         const float *q = attend_query(block, row);
         int8_t bytes[16];
         int32_t sum = 0;
-        uint32_t *out = (uint32_t *)block->queries +
-                        (size_t)(row / ATTEND_GROUP * ATTEND_GROUP) * (size_t)block->dim_padded +
-                        row % ATTEND_GROUP;
+        uint32_t *out = (uint32_t *)attend_packed_query(block, row);
         float largest = largest_of(q, dim), scale = largest / 127.0f;
         if (largest < 0x1p-120f) scale = 0;
         __m512 inverse = _mm512_set1_ps(scale > 0 ? 1.0f / scale : 0.0f);

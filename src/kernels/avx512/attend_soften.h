@@ -54,37 +54,6 @@ VEC512_INLINE void attend_add_weights(const struct attend_block *block, int row,
         sums, _mm512_fmadd_ps(_mm512_load_ps(sums), _mm512_set1_ps(block->rescale[row]), sum));
 }
 
-// How far ahead of the tile at hand the cache is fetched into the first level while few rows
-// stream through it: a tile. With many rows a tile is in work long enough: 0, fetch nothing new.
-static inline size_t attend_ahead(const struct attend_block *block, size_t tile_bytes) {
-    return block->n_rows <= 2 * ATTEND_GROUP ? tile_bytes : 0;
-}
-
-VEC512_INLINE void attend_fetch(const void *memory, size_t offset_bytes) {
-    _mm_prefetch((const char *)memory + offset_bytes, _MM_HINT_T0);
-}
-
-// The part of the next tile's keys and values that is fetched into the second level while group
-// `group` of the block is at work; both have position_bytes a position.
-static inline void attend_fetch_part(const struct attend_block *block, int position,
-                                     size_t position_bytes, int group) {
-    size_t n_groups = (size_t)(block->n_rows + ATTEND_GROUP - 1) / ATTEND_GROUP;
-    size_t next = (size_t)(position + ATTEND_TILE) * position_bytes;
-    size_t n_bytes = ATTEND_TILE * position_bytes, index = (size_t)group;
-    if (block->n_rows <= 2 * ATTEND_GROUP) return;
-    for (size_t at = n_bytes * index / n_groups / 64 * 64; at < n_bytes * (index + 1) / n_groups;
-         at += 64) {
-        _mm_prefetch((const char *)block->args->kv.keys + next + at, _MM_HINT_T1);
-        _mm_prefetch((const char *)block->args->kv.values + next + at, _MM_HINT_T1);
-    }
-}
-
-// What the queries are multiplied by, so that a score is a plain dot product (or the argument of
-// the cap's tanh).
-static inline float attend_query_factor(const struct attend_args *args) {
-    return args->softcap > 0 ? args->scale / args->softcap : args->scale;
-}
-
 // acc = acc * rescale of n_rows rows and n_vectors vectors (constants) from element `offset` on.
 VEC512_INLINE void attend_load_acc(const struct attend_block *block, int first_row, int n_rows,
                                    int offset, int n_vectors, __m512 (*acc)[ATTEND_GROUP]) {

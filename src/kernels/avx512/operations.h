@@ -34,10 +34,8 @@ void avx512_gelu_mul(float *gate, const float *up, int n);
 void avx512_add(float *x, const float *y, int n);
 void avx512_scale(float *x, float factor, int n);
 void avx512_softmax(float *x, int n);
-void avx512_kv_store(const struct kv_store_args *args);
 void avx512_attend(const struct attend_args *args);
 void avx512_attend_bf16(const struct attend_args *args); // needs AVX512_BF16
-void avx512_attend_merge(const struct attend_args *args);
 void avx512_to_f16(const float *x, uint16_t *out, int n);
 void avx512_from_f16(const uint16_t *x, float *out, int n);
 void avx512_to_bf16(const float *x, uint16_t *out, int n);

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// One position's key and value into the tiles of the cache: converted a few cache lines at a time,
+// then each element of the key to the lane of its position.
+#include "kernels/avx2/operations.h"
+#include "kernels/avx2/vec_avx2.h"
+
+#include <math.h>
+
+enum { PIECE = 64 }; // elements converted at once
+
+static int lesser(int a, int b) {
+    return a < b ? a : b;
+}
+
+static void store_f32(const struct kv_store_args *args, size_t tile, size_t lane) {
+    size_t dim = (size_t)args->head_dim;
+    float *keys = (float *)args->kv.keys + tile * dim * KV_TILE + lane;
+    for (size_t i = 0; i < dim; i++)
+        keys[i * KV_TILE] = args->keys[i];
+    memcpy((float *)args->kv.values + (size_t)args->position * dim, args->values,
+           dim * sizeof(float));
+}
+
+static void store_f16(const struct kv_store_args *args, size_t tile, size_t lane) {
+    size_t dim = (size_t)args->head_dim;
+    uint16_t *keys = (uint16_t *)args->kv.keys + tile * dim * KV_TILE + lane;
+    for (int done = 0; done < args->head_dim; done += PIECE) {
+        uint16_t piece[PIECE];
+        int n = lesser(PIECE, args->head_dim - done);
+        avx2_to_f16(args->keys + done, piece, n);
+        for (int i = 0; i < n; i++, keys += KV_TILE)
+            *keys = piece[i];
+    }
+    avx2_to_f16(args->values, (uint16_t *)args->kv.values + (size_t)args->position * dim,
+                args->head_dim);
+}
+
+static void store_bf16(const struct kv_store_args *args, size_t tile, size_t lane) {
+    size_t dim = (size_t)args->head_dim, n_pairs = (dim + 1) / 2, p = (size_t)args->position;
+    uint16_t *keys = (uint16_t *)args->kv.keys + (tile * n_pairs * KV_TILE + lane) * 2;
+    uint16_t *values = (uint16_t *)args->kv.values + p / 2 * dim * 2 + p % 2;
+    for (int done = 0; done < args->head_dim; done += PIECE, values += 2 * PIECE) {
+        uint16_t piece[PIECE + 1];
+        int n = lesser(PIECE, args->head_dim - done);
+        avx2_to_bf16(args->keys + done, piece, n);
+        piece[n] = 0;
+        for (int i = 0; i < n; i += 2, keys += 2 * KV_TILE)
+            memcpy(keys, piece + i, 2 * sizeof *piece);
+        avx2_to_bf16(args->values + done, piece, n);
+        for (int i = 0; i < n; i++)
+            values[2 * i] = piece[i];
+    }
+}
+
+// NaN if anything is no finite number, 0 if all is too small to divide by.
+static float choose_scale(const float *x, int n) {
+    const __m256 infinity = _mm256_set1_ps(INFINITY), sign = _mm256_set1_ps(-0.0f);
+    __m256 largest = _mm256_setzero_ps(), odd = _mm256_setzero_ps();
+    for (int i = 0; i < n; i += 8) {
+        __m256 v = _mm256_andnot_ps(sign, vec_load(x + i, n - i));
+        odd = _mm256_or_ps(odd, _mm256_cmp_ps(v, infinity, _CMP_NLT_UQ));
+        largest = _mm256_max_ps(largest, v);
+    }
+    float max = vec_max(largest);
+    if (_mm256_movemask_ps(odd)) return NAN;
+    return max < 0x1p-120f ? 0.0f : max / 127.0f;
+}
+
+// 8 numbers to bytes, zeros behind the n-th.
+VEC_INLINE __m128i quantize(const float *x, int n, __m256 inverse) {
+    __m256i words = _mm256_cvtps_epi32(_mm256_mul_ps(vec_load(x, n), inverse));
+    __m128i halves =
+        _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    return _mm_packs_epi16(halves, halves);
+}
+
+static void store_i8(const struct kv_store_args *args, size_t tile, size_t lane) {
+    int dim = args->head_dim, n_quads = (dim + 3) / 4;
+    uint32_t *keys = (uint32_t *)args->kv.keys + tile * (size_t)n_quads * KV_TILE + lane;
+    int8_t *values = (int8_t *)args->kv.values + (size_t)args->position * (size_t)dim;
+    float key_scale = choose_scale(args->keys, dim), value_scale = choose_scale(args->values, dim);
+    __m256 key_inverse = _mm256_set1_ps(key_scale > 0 ? 1.0f / key_scale : 0.0f);
+    __m256 value_inverse = _mm256_set1_ps(value_scale > 0 ? 1.0f / value_scale : 0.0f);
+    args->kv.key_scales[args->position] = key_scale;
+    args->kv.value_scales[args->position] = value_scale;
+    for (int quad = 0; quad < n_quads; quad += 2, keys += 2 * KV_TILE) {
+        __m128i bytes = quantize(args->keys + 4 * quad, dim - 4 * quad, key_inverse);
+        if (!(key_scale > 0)) bytes = _mm_setzero_si128(); // NaN times 0 is no number
+        keys[0] = (uint32_t)_mm_cvtsi128_si32(bytes);
+        if (quad + 1 < n_quads) keys[KV_TILE] = (uint32_t)_mm_extract_epi32(bytes, 1);
+    }
+    for (int i = 0; i < dim; i += 8) {
+        __m128i bytes = quantize(args->values + i, dim - i, value_inverse);
+        int8_t piece[16];
+        if (!(value_scale > 0)) bytes = _mm_setzero_si128();
+        _mm_storeu_si128((__m128i *)piece, bytes);
+        memcpy(values + i, piece, (size_t)lesser(8, dim - i));
+    }
+}
+
+void avx2_kv_store(const struct kv_store_args *args) {
+    size_t tile = (size_t)(args->position / KV_TILE), lane = (size_t)(args->position % KV_TILE);
+    if (args->kv.dtype == DTYPE_F32)
+        store_f32(args, tile, lane);
+    else if (args->kv.dtype == DTYPE_F16)
+        store_f16(args, tile, lane);
+    else if (args->kv.dtype == DTYPE_BF16)
+        store_bf16(args, tile, lane);
+    else
+        store_i8(args, tile, lane);
+}
