@@ -6,8 +6,7 @@
 
 #include "numeric/blocks.h"
 
-// Offsets in bytes of one group plane and of the parts of each chunk.
-enum { PLANE = PANEL_ROWS };
+enum { PLANE = PANEL_ROWS }; // bytes of one group's scales or minima
 
 static inline void store_d(uint8_t *line, int r, uint16_t d, uint16_t dmin) {
     store_half(line, r, d);

@@ -169,12 +169,59 @@ static enum test_result run_layout_q4_0(void) {
     return TEST_PASS;
 }
 
+// 2-bit and 1-bit lines of q3_k, by the formulas of packed.h. All scales are 1, so an element's
+// value is its quant less 4.
+static enum test_result run_layout_q3_k(void) {
+    static struct block_q3_k blocks[PANEL_ROWS];
+    static uint8_t panel[29 * LINE_BYTES];
+    for (int r = 0; r < PANEL_ROWS; r++) {
+        uint8_t *bytes = (uint8_t *)&blocks[r];
+        for (size_t i = 0; i < sizeof blocks[r]; i++)
+            bytes[i] = (uint8_t)random_next();
+        memset(blocks[r].scales, 0x11, 8); // 33 - 32
+        memset(blocks[r].scales + 8, 0xaa, 4);
+        blocks[r].d = 0x3c00;
+    }
+    pack_panel(DTYPE_Q3_K, (const uint8_t *)blocks, sizeof *blocks, PANEL_ROWS, 256, panel);
+    for (int r = 0; r < PANEL_ROWS; r++) {
+        float values[256];
+        CHECK(dequantize_row(DTYPE_Q3_K, &blocks[r], values, 256));
+        for (int e = 0; e < 256; e++) {
+            const int quant = (int)values[e] + 4, q = e / 4, i = e % 4;
+            uint64_t word;
+            memcpy(&word, panel + (16 + q / 8) * 64 + q % 8 * 8, sizeof word);
+            CHECK((panel[q / 4 * 64 + r * 4 + i] >> (q % 4 * 2) & 3) == (quant & 3));
+            CHECK((word >> (r * 4 + i) & 1) == (uint64_t)quant >> 2);
+        }
+        for (int g = 0; g < 16; g++)
+            CHECK(panel[24 * 64 + g * 16 + r] == 1);
+        CHECK(panel[28 * 64 + 2 * r] == 0 && panel[28 * 64 + 2 * r + 1] == 0x3c);
+    }
+    return TEST_PASS;
+}
+
+// f16 keeps a plane of each k; bf16 keeps k and k + 1 of a row together.
+static enum test_result run_layout_halves(void) {
+    uint16_t rows[PANEL_ROWS][6], f16[3][2][PANEL_ROWS], bf16[3][PANEL_ROWS][2];
+    for (int r = 0; r < PANEL_ROWS; r++)
+        for (int i = 0; i < 6; i++)
+            rows[r][i] = (uint16_t)random_next();
+    pack_panel(DTYPE_F16, (const uint8_t *)rows, sizeof rows[0], PANEL_ROWS, 6, (uint8_t *)f16);
+    pack_panel(DTYPE_BF16, (const uint8_t *)rows, sizeof rows[0], PANEL_ROWS, 6, (uint8_t *)bf16);
+    for (int r = 0; r < PANEL_ROWS; r++)
+        for (int i = 0; i < 6; i++)
+            CHECK(f16[i / 2][i % 2][r] == rows[r][i] && bf16[i / 2][r][i % 2] == rows[r][i]);
+    return TEST_PASS;
+}
+
 int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"table", "every weight type has a packed form of whole lines", run_table},
         {"round_trip", "a panel's rows are the rows that went in", run_round_trip},
         {"padding", "missing rows and columns have zero scales", run_padding},
         {"layout_q4_0", "where each byte of a q4_0 panel lies", run_layout_q4_0},
+        {"layout_q3_k", "where each bit of a q3_k panel lies", run_layout_q3_k},
+        {"layout_halves", "the order of 16-bit floats", run_layout_halves},
     };
     return harness_main("packed", tests, sizeof tests / sizeof *tests, argc, argv);
 }
