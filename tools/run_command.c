@@ -176,7 +176,8 @@ static bool print_json(const struct run *run, const xl_generate_result *result) 
     xl_engine_info info = {.size = sizeof info};
     xl_engine_describe(run->engine, &info);
     json_t *root = json_pack(
-        "{s:o, s:s, s:i, s:i, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:i, s:s}",
+        "{s:o, s:s, s:i, s:i, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:i, s:s, "
+        "s:I, s:I}",
         "text", json_stringn(run->answer ? run->answer : "", run->answer_bytes), "finish",
         finishes[result->finish], "prompt_tokens", result->prompt_tokens, "generated_tokens",
         result->generated_tokens, "isa", info.isa, "threads", info.threads, "load_ms",
@@ -185,7 +186,8 @@ static bool print_json(const struct run *run, const xl_generate_result *result) 
         "next_token_ms_p50", result->next_token_p50_s * 1e3, "next_token_ms_p99",
         result->next_token_p99_s * 1e3, "decode_s", result->decode_s, "peak_memory_mb",
         peak_memory_mb(), "drafted_tokens", result->drafted_tokens, "accepted_tokens",
-        result->accepted_tokens, "weights_from", info.weights_from);
+        result->accepted_tokens, "weights_from", info.weights_from, "weight_bytes",
+        (json_int_t)info.weight_bytes, "kv_bytes", (json_int_t)info.kv_bytes);
     if (!root) return false;
     json_dumpf(root, stdout, JSON_INDENT(2));
     putchar('\n');

@@ -155,15 +155,6 @@ enum status atomic_file_write_at(struct atomic_file *file, uint64_t offset_bytes
     return write_all(file, data, size_bytes, offset_bytes, err);
 }
 
-enum status atomic_file_reserve(struct atomic_file *file, uint64_t size_bytes, struct error *err) {
-    if (atomic_file_offset(file) != 0)
-        return error_set(err, STATUS_USAGE, "%s: something was written already", file->path);
-    errno = posix_fallocate(file->fd, 0, (off_t)size_bytes);
-    if (errno != 0) return file->failed = system_error(err, file->path, "make room");
-    file->flushed_bytes = size_bytes;
-    return STATUS_OK;
-}
-
 int atomic_file_descriptor(const struct atomic_file *file) {
     return file->fd;
 }

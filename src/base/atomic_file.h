@@ -25,11 +25,7 @@ enum status atomic_file_write(struct atomic_file *file, const void *data, size_t
 // Overwrites bytes already written (for a header that is known last).
 enum status atomic_file_write_at(struct atomic_file *file, uint64_t offset_bytes, const void *data,
                                  size_t size_bytes, struct error *err);
-// Claims disk space up to size_bytes and lets the caller fill it in any order, also by several
-// threads, through atomic_file_descriptor(); sequential writing goes on behind it. Instead of the
-// first atomic_file_write(). STATUS_NO_SPACE when the disk does not have it.
-enum status atomic_file_reserve(struct atomic_file *file, uint64_t size_bytes, struct error *err);
-int atomic_file_descriptor(const struct atomic_file *file);  // stays the file's
+int atomic_file_descriptor(const struct atomic_file *file);  // stays the file's; for mode and sync
 uint64_t atomic_file_offset(const struct atomic_file *file); // bytes written so far
 // Flushes, syncs file and directory, gives the file its name (replacing one of that name) and frees
 // `file`, also on failure (then nothing is left behind).

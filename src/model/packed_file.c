@@ -4,6 +4,7 @@
 #include "model/packed_file.h"
 
 #include "base/atomic_file.h"
+#include "base/clock.h"
 #include "base/hash64.h"
 #include "model/forward.h"
 #include "model/packed_head.h"
@@ -13,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,15 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { SPACE_FACTOR = 2 }; // the disk must have this many times the file's size
+enum {
+    SPACE_FACTOR = 2, // the disk must have this many times the file's size
+    // Written in steps of this size at multiples of it, a file gets huge pages in the page cache
+    // where the file system can, and is later mapped by them.
+    WRITE_BYTES = 4 << 20,
+    SYNC_STEPS = 64,              // steps after which the disk must have what was written
+    SAVE_SECONDS_MAX = 20,        // on a slower disk reading the file back would win nothing
+    HUGE_MATTERS_BYTES = 32 << 20 // less than this is covered by the tables that a core keeps
+};
 
 static uint64_t file_bytes(const struct packed_plan *plan) {
     return plan->head_bytes + plan->panels_bytes;
@@ -164,26 +174,65 @@ static bool panels_match(const struct packed_plan *plan, const uint8_t *panels, 
     return match;
 }
 
-bool packed_file_load(const struct packed_plan *plan, struct model_weights *weights,
-                      struct thread_pool *pool, bool copy) {
-    int fd = open_trusted(plan);
-    if (fd < 0) return false;
-    uint8_t *head = malloc((size_t)plan->head_bytes);
-    const uint8_t *panels = NULL;
-    bool good = head && head_matches(plan, fd, head) &&
-                (copy ? copy_file(plan, weights, fd, pool, &panels)
-                      : map_file(plan, weights, fd, &panels)) &&
-                panels_match(plan, panels, head, pool);
-    free(head);
-    close(fd);
-    if (good)
+// Is at least half of the mapping at `memory` in huge pages?
+static bool is_huge(const void *memory, size_t size_bytes) {
+    FILE *file = fopen("/proc/self/smaps", "re");
+    char line[PATH_MAX + 256];
+    bool inside = false;
+    unsigned long long begin, end, huge_kb = 0;
+    if (!file) return false;
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%llx-%llx ", &begin, &end) == 2)
+            inside = begin == (uintptr_t)memory;
+        else if (inside && sscanf(line, "FilePmdMapped: %llu kB", &huge_kb) == 1)
+            break;
+    }
+    fclose(file);
+    return huge_kb * 1024 >= size_bytes / 2;
+}
+
+// Maps; true if the panels are right. *huge: by huge pages, or so small that it does not matter.
+static bool map_trusted(const struct packed_plan *plan, struct model_weights *weights, int fd,
+                        const uint8_t *head, struct thread_pool *pool, bool *huge) {
+    const uint8_t *panels;
+    if (!map_file(plan, weights, fd, &panels)) return false;
+    bool right = panels_match(plan, panels, head, pool);
+    *huge =
+        plan->panels_bytes < HUGE_MATTERS_BYTES || is_huge(weights->memory, weights->memory_bytes);
+    if (right && *huge)
         weights_attach(weights, panels);
     else
         unmap(weights);
+    return right;
+}
+
+static bool copy_trusted(const struct packed_plan *plan, struct model_weights *weights, int fd,
+                         const uint8_t *head, struct thread_pool *pool) {
+    const uint8_t *panels = NULL;
+    bool right =
+        copy_file(plan, weights, fd, pool, &panels) && panels_match(plan, panels, head, pool);
+    if (right)
+        weights_attach(weights, panels);
+    else
+        unmap(weights);
+    return right;
+}
+
+bool packed_file_load(const struct packed_plan *plan, struct model_weights *weights,
+                      struct thread_pool *pool, bool copy, bool *mapped) {
+    int fd = open_trusted(plan);
+    if (fd < 0) return false;
+    uint8_t *head = malloc((size_t)plan->head_bytes);
+    bool good = head && head_matches(plan, fd, head), huge = false;
+    if (good && !copy) good = map_trusted(plan, weights, fd, head, pool, &huge);
+    if (good && !huge) good = copy_trusted(plan, weights, fd, head, pool);
+    *mapped = huge;
+    free(head);
+    close(fd);
     return good;
 }
 
-// ---- Building ----------------------------------------------------------------------------------
+// ---- Saving ------------------------------------------------------------------------------------
 // The directory of the file, private to its owner, with those above it.
 static void make_directories(const char *path) {
     char *copy = strdup(path);
@@ -219,53 +268,65 @@ static void remove_older(const struct packed_plan *plan) {
     closedir(entries);
 }
 
-static enum status write_head(const struct packed_plan *plan, const uint8_t *panels,
-                              struct thread_pool *pool, struct atomic_file *file,
-                              struct error *err) {
-    uint8_t *head = malloc((size_t)plan->head_bytes);
-    if (!head) return error_no_memory(err, "a file's head", plan->head_bytes);
-    memcpy(head, plan->head, (size_t)plan->head_bytes);
-    hash_panels(plan, panels, (uint64_t *)(void *)(head + plan->hashes_offset), pool);
-    uint64_t hash = hash64(head, (size_t)plan->head_bytes, 0);
-    memcpy(head + offsetof(struct packed_header, head_hash), &hash, sizeof hash);
-    enum status status = atomic_file_write_at(file, 0, head, (size_t)plan->head_bytes, err);
-    free(head);
+// Head and panels as one stream of bytes; the steps begin at multiples of WRITE_BYTES.
+static enum status write_file(const struct packed_plan *plan, const uint8_t *head,
+                              const uint8_t *panels, struct atomic_file *file, struct error *err) {
+    uint8_t *first = malloc(WRITE_BYTES); // holds the head and the first panels
+    if (!first) return error_no_memory(err, "a file's head", WRITE_BYTES);
+    enum status status = STATUS_OK;
+    uint64_t total = file_bytes(plan);
+    double start = clock_seconds();
+    int n_steps = 0;
+    for (uint64_t at = 0; at < total && status == STATUS_OK; at += WRITE_BYTES) {
+        size_t size = total - at < WRITE_BYTES ? (size_t)(total - at) : WRITE_BYTES;
+        size_t of_head = at < plan->head_bytes ? (size_t)(plan->head_bytes - at) : 0;
+        if (of_head > size) of_head = size;
+        if (of_head > 0) {
+            memcpy(first, head + at, of_head);
+            memcpy(first + of_head, panels, size - of_head);
+        }
+        const uint8_t *data = of_head > 0 ? first : panels + (at - plan->head_bytes);
+        status = atomic_file_write(file, data, size, err);
+        if (++n_steps % SYNC_STEPS != 0 || status != STATUS_OK) continue;
+        bool synced = fdatasync(atomic_file_descriptor(file)) == 0;
+        if (!synced || clock_seconds() - start > SAVE_SECONDS_MAX)
+            status = error_set(err, STATUS_FAILED, "%s: the disk %s", plan->path,
+                               synced ? "is too slow" : "failed");
+    }
+    free(first);
     return status;
 }
 
-// Reserves, packs and maps; the file has no name yet.
-static enum status fill_file(const struct packed_plan *plan, struct model_weights *weights,
-                             const struct checkpoint *checkpoint, struct thread_pool *pool,
-                             struct atomic_file *file, struct error *err) {
+static enum status save_to(const struct packed_plan *plan, const struct model_weights *weights,
+                           struct thread_pool *pool, struct atomic_file *file, struct error *err) {
     int fd = atomic_file_descriptor(file);
     if (!has_space(fd, file_bytes(plan)))
         return error_set(err, STATUS_NO_SPACE, "%s: not enough room to keep packed weights",
                          plan->path);
     if (fchmod(fd, S_IRUSR | S_IWUSR) != 0)
         return error_set(err, STATUS_FAILED, "%s: %s", plan->path, strerror(errno));
-    TRY(atomic_file_reserve(file, file_bytes(plan), err));
-    struct panel_sink sink = {.descriptor = fd, .file_offset = plan->head_bytes};
-    TRY(weights_pack(weights, checkpoint, pool, &sink, err));
-    const uint8_t *panels;
-    if (!map_file(plan, weights, fd, &panels))
-        return error_set(err, STATUS_FAILED, "%s: cannot map: %s", plan->path, strerror(errno));
-    return write_head(plan, panels, pool, file, err);
+    uint8_t *head = malloc((size_t)plan->head_bytes);
+    if (!head) return error_no_memory(err, "a file's head", plan->head_bytes);
+    memcpy(head, plan->head, (size_t)plan->head_bytes);
+    hash_panels(plan, weights->memory, (uint64_t *)(void *)(head + plan->hashes_offset), pool);
+    uint64_t hash = hash64(head, (size_t)plan->head_bytes, 0);
+    memcpy(head + offsetof(struct packed_header, head_hash), &hash, sizeof hash);
+    enum status status = write_file(plan, head, weights->memory, file, err);
+    free(head);
+    return status;
 }
 
-enum status packed_file_build(const struct packed_plan *plan, struct model_weights *weights,
-                              const struct checkpoint *checkpoint, struct thread_pool *pool,
-                              bool *kept, struct error *err) {
+enum status packed_file_save(const struct packed_plan *plan, const struct model_weights *weights,
+                             struct thread_pool *pool, struct error *err) {
     struct atomic_file *file;
     make_directories(plan->path);
     TRY(atomic_file_create(&file, plan->path, err));
-    enum status status = fill_file(plan, weights, checkpoint, pool, file, err);
+    enum status status = save_to(plan, weights, pool, file, err);
     if (status != STATUS_OK) {
-        unmap(weights);
         atomic_file_abort(file);
         return status;
     }
-    weights_attach(weights, (const uint8_t *)weights->memory + plan->head_bytes);
-    *kept = atomic_file_commit(file, NULL) == STATUS_OK;
-    if (*kept) remove_older(plan);
+    TRY(atomic_file_commit(file, err));
+    remove_older(plan);
     return STATUS_OK;
 }

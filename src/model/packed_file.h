@@ -36,16 +36,15 @@ enum status packed_plan_init(struct packed_plan *plan, const struct model_weight
                              uint64_t panels_bytes, struct error *err);
 void packed_plan_deinit(struct packed_plan *plan);
 
-// Maps the file into weights->memory (or copies it there, each thread what it will multiply, if
-// `copy`) and attaches it. False: there is no such file, or none that can be trusted.
+// Brings the file's panels into weights->memory and attaches them: mapped, or copied (each thread
+// what it will multiply) if `copy` or if this system cannot map files by huge pages, without which
+// every product would wait for the tables of small ones. False: there is no such file, or none that
+// can be trusted.
 bool packed_file_load(const struct packed_plan *plan, struct model_weights *weights,
-                      struct thread_pool *pool, bool copy);
-// Packs into a new file, maps and attaches that; replaces older files of the same checkpoint. If
-// only naming the file fails, the weights are good all the same and *kept is false. After an error
-// nothing is left behind and nothing is attached.
-enum status packed_file_build(const struct packed_plan *plan, struct model_weights *weights,
-                              const struct checkpoint *checkpoint, struct thread_pool *pool,
-                              bool *kept, struct error *err);
+                      struct thread_pool *pool, bool copy, bool *mapped);
+// Writes what is packed in weights->memory; replaces older files of the same checkpoint.
+enum status packed_file_save(const struct packed_plan *plan, const struct model_weights *weights,
+                             struct thread_pool *pool, struct error *err);
 
 #ifdef __cplusplus
 }

@@ -7,20 +7,32 @@
 
 #include <sys/mman.h>
 
-// True if the weights are in place.
-static bool use_cache(struct model_weights *weights, const struct checkpoint *checkpoint,
-                      const struct model_load *load, uint64_t size_bytes,
-                      enum weights_origin *origin) {
+static enum status pack(struct model_weights *weights, const struct checkpoint *checkpoint,
+                        struct thread_pool *pool, uint64_t size_bytes, struct error *err) {
+    TRY(weights_allocate(weights, size_bytes, err));
+    TRY(weights_pack(weights, checkpoint, pool, err));
+    mprotect(weights->memory, weights->memory_bytes, PROT_READ); // a stray write shows
+    weights_attach(weights, weights->memory);
+    return STATUS_OK;
+}
+
+static enum status load_or_keep(struct model_weights *weights, const struct checkpoint *checkpoint,
+                                const struct model_load *load, uint64_t size_bytes,
+                                enum weights_origin *origin, struct error *err) {
     struct packed_plan plan;
-    bool kept, done = packed_plan_init(&plan, weights, checkpoint, load->cache_directory,
-                                       size_bytes, NULL) == STATUS_OK;
-    *origin = load->copy_cached ? WEIGHTS_COPIED : WEIGHTS_MAPPED;
-    if (done && !packed_file_load(&plan, weights, load->pool, load->copy_cached)) {
-        done = packed_file_build(&plan, weights, checkpoint, load->pool, &kept, NULL) == STATUS_OK;
-        *origin = done && kept ? WEIGHTS_KEPT : WEIGHTS_PACKED;
+    bool mapped, planned = packed_plan_init(&plan, weights, checkpoint, load->cache_directory,
+                                            size_bytes, NULL) == STATUS_OK;
+    enum status status = STATUS_OK;
+    if (planned && packed_file_load(&plan, weights, load->pool, load->copy_cached, &mapped)) {
+        *origin = mapped ? WEIGHTS_MAPPED : WEIGHTS_COPIED;
+    } else {
+        status = pack(weights, checkpoint, load->pool, size_bytes, err);
+        bool kept = status == STATUS_OK && planned &&
+                    packed_file_save(&plan, weights, load->pool, NULL) == STATUS_OK;
+        *origin = kept ? WEIGHTS_KEPT : WEIGHTS_PACKED;
     }
     packed_plan_deinit(&plan);
-    return done;
+    return status;
 }
 
 enum status weights_load(struct model_weights *weights, const struct checkpoint *checkpoint,
@@ -28,14 +40,8 @@ enum status weights_load(struct model_weights *weights, const struct checkpoint 
                          struct error *err) {
     uint64_t size_bytes;
     TRY(weights_measure(weights, &size_bytes, err));
-    if (load->cache_directory && size_bytes >= load->cache_min_bytes &&
-        use_cache(weights, checkpoint, load, size_bytes, origin))
-        return STATUS_OK;
+    if (load->cache_directory && size_bytes >= load->cache_min_bytes)
+        return load_or_keep(weights, checkpoint, load, size_bytes, origin, err);
     *origin = WEIGHTS_PACKED;
-    TRY(weights_allocate(weights, size_bytes, err));
-    struct panel_sink sink = {.memory = weights->memory};
-    TRY(weights_pack(weights, checkpoint, load->pool, &sink, err));
-    mprotect(weights->memory, weights->memory_bytes, PROT_READ); // a stray write shows
-    weights_attach(weights, weights->memory);
-    return STATUS_OK;
+    return pack(weights, checkpoint, load->pool, size_bytes, err);
 }

@@ -8,32 +8,25 @@
 #include "model/forward.h"
 #include "numeric/packed.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum {
+    PAGE_BYTES = 4096, // where it is larger, the advice is refused
     HUGE_PAGE_BYTES = 2 << 20,
-    STAGING_BYTES = 1 << 20, // at least, of one thread that writes to a file
     RELEASE_BYTES = 4 << 20, // of source that a thread keeps resident at most
     PRODUCT_BITS_MAX = 44    // numeric/packed.h
 };
 
 struct packing {
     const struct checkpoint *checkpoint;
-    const struct panel_sink *sink;
-    uint8_t *staging; // [threads][staging_bytes] if the sink is a file
-    size_t staging_bytes;
     float *floats; // [threads][n_floats] of a panel that is converted first
     size_t n_floats;
     // The matrix of the moment.
     const struct weight_source *source;
     const uint8_t *rows;
     size_t row_bytes;
-    uint64_t offset;
-    int failed_errno; // atomic
+    uint8_t *panels;
 };
 
 static int count_panels(const struct weight *weight) {
@@ -92,21 +85,6 @@ static void pack_one(const struct packing *packing, int panel, float *floats, ui
     pack_panel(weight->dtype, rows, row_bytes, n_rows, weight->n_columns, out);
 }
 
-static void write_all(struct packing *packing, const uint8_t *data, size_t size_bytes,
-                      uint64_t offset) {
-    while (size_bytes > 0) {
-        ssize_t n = pwrite(packing->sink->descriptor, data, size_bytes, (off_t)offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            __atomic_store_n(&packing->failed_errno, n < 0 ? errno : ENOSPC, __ATOMIC_RELAXED);
-            return;
-        }
-        data += n;
-        size_bytes -= (size_t)n;
-        offset += (uint64_t)n;
-    }
-}
-
 // Lets go of the source rows before `end`, from *released on.
 static void release_rows(const struct packing *packing, int *released, int end) {
     const struct checkpoint_tensor *tensor = packing->source->tensor;
@@ -117,27 +95,14 @@ static void release_rows(const struct packing *packing, int *released, int end) 
 }
 
 static void pack_share(void *argument, int thread_index, int n_threads) {
-    struct packing *packing = argument;
+    const struct packing *packing = argument;
     const struct weight *weight = packing->source->weight;
     struct share share = share_of(count_panels(weight), thread_index, n_threads);
     float *floats = packing->floats + (size_t)thread_index * packing->n_floats;
-    size_t panel_bytes = weight->panel_bytes;
-    int batch = 1, released = share.begin * PANEL_ROWS;
-    uint8_t *staging = NULL;
-    if (packing->staging) {
-        staging = packing->staging + (size_t)thread_index * packing->staging_bytes;
-        batch = (int)(packing->staging_bytes / panel_bytes);
-    }
-    for (int panel = share.begin; panel < share.end; panel += batch) {
-        int n = share.end - panel < batch ? share.end - panel : batch;
-        uint64_t offset = packing->offset + (uint64_t)panel * panel_bytes;
-        uint8_t *out = staging ? staging : packing->sink->memory + offset;
-        for (int i = 0; i < n; i++)
-            pack_one(packing, panel + i, floats, out + (size_t)i * panel_bytes);
-        if (staging)
-            write_all(packing, staging, (size_t)n * panel_bytes,
-                      packing->sink->file_offset + offset);
-        int end = (panel + n) * PANEL_ROWS;
+    int released = share.begin * PANEL_ROWS;
+    for (int panel = share.begin; panel < share.end; panel++) {
+        pack_one(packing, panel, floats, packing->panels + (size_t)panel * weight->panel_bytes);
+        int end = (panel + 1) * PANEL_ROWS;
         if ((size_t)(end - released) * packing->row_bytes >= RELEASE_BYTES && end < weight->n_rows)
             release_rows(packing, &released, end);
     }
@@ -146,10 +111,9 @@ static void pack_share(void *argument, int thread_index, int n_threads) {
 static enum status pack_matrix(struct packing *packing, struct thread_pool *pool,
                                struct error *err) {
     const struct checkpoint_tensor *tensor = packing->source->tensor;
-    const struct weight *weight = packing->source->weight;
     uint8_t *owned;
     uint64_t row_bytes;
-    dtype_size_bytes(tensor->dtype, (uint64_t)weight->n_columns, &row_bytes);
+    dtype_size_bytes(tensor->dtype, (uint64_t)packing->source->weight->n_columns, &row_bytes);
     packing->row_bytes = (size_t)row_bytes;
     TRY(weights_load_bytes(packing->checkpoint, tensor, &packing->rows, &owned, err));
     if (pool)
@@ -158,57 +122,49 @@ static enum status pack_matrix(struct packing *packing, struct thread_pool *pool
         pack_share(packing, 0, 1);
     free(owned);
     if (!owned) checkpoint_release(packing->checkpoint, tensor);
-    if (packing->failed_errno == 0) return STATUS_OK;
-    return error_set(err, packing->failed_errno == ENOSPC ? STATUS_NO_SPACE : STATUS_FAILED,
-                     "cannot write packed weights: %s", strerror(packing->failed_errno));
+    return STATUS_OK;
 }
 
-static enum status allocate_scratch(struct packing *packing, const struct model_weights *weights,
-                                    int n_threads, struct error *err) {
-    size_t n_floats = 0, staging = packing->sink->memory ? 0 : STAGING_BYTES;
-    for (size_t i = 0; i < weights->n_sources; i++) {
-        const struct weight_source *source = &weights->sources[i];
-        size_t n = (size_t)source->weight->n_columns * PANEL_ROWS;
-        if (source->tensor->dtype != source->weight->dtype && n > n_floats) n_floats = n;
-        if (staging && source->weight->panel_bytes > staging) staging = source->weight->panel_bytes;
-    }
-    packing->n_floats = n_floats;
-    packing->staging_bytes = (staging + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
-    size_t floats_bytes = (size_t)n_threads * n_floats * sizeof *packing->floats;
-    size_t staging_bytes = (size_t)n_threads * packing->staging_bytes;
-    packing->floats = malloc(floats_bytes ? floats_bytes : 1);
-    if (!packing->floats) return error_no_memory(err, "a converted weight", floats_bytes);
-    if (staging_bytes == 0) return STATUS_OK;
-    packing->staging = aligned_alloc(LINE_BYTES, staging_bytes);
-    if (packing->staging) return STATUS_OK;
-    free(packing->floats);
-    return error_no_memory(err, "packed weights", staging_bytes);
+// Lets the disk begin with a tensor that is packed later.
+static void read_ahead(const struct checkpoint_tensor *tensor) {
+    uintptr_t begin = (uintptr_t)tensor->data / PAGE_BYTES * PAGE_BYTES;
+    if (tensor->data)
+        madvise((void *)begin, (uintptr_t)tensor->data + (size_t)tensor->size_bytes - begin,
+                MADV_WILLNEED);
 }
 
 enum status weights_pack(const struct model_weights *weights, const struct checkpoint *checkpoint,
-                         struct thread_pool *pool, const struct panel_sink *sink,
-                         struct error *err) {
-    struct packing packing = {.checkpoint = checkpoint, .sink = sink};
-    TRY(allocate_scratch(&packing, weights, pool ? thread_pool_size(pool) : 1, err));
+                         struct thread_pool *pool, struct error *err) {
+    struct packing packing = {.checkpoint = checkpoint, .panels = weights->memory};
+    for (size_t i = 0; i < weights->n_sources; i++) {
+        const struct weight_source *source = &weights->sources[i];
+        size_t n = (size_t)source->weight->n_columns * PANEL_ROWS;
+        if (source->tensor->dtype != source->weight->dtype && n > packing.n_floats)
+            packing.n_floats = n;
+    }
+    size_t n_threads = pool ? (size_t)thread_pool_size(pool) : 1;
+    size_t floats_bytes = n_threads * packing.n_floats * sizeof *packing.floats;
+    packing.floats = malloc(floats_bytes ? floats_bytes : 1);
+    if (!packing.floats) return error_no_memory(err, "a converted weight", floats_bytes);
     enum status status = STATUS_OK;
     for (size_t i = 0; i < weights->n_sources && status == STATUS_OK; i++) {
         const struct weight *weight = weights->sources[i].weight;
         packing.source = &weights->sources[i];
+        if (i + 1 < weights->n_sources) read_ahead(weights->sources[i + 1].tensor);
         status = pack_matrix(&packing, pool, err);
-        packing.offset += packed_size_bytes(weight->dtype, weight->n_rows, weight->n_columns);
+        packing.panels += packed_size_bytes(weight->dtype, weight->n_rows, weight->n_columns);
     }
     free(packing.floats);
-    free(packing.staging);
     return status;
 }
 
 void weights_attach(struct model_weights *weights, const uint8_t *panels) {
+    struct weight *table = &weights->embedding.panels;
+    table->panels = NULL;
     for (size_t i = 0; i < weights->n_sources; i++) {
         struct weight *weight = weights->sources[i].weight;
         weight->panels = panels;
         panels += packed_size_bytes(weight->dtype, weight->n_rows, weight->n_columns);
     }
-    // A tied embedding is the output matrix.
-    if (!weights->embedding.rows && !weights->embedding.panels.panels)
-        weights->embedding.panels = weights->output;
+    if (!weights->embedding.rows && !table->panels) *table = weights->output; // they are tied
 }
