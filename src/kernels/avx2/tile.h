@@ -141,14 +141,20 @@ VEC_INLINE void add_quad1(__m256i c[2], __m256i w0, __m256i w1, const int8_t *x0
 VEC_INLINE void sum_group(__m256i c[TILE_TOKENS][2], const uint8_t (*lines)[64],
                           const struct tile_tokens *tokens, int column, int n_quads, int start,
                           bool has_start) {
+    __m256i w0 = load_vector(lines[0]), w1 = load_vector(lines[0] + 32);
     UNROLL for (int t = 0; t < TILE_TOKENS; t++) {
-        c[t][0] =
-            has_start ? _mm256_set1_epi32(tokens->sides[t].start[start]) : _mm256_setzero_si256();
-        c[t][1] = c[t][0];
+        __m256i x = broadcast_quad(tile_chunk(tokens, t)->q + column);
+        c[t][0] = _mm256_maddubs_epi16(w0, x);
+        c[t][1] = _mm256_maddubs_epi16(w1, x);
+        if (!has_start) continue;
+        x = _mm256_set1_epi32(tokens->sides[t].start[start]);
+        c[t][0] = _mm256_add_epi16(c[t][0], x);
+        c[t][1] = _mm256_add_epi16(c[t][1], x);
     }
-    UNROLL for (int i = 0; i < n_quads; i++) {
-        __m256i w0 = load_vector(lines[i]), w1 = load_vector(lines[i] + 32);
+    UNROLL for (int i = 1; i < n_quads; i++) {
         const int8_t *x[TILE_TOKENS];
+        w0 = load_vector(lines[i]);
+        w1 = load_vector(lines[i] + 32);
         UNROLL for (int t = 0; t < TILE_TOKENS; t++) x[t] =
             tile_chunk(tokens, t)->q + column + 4 * i;
         add_quad(c, w0, w1, x[0], x[1], x[2]);
@@ -183,6 +189,7 @@ VEC_INLINE void sum_block(__m256i s[TILE_TOKENS][2], struct unpacked *w,
 // acc += block b of a chunk of 64; for larger chunks acc += without their scale d.
 VEC_INLINE void add_block(float (*acc)[16], __m256i s[TILE_TOKENS][2], const struct unpacked *w,
                           const struct tile_tokens *tokens, int b, struct format format) {
+    __asm__("" : "+r"(acc)); // else a compiler keeps all of acc in registers that there are not
     UNROLL for (int t = 0; t < TILE_TOKENS; t++) {
         const struct act_chunk_q8 *x = tile_chunk(tokens, t);
         __m256 scale = _mm256_broadcast_ss(x->scale + b);
