@@ -7,33 +7,72 @@
 #include <limits.h>
 #include <string.h>
 
+static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I8};
+enum { N_LAYERS = 3, N_HEADS = 2, HEAD_DIM = 21, N_POSITIONS = 50 };
+
+static enum test_result check_layout(enum dtype dtype) {
+    struct kv_cache cache;
+    struct error err;
+    size_t n;
+    CHECK(kv_cache_init(&cache, dtype, N_LAYERS, N_HEADS, HEAD_DIM, N_POSITIONS, &err) ==
+          STATUS_OK);
+    CHECK((uintptr_t)cache.memory % 64 == 0);
+    // Every part of every head has room of its own: fill each with its number, then look.
+    for (int i = 0; i < N_LAYERS * N_HEADS * KV_PARTS; i++) {
+        int layer = i / KV_PARTS / N_HEADS, head = i / KV_PARTS % N_HEADS;
+        uint8_t *part =
+            kv_cache_part(&cache, layer, head, (enum kv_part)(i % KV_PARTS), N_POSITIONS, &n);
+        CHECK((uintptr_t)part % 64 == 0 && part + n <= cache.memory + cache.size_bytes);
+        memset(part, i + 1, n);
+    }
+    for (int i = 0; i < N_LAYERS * N_HEADS * KV_PARTS; i++) {
+        int layer = i / KV_PARTS / N_HEADS, head = i / KV_PARTS % N_HEADS;
+        const uint8_t *part =
+            kv_cache_part(&cache, layer, head, (enum kv_part)(i % KV_PARTS), N_POSITIONS, &n);
+        CHECK((n > 0) == (dtype == DTYPE_I8 || i % KV_PARTS <= KV_VALUES));
+        for (size_t at = 0; at < n; at++)
+            CHECK(part[at] == i + 1);
+        struct kv_head one = kv_cache_head(&cache, layer, head);
+        const void *places[] = {one.keys, one.values, one.key_scales, one.value_scales};
+        CHECK(n == 0 ? places[i % KV_PARTS] == NULL : places[i % KV_PARTS] == part);
+    }
+    cache.n_written = N_POSITIONS;
+    kv_cache_deinit(&cache);
+    CHECK(cache.memory == NULL && cache.size_bytes == 0);
+    return TEST_PASS;
+}
+
 static enum test_result layout(void) {
-    static const enum dtype types[] = {DTYPE_F32, DTYPE_F16};
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        CHECK(check_layout(types[i]) == TEST_PASS);
+    return TEST_PASS;
+}
+
+// Bytes of a whole part that are zero.
+static size_t count_zeros(const struct kv_cache *cache, enum kv_part part) {
+    size_t n, zeros = 0;
+    const uint8_t *bytes = kv_cache_part(cache, 0, 0, part, cache->n_positions_max, &n);
+    for (size_t i = 0; i < n; i++)
+        zeros += bytes[i] == 0;
+    return zeros;
+}
+
+static enum test_result clearing(void) {
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct kv_cache cache;
         struct error err;
-        CHECK(kv_cache_init(&cache, types[i], 3, 2, 20, 50, &err) == STATUS_OK);
-        size_t stride = kv_cache_stride_bytes(&cache);
-        CHECK(stride == 20 * (types[i] == DTYPE_F16 ? 2 : 4));
-        // Every head of every layer has room of its own: fill each with its number, then look.
-        for (int layer = 0; layer < 3; layer++)
-            for (int head = 0; head < 2; head++) {
-                memset(kv_cache_keys(&cache, layer, head), 1 + layer * 4 + head, 50 * stride);
-                memset(kv_cache_values(&cache, layer, head), 3 + layer * 4 + head, 50 * stride);
-            }
-        for (int layer = 0; layer < 3; layer++)
-            for (int head = 0; head < 2; head++) {
-                const uint8_t *keys = kv_cache_keys(&cache, layer, head);
-                const uint8_t *values = kv_cache_values(&cache, layer, head);
-                CHECK(keys[0] == 1 + layer * 4 + head && keys[50 * stride - 1] == keys[0]);
-                CHECK(values[0] == 3 + layer * 4 + head && values[50 * stride - 1] == values[0]);
-                CHECK(keys >= cache.memory &&
-                      values + 50 * stride <= cache.memory + cache.size_bytes);
-            }
-        CHECK((uintptr_t)cache.memory % 64 == 0);
-        cache.n_written = 50;
+        CHECK(kv_cache_init(&cache, types[i], 1, 1, HEAD_DIM, N_POSITIONS, &err) == STATUS_OK);
+        memset(cache.memory, 0xff, cache.size_bytes);
+        cache.n_written = N_POSITIONS;
+        cache.n_used = 32; // no rest
+        kv_cache_clear_rest(&cache);
+        CHECK(count_zeros(&cache, KV_KEYS) == 0 && count_zeros(&cache, KV_VALUES) == 0);
+        cache.n_used = 21; // 11 positions behind it in their tile
+        kv_cache_clear_rest(&cache);
+        CHECK(count_zeros(&cache, KV_KEYS) == kv_keys_bytes(types[i], HEAD_DIM, 16) / 16 * 11);
+        CHECK(count_zeros(&cache, KV_VALUES) == kv_values_bytes(types[i], HEAD_DIM, 16) / 16 * 11);
+        CHECK(count_zeros(&cache, KV_KEY_SCALES) == kv_scales_bytes(types[i], 16) / 16 * 11);
         kv_cache_deinit(&cache);
-        CHECK(cache.memory == NULL && cache.size_bytes == 0);
     }
     return TEST_PASS;
 }
@@ -69,7 +108,8 @@ static enum test_result refused(void) {
 }
 
 static const struct test tests[] = {
-    {"layout", "heads and layers do not overlap, in f32 and f16", layout},
+    {"layout", "parts, heads and layers do not overlap, in all types", layout},
+    {"clearing", "what is left behind the last position is cleared, nothing else", clearing},
     {"rewinding", "rewind lowers n_used only", rewinding},
     {"refused", "impossible sizes and types are refused", refused},
 };
