@@ -5,8 +5,7 @@
 // tokens, down to one (whose tiles have one row). TDPBF16PS rounds differently from VDPBF16PS,
 // hence no other instruction may do a part of this.
 //
-//   block    2 tiles of tokens x 2 panels: 4 loads for 4 products; the last tile overlaps the one
-//            before it and gives the same bytes
+//   block    2 tiles of tokens x 2 panels: 4 loads for 4 products
 #include "kernels/amx/operations.h"
 #include "kernels/amx/tiles.h"
 #include "numeric/packed.h"
@@ -52,8 +51,10 @@ AMX_INLINE void multiply_tiles(const struct block *block, size_t act_offset,
 // sums[a][p]: n_tiles x n_panels (constants) tiles over the whole k.
 AMX_INLINE void run_block(const struct block *block, const struct tail_lines *tail, int n_tiles,
                           int n_panels, float (*sums)[PANELS][TILE_TOKENS][PANEL_ROWS]) {
-    const uint8_t *lines[PANELS] = {block->panels[0], block->panels[1]};
+    const uint8_t *lines[PANELS];
     size_t act_offset = 0;
+    for (int p = 0; p < n_panels; p++)
+        lines[p] = block->panels[p];
     for (int a = 0; a < n_tiles; a++)
         for (int p = 0; p < n_panels; p++)
             tiles_zero(a, p);
@@ -97,37 +98,52 @@ static void store_block(const struct matmul_args *args, const struct block *bloc
     }
 }
 
-// All tokens times one or two panels, in pairs of tiles; the last tile starts early enough to be
-// full, if there are that many tokens.
-static void run_panels(const struct matmul_args *args, int first_row) {
+// Tiles of equal height, an even number of them above 16 tokens; neighbours overlap where the
+// tokens do not divide, and give the same bytes.
+struct tiling {
+    int n_tiles, tile_tokens;
+};
+
+static struct tiling choose_tiling(int n_tokens) {
+    struct tiling tiling = {1, n_tokens};
+    if (n_tokens <= TILE_TOKENS) return tiling;
+    tiling.n_tiles = (n_tokens + 2 * TILE_TOKENS - 1) / (2 * TILE_TOKENS) * 2;
+    tiling.tile_tokens = (n_tokens + tiling.n_tiles - 1) / tiling.n_tiles;
+    return tiling;
+}
+
+static int tile_start(const struct tiling *tiling, int n_tokens, int tile) {
+    if (tile == 0) return 0;
+    return (int)((int64_t)tile * (n_tokens - tiling->tile_tokens) / (tiling->n_tiles - 1));
+}
+
+// All tokens times one or two panels.
+static void run_panels(const struct matmul_args *args, const struct tiling *tiling, int first_row) {
     _Alignas(64) float sums[TILES][PANELS][TILE_TOKENS][PANEL_ROWS];
-    const int tile_tokens = args->n_tokens < TILE_TOKENS ? args->n_tokens : TILE_TOKENS;
     struct block block = {.act_bytes = args->act_bytes, .k = args->k};
     struct tail_lines tail;
+    block.n_tiles = tiling->n_tiles > 1 ? TILES : 1;
     block.n_panels = args->n_rows - first_row > PANEL_ROWS ? PANELS : 1;
-    for (int p = 0; p < PANELS; p++)
-        block.panels[p] =
-            args->panels +
-            (size_t)(first_row / PANEL_ROWS + (p < block.n_panels ? p : 0)) * args->panel_bytes;
+    for (int p = 0; p < block.n_panels; p++)
+        block.panels[p] = args->panels + (size_t)(first_row / PANEL_ROWS + p) * args->panel_bytes;
     copy_tail(&tail, &block);
     tiles_fence();
-    for (int done = 0; done < args->n_tokens; done += block.n_tiles * tile_tokens) {
-        block.n_tiles = args->n_tokens - done > tile_tokens ? TILES : 1;
+    for (int tile = 0; tile < tiling->n_tiles; tile += block.n_tiles) {
         for (int a = 0; a < block.n_tiles; a++) {
-            const int token = done + a * tile_tokens, last = args->n_tokens - tile_tokens;
-            block.tokens[a] = token < last ? token : last;
+            block.tokens[a] = tile_start(tiling, args->n_tokens, tile + a);
             block.acts[a] =
                 (const uint8_t *)args->activations + (size_t)block.tokens[a] * args->act_bytes;
         }
         choose_and_run(&block, &tail, sums);
-        store_block(args, &block, first_row, tile_tokens, sums);
+        store_block(args, &block, first_row, tiling->tile_tokens, sums);
     }
 }
 
 void amx_matmul_bf16(const struct matmul_args *args) {
     if (args->n_tokens <= 0) return;
-    tiles_configure(args->n_tokens < TILE_TOKENS ? args->n_tokens : TILE_TOKENS, TILE_ROW_BYTES);
+    const struct tiling tiling = choose_tiling(args->n_tokens);
+    tiles_configure(tiling.tile_tokens, TILE_ROW_BYTES);
     for (int r = 0; r < args->n_rows; r += PANELS * PANEL_ROWS)
-        run_panels(args, r);
+        run_panels(args, &tiling, r);
     tiles_release();
 }
