@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Xinglin's side of the comparison: a loaded model that obeys one command a line and answers with
 // one JSON object a line. The workers of the other engines speak the same (bench/README.md).
+// `bench_worker --roof THREADS` and `--read THREADS` say instead what the machine can do (roof.h).
 //   prefill N         forget everything, then process N tokens; {"seconds": s}
 //   decode DEPTH N    with DEPTH tokens held, process N more one by one; {"seconds": [s, …]}
 //   resident          {"bytes": n} resident now
-//   roof              what the machine can do (see roof.h)
 //   quit
 #include "roof.h"
 #include "xinglin/xinglin.h"
@@ -81,9 +81,9 @@ static bool decode(struct worker *worker, int depth, int n) {
     return rewind_to(worker, depth);
 }
 
-static bool print_roof(int n_threads) {
+static bool print_roof(int n_threads, bool only_read) {
     struct roof_figure figures[ROOF_FIGURES_MAX];
-    int n = roof_measure(figures, n_threads);
+    int n = roof_measure(figures, n_threads, only_read);
     printf("{");
     for (int i = 0; i < n; i++)
         printf("%s\"%s\": {\"unit\": \"%s\", \"best\": %.6g, \"median\": %.6g}", i ? ", " : "",
@@ -123,10 +123,7 @@ static bool open_model(struct worker *worker, const char *path, int context, int
 static int serve(struct worker *worker) {
     char line[128];
     while (fgets(line, sizeof line, stdin) && strcmp(line, "quit\n") != 0) {
-        if (strcmp(line, "roof\n") == 0)
-            print_roof(worker->info.threads);
-        else if (!obey(worker, line))
-            printf("{\"error\": \"refused: %.60s\"}\n", worker->error.message);
+        if (!obey(worker, line)) printf("{\"error\": \"refused: %.60s\"}\n", worker->error.message);
         fflush(stdout);
     }
     return 0;
@@ -134,10 +131,13 @@ static int serve(struct worker *worker) {
 
 int main(int argc, char **argv) {
     struct worker worker = {.error.message = ""};
-    if (argc == 3 && strcmp(argv[1], "--roof") == 0)
-        return print_roof((int)strtol(argv[2], NULL, 10)) ? 0 : EXIT_FAILED;
+    bool only_read = argc == 3 && strcmp(argv[1], "--read") == 0;
+    if (only_read || (argc == 3 && strcmp(argv[1], "--roof") == 0))
+        return print_roof((int)strtol(argv[2], NULL, 10), only_read) ? 0 : EXIT_FAILED;
     if (argc != 4) {
-        fputs("usage: bench_worker MODEL CONTEXT THREADS | bench_worker --roof THREADS\n", stderr);
+        fputs("usage: bench_worker MODEL CONTEXT THREADS | "
+              "bench_worker --roof|--read THREADS\n",
+              stderr);
         return EXIT_USAGE;
     }
     double start = now_s();

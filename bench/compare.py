@@ -25,7 +25,7 @@ from engines import Failure, say
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG, LONGEST = 4096, 16384  # fewer rounds from here; only Xinglin from there
-SLOWEST_S = 200  # a prefill that would take longer is skipped
+SLOW_S, SLOWEST_S = 40, 200  # a prefill that takes this long has fewer rounds, or is skipped
 MEMORY_PART = 0.7  # of what is available may be filled with loaded engines
 
 
@@ -90,6 +90,7 @@ class Comparison:
         """One prefill and one decode sample; disturbed ones are made again, twice at most."""
         for attempt in range(3):
             self.gate.acquire()
+            read = machine.measure_roof(self.settings.worker, self.settings.cpus, "--read")["read"]
             running.go_on()
             watch = machine.Watch(self.settings.cpus, running.pid)
             try:
@@ -107,7 +108,7 @@ class Comparison:
             kept = not disturbed
             self.record("visit", model=model.name, type=weight_type, engine=running.engine.name,
                         length=length, prefill_s=prefill or reply.get("prefill_seconds"),
-                        decode_s=reply["seconds"], resident_bytes=resident, kept=kept,
+                        decode_s=reply["seconds"], read=read, resident_bytes=resident, kept=kept,
                         disturbed=disturbed, attempt=attempt)
             self.rates[(running.engine.name, model.name, weight_type)] = (
                 length / (prefill or reply["prefill_seconds"]))
@@ -136,7 +137,7 @@ class Comparison:
                 reason = failure
             self.skip(engine, model, weight_type, reason)
 
-    def try_visits(self, running, model, weight_type, lengths):
+    def try_visits(self, running, model, weight_type, lengths, turn):
         """False if the engine can no longer be used."""
         for length in lengths:
             if self.is_over():
@@ -144,6 +145,8 @@ class Comparison:
             if length >= LONGEST and running.engine.peer:
                 continue
             rate = self.rates.get((running.engine.name, model.name, weight_type))
+            if rate and length / rate > SLOW_S and turn >= self.settings.long_rounds:
+                continue
             if rate and length / rate > SLOWEST_S:
                 self.skip(running.engine, model, weight_type,
                           f"would take {length / rate:.0f} s", length)
@@ -178,9 +181,9 @@ class Comparison:
                 say(f"  round {turn + 1}: {lengths}")
                 self.measure_roof()
                 if together:
-                    self.round_together(chosen, loaded, model, weight_type, lengths)
+                    self.round_together(chosen, loaded, model, weight_type, lengths, turn)
                 else:
-                    self.round_apart(chosen, model, weight_type, lengths)
+                    self.round_apart(chosen, model, weight_type, lengths, turn)
         finally:
             for running in loaded.values():
                 running.close()
@@ -195,7 +198,7 @@ class Comparison:
                 self.skip(engine, model, weight_type, failure)
                 chosen.remove(engine)
 
-    def round_together(self, chosen, loaded, model, weight_type, lengths):
+    def round_together(self, chosen, loaded, model, weight_type, lengths, turn):
         for engine in list(chosen):
             if engine.name in loaded:
                 continue
@@ -207,11 +210,11 @@ class Comparison:
                 chosen.remove(engine)
         for length in lengths:
             for engine in list(chosen):
-                if not self.try_visits(loaded[engine.name], model, weight_type, [length]):
+                if not self.try_visits(loaded[engine.name], model, weight_type, [length], turn):
                     loaded.pop(engine.name).close()
                     chosen.remove(engine)
 
-    def round_apart(self, chosen, model, weight_type, lengths):
+    def round_apart(self, chosen, model, weight_type, lengths, turn):
         for engine in list(chosen):
             try:
                 running = self.start(engine, model, weight_type, self.settings.lengths)
@@ -219,7 +222,7 @@ class Comparison:
                 self.skip(engine, model, weight_type, failure)
                 chosen.remove(engine)
                 continue
-            if not self.try_visits(running, model, weight_type, lengths):
+            if not self.try_visits(running, model, weight_type, lengths, turn):
                 chosen.remove(engine)
             running.close()
 

@@ -76,10 +76,11 @@ def row_of(log, key, visits, isa):
     decodes = [len(v["decode_s"]) / sum(v["decode_s"]) for v in kept]
     steps_ms = [1e3 * s for v in kept for s in v["decode_s"]]
     times = [v["time"] for v in kept]
-    read = log.roof_near(times, "read")
+    read = statistics.median(v["read"] for v in kept)
     names = [n for n in ROOFS[weight_type] if isa == "native" or n.startswith(isa)]
     roof = next((r for r in (log.roof_near(times, n) for n in names) if r), 0)
-    bound = bound_of(log, model, weight_type, length, read)
+    shares = [len(v["decode_s"]) / sum(v["decode_s"]) / bound
+              for v in kept if (bound := bound_of(log, model, weight_type, length, v["read"]))]
     prefill, decode = statistics.median(prefills), statistics.median(decodes)
     ops = prefill_ops(log.shapes[model], length) / length
     loads = [s["load_s"] for s in log.starts[(model, weight_type, engine)]]
@@ -92,7 +93,7 @@ def row_of(log, key, visits, isa):
         "prefill_of_roof": prefill * ops / roof if roof else 0,
         "decode_tokens_per_s": decode, "decode_min": min(decodes), "decode_max": max(decodes),
         "next_token_ms_p50": quantile(steps_ms, 0.5), "next_token_ms_p99": quantile(steps_ms, 0.99),
-        "decode_of_bound": decode / bound if bound else 0,
+        "decode_of_bound": statistics.median(shares) if shares else 0,
         "resident_mb": statistics.median(v["resident_bytes"] for v in kept) / 1e6,
         "load_s": statistics.median(loads), "read_gb_per_s": read / 1e9,
         "roof_gop_per_s": roof / 1e9,

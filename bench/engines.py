@@ -50,7 +50,15 @@ class Engine:
         return {}
 
     def folder(self, isa):
-        return peers_dir() / (self.avx2_peer if isa == "avx2" and self.avx2_peer else self.peer)
+        """Where it is installed; a build for AVX2 stands in for one for this CPU that failed."""
+        native, avx2 = peers_dir() / self.peer, peers_dir() / (self.avx2_peer or self.peer)
+        if isa == "avx2" or (not self.is_there(native) and self.is_there(avx2)):
+            return avx2
+        return native
+
+    @staticmethod
+    def is_there(folder):
+        return (folder / "installed").is_file()
 
     def why_not(self, isa, settings):
         """None if it can run, else the reason."""
@@ -58,7 +66,7 @@ class Engine:
             program = Path(settings.worker)
             return None if program.is_file() else f"{program} is not built"
         folder = self.folder(isa)
-        if (folder / "installed").is_file():
+        if self.is_there(folder):
             return None
         failed = folder / "failed"
         return failed.read_text().strip() if failed.is_file() else "not installed (scripts/peers)"
@@ -85,7 +93,8 @@ class LlamaEngine(Engine):
     use as an oracle: one for each set of instructions, chosen by the CPU or by us."""
 
     def is_compiled(self, isa):
-        return (self.folder(isa) / "installed").is_file()
+        peer = self.avx2_peer if isa == "avx2" else self.peer
+        return self.is_there(peers_dir() / peer)
 
     def why_not(self, isa, settings):
         if self.is_compiled(isa):
@@ -132,6 +141,8 @@ class Running:
             stderr=self.errors, text=True, env=environment,
             preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         self.about = self.answer(START_TIMEOUT_S)
+        if engine.avx2_peer and engine.folder(settings.isa).name == engine.avx2_peer:
+            self.about["system"] = self.about.get("system", "") + ", built for AVX2"
 
     @property
     def pid(self):

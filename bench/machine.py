@@ -112,9 +112,9 @@ class Gate:
             self.release()
 
 
-def measure_roof(worker_program, cpus):
-    """{"read": bytes/s, "avx2_int8": op/s, …}: the best slices seen now."""
-    text = subprocess.run([worker_program, "--roof", str(len(cpus))], capture_output=True, text=True,
+def measure_roof(worker_program, cpus, what="--roof"):
+    """{"read": bytes/s, "avx2_int8": op/s, …}: the best slices seen now; "--read": just that."""
+    text = subprocess.run([worker_program, what, str(len(cpus))], capture_output=True, text=True,
                           check=True, preexec_fn=lambda: os.sched_setaffinity(0, cpus)).stdout
     return {name: figure["best"] for name, figure in json.loads(text).items()}
 

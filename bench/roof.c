@@ -221,9 +221,10 @@ static int cpu_of(int index) {
     return 0;
 }
 
-int roof_measure(struct roof_figure *figures, int n_threads) {
+int roof_measure(struct roof_figure *figures, int n_threads, bool only_read) {
     struct load loads[ROOF_FIGURES_MAX];
     int n_loads = available_loads(loads), n_figures = 0;
+    if (only_read) n_loads = 1;
     struct member *members = calloc((size_t)n_threads, sizeof *members);
     uint8_t *memory = aligned_alloc(64, (size_t)n_threads * PART_BYTES);
     for (int i = 0; members && memory && i < n_threads; i++) {

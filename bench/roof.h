@@ -16,5 +16,6 @@ struct roof_figure {
 enum { ROOF_FIGURES_MAX = 8 };
 
 // Measures with n_threads threads, one pinned to each CPU this process may use, for about half a
-// second in all. Returns the number of figures, 0 if threads or memory cannot be had.
-int roof_measure(struct roof_figure *figures, int n_threads);
+// second in all; only_read: just the first figure. Returns the number of figures, 0 if threads or
+// memory cannot be had.
+int roof_measure(struct roof_figure *figures, int n_threads, bool only_read);
