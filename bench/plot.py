@@ -117,17 +117,17 @@ def draw_talk_charts(rows, model, folder, suffix):
     figure, axes = plt.subplots(2, 2, figsize=(11, 7.5))
     types = [name for name in TYPES if any(row["type"] == name for row in rows)]
     by_type = [row for row in rows if row["length"] == at_1k]
-    grouped_bars(axes[0, 0], by_type, types, lambda r: r["type"], "next_token_ms_p50", "{:.0f}")
+    grouped_bars(axes[0, 0], by_type, types, lambda r: r["type"], "next_token_ms_p50", "{:.3g}")
     axes[0, 0].set_title(f"Next token by type, {at_1k:.0f} tokens of input, ms")
     int4 = [row for row in rows if row["type"] == "int4"]
     lengths = sorted({row["length"] for row in int4})
-    grouped_bars(axes[0, 1], int4, lengths, lambda r: r["length"], "next_token_ms_p50", "{:.0f}")
+    grouped_bars(axes[0, 1], int4, lengths, lambda r: r["length"], "next_token_ms_p50", "{:.3g}")
     axes[0, 1].set_xticks(range(len(lengths)), [f"{int(length)}" for length in lengths])
     axes[0, 1].set_title("int4 next token by tokens of input, ms")
     long = [row for row in rows if row["length"] == at_2k]
     grouped_bars(axes[1, 0], long, types, lambda r: r["type"], "first_token_ms", "{:.0f}")
     axes[1, 0].set_title(f"First token, {at_2k:.0f} tokens of input, ms")
-    grouped_bars(axes[1, 1], long, types, lambda r: r["type"], "next_token_ms_p50", "{:.0f}")
+    grouped_bars(axes[1, 1], long, types, lambda r: r["type"], "next_token_ms_p50", "{:.3g}")
     axes[1, 1].set_title(f"Each remaining token, {at_2k:.0f} tokens of input, ms")
     axes[0, 0].legend(frameon=False, fontsize=8)
     figure.suptitle(f"{model}: lower is better")
