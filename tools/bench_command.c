@@ -4,6 +4,7 @@
 // every run: speed does not depend on what they mean.
 #include "tools/bench_report.h"
 #include "tools/commands.h"
+#include "tools/kv_type.h"
 #include "tools/machine_speed.h"
 #include "tools/option_table.h"
 #include "tools/terminal.h"
@@ -19,7 +20,8 @@ struct bench_options {
     struct option_texts models;
     struct option_ints prompts, depths;
     int n_generate, threads, n_repeats, chunk;
-    const char *isa, *format, *family;
+    const char *isa, *format, *family, *kv_type_name;
+    xl_kv_type kv_type;
 };
 
 struct bench {
@@ -56,6 +58,7 @@ static int parse_options(struct bench_options *options, int argc, char **argv) {
         {0, "chunk", OPTION_INT, &options->chunk, "N", "prompt tokens processed at once (256)", 1,
          4096},
         {0, "isa", OPTION_TEXT, &options->isa, "LEVEL", "scalar, avx2, ... (the best)", 0, 0},
+        {0, "kv-type", OPTION_TEXT, &options->kv_type_name, "TYPE", KV_TYPE_HELP, 0, 0},
         {'x', "family", OPTION_TEXT, &options->family, "FAMILY", "model family (auto)", 0, 0},
         {0, "format", OPTION_TEXT, &options->format, "FORMAT", "table, csv or json (table)", 0, 0},
     };
@@ -70,7 +73,7 @@ static int parse_options(struct bench_options *options, int argc, char **argv) {
     if (!bench_report_format(options->format))
         return terminal_fail_text(argv[0], 2, "bad value \"%.20s\" for format; table, csv or json",
                                   options->format);
-    return OPTIONS_GO_ON;
+    return kv_type_parse(argv[0], options->kv_type_name, &options->kv_type);
 }
 
 static int context_needed(const struct bench_options *options) {
@@ -97,6 +100,7 @@ static xl_status open_model(struct bench *b, const char *path) {
     options.threads = b->options.threads;
     options.isa = b->options.isa;
     options.family = b->options.family;
+    options.kv_type = b->options.kv_type;
     options.chunk = b->options.chunk;
     xl_status status = xl_engine_open(path, &options, &b->engine, &b->error);
     if (status == XL_OK) status = xl_session_open(b->engine, &b->session, &b->error);

@@ -5,6 +5,7 @@
 // position's distribution is compared with that of another model (usually the float original).
 #include "tools/commands.h"
 #include "tools/divergence.h"
+#include "tools/kv_type.h"
 #include "tools/option_table.h"
 #include "tools/output_file.h"
 #include "tools/terminal.h"
@@ -20,7 +21,9 @@ enum { LOGITS_MAX = 1 << 24, TEXT_BYTES_MAX = 1 << 30 };
 
 struct eval_options {
     const char *model, *text, *reference, *family, *isa, *top1_path, *logits_path;
-    int context, n_chunks, threads, json, kv_f32;
+    int context, n_chunks, threads, json;
+    const char *kv_type_name;
+    xl_kv_type kv_type;
 };
 
 struct evaluation {
@@ -51,7 +54,7 @@ static int parse_options(struct eval_options *options, int argc, char **argv) {
         {'x', "family", OPTION_TEXT, &options->family, "FAMILY", "model family (auto)", 0, 0},
         {'t', "threads", OPTION_INT, &options->threads, "N", "threads; 0: automatic (0)", 0, 512},
         {0, "isa", OPTION_TEXT, &options->isa, "LEVEL", "scalar, avx2, ... (the best)", 0, 0},
-        {0, "kv-f32", OPTION_FLAG, &options->kv_f32, NULL, "keep keys and values in float32", 0, 0},
+        {0, "kv-type", OPTION_TEXT, &options->kv_type_name, "TYPE", KV_TYPE_HELP, 0, 0},
         {0, "top1-out", OPTION_TEXT, &options->top1_path, "FILE",
          "write the most likely id of every scored position, one a line", 0, 0},
         {0, "logits-out", OPTION_TEXT, &options->logits_path, "FILE",
@@ -68,7 +71,7 @@ static int parse_options(struct eval_options *options, int argc, char **argv) {
     if (!options->model || !options->text)
         return terminal_fail_text(argv[0], 2, "needs a model (-m) and a text (-f); see %s --help",
                                   argv[0]);
-    return OPTIONS_GO_ON;
+    return kv_type_parse(argv[0], options->kv_type_name, &options->kv_type);
 }
 
 // The whole file; NULL with a message told.
@@ -107,7 +110,7 @@ static xl_status open_one(struct evaluation *e, const char *path, xl_engine **en
     options.family = e->options.family;
     options.isa = e->options.isa;
     options.threads = e->options.threads;
-    if (e->options.kv_f32) options.kv_type = XL_KV_F32;
+    options.kv_type = e->options.kv_type;
     xl_status status = xl_engine_open(path, &options, engine, &e->error);
     if (status == XL_OK) status = xl_session_open(*engine, session, &e->error);
     return status;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/generation_flags.h"
 
+#include "tools/kv_type.h"
 #include "tools/terminal.h"
 
 #include <math.h>
@@ -68,7 +69,7 @@ static size_t model_rows(struct generation_flags *f, struct option_row *rows, si
         {'c', "context", OPTION_INT, &f->context, "N",
          "tokens that prompt and answer may have; 0: up to 4096 (0)", 0, 1 << 22},
         {0, "isa", OPTION_TEXT, &f->isa, "LEVEL", "kernels: scalar, avx2, ... (the best)", 0, 0},
-        {0, "kv", OPTION_TEXT, &f->kv_type, "TYPE", "keys and values in f16 or f32 (auto)", 0, 0},
+        {0, "kv-type", OPTION_TEXT, &f->kv_type_name, "TYPE", KV_TYPE_HELP, 0, 0},
         {0, "no-cache", OPTION_FLAG, &f->no_cache, NULL,
          "pack the weights anew, keep no file of them", 0, 0},
         {'v', "verbose", OPTION_FLAG, &f->verbose, NULL, "timings on stderr", 0, 0},
@@ -133,11 +134,7 @@ int generation_flags_check(struct generation_flags *flags, const char *command) 
         if (!parse_bias(flags->bias_texts.items[i], &flags->biases[i]))
             return terminal_fail_text(command, 2, "--logit-bias wants ID+B or ID-B, not \"%.40s\"",
                                       flags->bias_texts.items[i]);
-    if (flags->kv_type && strcmp(flags->kv_type, "auto") && strcmp(flags->kv_type, "f16") &&
-        strcmp(flags->kv_type, "f32"))
-        return terminal_fail_text(command, 2, "--kv wants auto, f16 or f32, not \"%.40s\"",
-                                  flags->kv_type);
-    return OPTIONS_GO_ON;
+    return kv_type_parse(command, flags->kv_type_name, &flags->kv_type);
 }
 
 void generation_flags_engine(const struct generation_flags *flags, xl_engine_options *options) {
@@ -147,8 +144,7 @@ void generation_flags_engine(const struct generation_flags *flags, xl_engine_opt
     options->threads = flags->threads;
     options->context = flags->context;
     if (flags->no_cache) setenv("XINGLIN_CACHE", "off", 1);
-    if (flags->kv_type && strcmp(flags->kv_type, "f32") == 0) options->kv_type = XL_KV_F32;
-    if (flags->kv_type && strcmp(flags->kv_type, "f16") == 0) options->kv_type = XL_KV_F16;
+    options->kv_type = flags->kv_type;
 }
 
 void generation_flags_generate(const struct generation_flags *flags, xl_generate_options *options) {

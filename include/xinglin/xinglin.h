@@ -73,7 +73,7 @@ XL_API void xl_free(void *memory);                   // for everything documente
 typedef struct xl_engine xl_engine;
 typedef struct xl_session xl_session;
 
-typedef enum xl_kv_type { XL_KV_AUTO, XL_KV_F32, XL_KV_F16 } xl_kv_type;
+typedef enum xl_kv_type { XL_KV_AUTO, XL_KV_F32, XL_KV_F16, XL_KV_BF16, XL_KV_I8 } xl_kv_type;
 
 typedef struct xl_engine_options {
     size_t size;        // sizeof(xl_engine_options)
@@ -101,7 +101,7 @@ typedef struct xl_engine_info {
     const char *name;        // the model's own name
     const char *weight_type; // most common type of its matrices: "q4_0"
     const char *isa;         // kernels in use
-    const char *kv_type;     // "f16" or "f32"
+    const char *kv_type;     // "f32", "f16", "bf16" or "i8"
     uint64_t weight_bytes;   // read for one decoded token
     uint64_t kv_bytes;       // of one session
     int n_vocab, n_layers, n_embd, context, context_train, threads;

@@ -47,7 +47,7 @@ static enum status read_options(xl_engine_options *own, const xl_engine_options 
     if (own->chunk < 0 || own->chunk > CHUNK_MAX)
         return error_set(err, STATUS_USAGE, "chunks of %d tokens; allowed are 1 to %d", own->chunk,
                          CHUNK_MAX);
-    if (own->kv_type != XL_KV_AUTO && own->kv_type != XL_KV_F32 && own->kv_type != XL_KV_F16)
+    if (own->kv_type < XL_KV_AUTO || own->kv_type > XL_KV_I8)
         return error_set(err, STATUS_USAGE, "unknown KV type %d", (int)own->kv_type);
     return STATUS_OK;
 }
@@ -113,6 +113,8 @@ static enum status open_tokenizer(struct xl_engine *engine, struct error *err) {
 static enum dtype choose_kv_dtype(xl_kv_type wanted, const struct model *model) {
     if (wanted == XL_KV_F32) return DTYPE_F32;
     if (wanted == XL_KV_F16) return DTYPE_F16;
+    if (wanted == XL_KV_BF16) return DTYPE_BF16;
+    if (wanted == XL_KV_I8) return DTYPE_I8;
     return model_main_dtype(model) == DTYPE_F32 ? DTYPE_F32 : DTYPE_F16;
 }
 
@@ -200,9 +202,11 @@ void xl_engine_close(xl_engine *engine) {
 
 static uint64_t session_kv_bytes(const struct xl_engine *engine) {
     const struct model_config *config = model_configuration(engine->model);
-    uint64_t element = engine->kv_dtype == DTYPE_F32 ? 4 : 2;
-    return 2 * element * (uint64_t)config->n_layers * (uint64_t)config->n_kv_heads *
-           (uint64_t)config->head_dim * (uint64_t)engine->context;
+    uint64_t size_bytes;
+    return kv_cache_bytes(engine->kv_dtype, config->n_layers, config->n_kv_heads, config->head_dim,
+                          engine->context, &size_bytes)
+               ? size_bytes
+               : UINT64_MAX; // no session can be opened
 }
 
 xl_status xl_engine_describe(const xl_engine *engine, xl_engine_info *info) {

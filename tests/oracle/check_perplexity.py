@@ -183,7 +183,7 @@ def check_model(bench, results, name):
 
     chunks = bench.chunks
 
-    our_float, our_float_top1 = bench.ours(float_file, chunks, "--kv-f32")
+    our_float, our_float_top1 = bench.ours(float_file, chunks, "--kv-type", "f32")
     their_float, their_float_top1 = bench.theirs(exact, chunks, "--kv-f32")
     same = agreement(our_float_top1, their_float_top1)
     difference = relative(our_float, their_float)
