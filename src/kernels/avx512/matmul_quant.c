@@ -86,10 +86,11 @@ VEC512_INLINE void store_y(const struct token_block *block, int t, int row, __m5
                  block->n_rows - row);
 }
 
-// Reading on: the processor's own prefetcher keeps too little distance for loops of this size.
-VEC512_INLINE void prefetch(const uint8_t *from, int n_bytes) {
-    for (int i = 0; i < n_bytes; i += LINE_BYTES)
-        _mm_prefetch((const void *)(from + i), _MM_HINT_T0);
+// One block's share of a chunk, read ahead: the processor's own prefetcher keeps too little
+// distance for loops of this size.
+VEC512_INLINE void prefetch(const uint8_t *from, struct format format) {
+    UNROLL for (int i = 0; i < (format.step_bytes / 8 + LINE_BYTES - 1) / LINE_BYTES; i++)
+        _mm_prefetch((const void *)(from + i * LINE_BYTES), _MM_HINT_T0);
 }
 
 // ---- Few tokens --------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ VEC512_INLINE void add_group(__m512 acc[DIRECT_TOKENS], const struct direct *at,
 VEC512_INLINE void direct_block(__m512 acc[DIRECT_TOKENS], const struct direct *at, int b,
                                 int n_tokens, struct format format) {
     __m512i w[8];
-    prefetch(at->chunk + b * (format.step_bytes / 8) + DIRECT_AHEAD_BYTES, format.step_bytes / 8);
+    prefetch(at->chunk + b * (format.step_bytes / 8) + DIRECT_AHEAD_BYTES, format);
     format.lines(at->chunk, b, w);
     if (format.has_groups16) {
         add_group(acc, at, w, b, 0, 4, 2 * b, n_tokens, format);
@@ -168,7 +169,7 @@ VEC512_INLINE void unpack(const uint8_t *chunk, int n_blocks, struct unpacked_ch
                           struct format format) {
     for (int b = 0; b < n_blocks; b++) {
         __m512i w[8];
-        prefetch(chunk + format.step_bytes + b * (format.step_bytes / 8), format.step_bytes / 8);
+        prefetch(chunk + format.step_bytes + b * (format.step_bytes / 8), format);
         format.lines(chunk, b, w);
         UNROLL for (int i = 0; i < 8; i++) _mm512_store_si512((void *)out->lines[8 * b + i], w[i]);
         if (!format.has_groups16) _mm512_store_ps(out->scale[b], format.scale(chunk, b));
