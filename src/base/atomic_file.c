@@ -183,28 +183,36 @@ static void sync_directory(const char *directory) {
     close(fd);
 }
 
-static enum status finish(struct atomic_file *file, struct error *err) {
+static enum status finish(struct atomic_file *file, bool sync, struct error *err) {
     TRY(flush(file, err));
-    if (fsync(file->fd) != 0) return system_error(err, file->path, "sync");
+    if (sync && fsync(file->fd) != 0) return system_error(err, file->path, "sync");
     if (file->nameless) {
         if (!link_temporary(file)) return system_error(err, file->path, "name");
         file->nameless = false;
     }
     if (rename(file->temporary_path, file->path) != 0)
         return system_error(err, file->path, "rename into place");
-    sync_directory(file->directory);
+    if (sync) sync_directory(file->directory);
     return STATUS_OK;
 }
 
-enum status atomic_file_commit(struct atomic_file *file, struct error *err) {
+static enum status commit(struct atomic_file *file, bool sync, struct error *err) {
     enum status status = file->failed;
     if (status)
         error_set(err, status, "%s: an earlier write failed", file->path);
     else
-        status = finish(file, err);
+        status = finish(file, sync, err);
     if (status != STATUS_OK && !file->nameless) unlink(file->temporary_path);
     destroy(file);
     return status;
+}
+
+enum status atomic_file_commit(struct atomic_file *file, struct error *err) {
+    return commit(file, true, err);
+}
+
+enum status atomic_file_commit_unsynced(struct atomic_file *file, struct error *err) {
+    return commit(file, false, err);
 }
 
 void atomic_file_abort(struct atomic_file *file) {

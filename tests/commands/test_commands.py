@@ -82,6 +82,36 @@ def test_help_and_version():
         expect(result.returncode == OK and b"usage:" in result.stdout, f"{command} --help")
 
 
+def test_cache_of_packed_weights():
+    if not SMOLLM2.exists():
+        raise Skip("SmolLM2 is not there")
+    cache = SCRATCH / "packed"
+    environment = {**os.environ, "XINGLIN_CACHE": str(cache)}
+    texts = []
+
+    def load(*flags):
+        result = run("llm-cli", "-m", SMOLLM2, "-p", "The heart", "-n", "12", "--json", *flags,
+                     env=environment)
+        expect(result.returncode == OK, result.stderr)
+        report = json.loads(result.stdout)
+        own_mb = (report["weight_bytes"] + report["kv_bytes"]) / 2**20
+        expect(report["peak_memory_mb"] < own_mb + 150, f"{report['peak_memory_mb']} MB")
+        texts.append(report["text"])
+        return report["weights_from"]
+
+    expect("packed from the checkpoint in" in load("--no-cache"), "--no-cache")
+    expect(not cache.exists(), "--no-cache made a cache")
+    expect("kept in the cache" in load(), "the first load")
+    expect("from the cache" in load(), "the second load")  # mapped or read
+    files = list(cache.iterdir())
+    expect(len(files) == 1 and files[0].stat().st_mode & 0o777 == 0o600, f"{files}")
+    os.truncate(files[0], files[0].stat().st_size - 1)
+    expect("kept in the cache" in load(), "a cut file")
+    environment["XINGLIN_CACHE"] = "off"
+    expect("packed from the checkpoint in" in load(), "off")
+    expect(len(set(texts)) == 1, f"{texts}")
+
+
 def test_wrong_flags():
     refused(run("llm-cli", "--nonsense"), USAGE, "--nonsense")
     refused(run("llm-cli", "--tmep", "1"), USAGE, "--tmep", "did you mean --temp")
