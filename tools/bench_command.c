@@ -19,7 +19,7 @@ enum { REPEATS_MAX = 1000, WARM_UP_TOKENS = 16 };
 struct bench_options {
     struct option_texts models;
     struct option_ints prompts, depths;
-    int n_generate, threads, n_repeats, chunk;
+    int n_generate, threads, threads_batch, n_repeats, chunk;
     const char *isa, *format, *family, *kv_type_name;
     xl_kv_type kv_type;
 };
@@ -55,7 +55,9 @@ static int parse_options(struct bench_options *options, int argc, char **argv) {
         {'r', "repeat", OPTION_INT, &options->n_repeats, "N", "runs of each; medians are shown (5)",
          1, REPEATS_MAX},
         {'t', "threads", OPTION_INT, &options->threads, "N", "threads; 0: automatic (0)", 0, 512},
-        {0, "chunk", OPTION_INT, &options->chunk, "N", "prompt tokens processed at once (256)", 1,
+        {0, "threads-batch", OPTION_INT, &options->threads_batch, "N",
+         "threads while reading prompts; 0: as many (0)", 0, 512},
+        {0, "chunk", OPTION_INT, &options->chunk, "N", "prompt tokens processed at once (512)", 1,
          4096},
         {0, "isa", OPTION_TEXT, &options->isa, "LEVEL", "scalar, avx2, ... (the best)", 0, 0},
         {0, "kv-type", OPTION_TEXT, &options->kv_type_name, "TYPE", KV_TYPE_HELP, 0, 0},
@@ -98,6 +100,7 @@ static xl_status open_model(struct bench *b, const char *path) {
     xl_engine_options options = xl_engine_options_default();
     options.context = context_needed(&b->options);
     options.threads = b->options.threads;
+    options.threads_batch = b->options.threads_batch;
     options.isa = b->options.isa;
     options.family = b->options.family;
     options.kv_type = b->options.kv_type;

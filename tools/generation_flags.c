@@ -66,6 +66,8 @@ static size_t model_rows(struct generation_flags *f, struct option_row *rows, si
         {0, "model_family", OPTION_TEXT, &f->family, "FAMILY", "the same", 0, 0},
         {'t', "threads", OPTION_INT, &f->threads, "N",
          "threads; 0: what affinity and quota allow (0)", 0, 512},
+        {0, "threads-batch", OPTION_INT, &f->threads_batch, "N",
+         "threads while reading prompts; 0: as many (0)", 0, 512},
         {'c', "context", OPTION_INT, &f->context, "N",
          "tokens that prompt and answer may have; 0: up to 4096 (0)", 0, 1 << 22},
         {0, "isa", OPTION_TEXT, &f->isa, "LEVEL", "kernels: scalar, avx2, ... (the best)", 0, 0},
@@ -142,6 +144,7 @@ void generation_flags_engine(const struct generation_flags *flags, xl_engine_opt
     options->family = flags->family;
     options->isa = flags->isa;
     options->threads = flags->threads;
+    options->threads_batch = flags->threads_batch;
     options->context = flags->context;
     if (flags->no_cache) setenv("XINGLIN_CACHE", "off", 1);
     options->kv_type = flags->kv_type;

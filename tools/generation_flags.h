@@ -12,7 +12,7 @@ enum { GENERATION_ROWS_MAX = 32 };
 struct generation_flags {
     const char *model, *family, *isa, *kv_type_name;
     xl_kv_type kv_type;
-    int threads, context, n_predict, draft_max, verbose, no_cache, ignore_end;
+    int threads, threads_batch, context, n_predict, draft_max, verbose, no_cache, ignore_end;
     float temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
     int top_k, penalty_window;
     uint64_t seed;

@@ -79,9 +79,9 @@ typedef struct xl_engine_options {
     size_t size;        // sizeof(xl_engine_options)
     const char *family; // NULL or "auto": what the file says; else must agree with it
     const char *isa;    // NULL: $XINGLIN_ISA or the best of this CPU; "scalar", "avx2", …
-    int threads;        // 0: what affinity and cgroup quota allow
+    int threads;        // 0: what affinity and cgroup quota allow; never more than can run at once
     int context;        // tokens a session holds; 0: min(4096, what the model was trained for)
-    int chunk;          // prompt tokens processed at once; 0: 256
+    int chunk;          // prompt tokens processed at once; 0: 512
     xl_kv_type kv_type; // auto: F32 for float32 models, else F16
     int threads_batch;  // for prompts; 0: as many as `threads`
 } xl_engine_options;

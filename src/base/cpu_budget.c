@@ -5,6 +5,7 @@
 
 #include "base/topology.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,7 +121,7 @@ void cpu_budget_read_under(struct cpu_budget *budget, const char *root) {
         budget->n_threads = budget->quota_cpus < 1 ? 1 : (int)budget->quota_cpus;
     budget->n_at_once = budget->n_affinity;
     if (budget->quota_cpus > 0 && budget->quota_cpus < budget->n_at_once)
-        budget->n_at_once = budget->quota_cpus < 1 ? 1 : (int)budget->quota_cpus;
+        budget->n_at_once = (int)ceil(budget->quota_cpus);
 }
 
 void cpu_budget_read(struct cpu_budget *budget) {

@@ -14,7 +14,8 @@ struct cpu_budget {
     int n_nodes;          // memories (NUMA nodes) near them
     double quota_cpus;    // cgroup v1/v2 quota in CPUs; 0 if there is none
     int n_threads;        // what to use: min of cores and quota, at least 1
-    int n_at_once;        // threads that can run at once: min of affinity and quota, at least 1
+    int n_at_once; // more threads than this never run at the same time: min of affinity and the
+                   // quota rounded up
 };
 
 void cpu_budget_read(struct cpu_budget *budget);

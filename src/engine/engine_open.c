@@ -16,7 +16,7 @@
 enum {
     CONTEXT_DEFAULT = 4096,
     CONTEXT_MAX = 1 << 22,
-    CHUNK_DEFAULT = 256,
+    CHUNK_DEFAULT = 512,
     CHUNK_MAX = 4096,
     THREADS_MAX = 512,
     CACHE_MIN_BYTES = 64 << 20 // smaller models are packed in no time
@@ -74,17 +74,21 @@ static enum status select_kernels(struct kernels *kernels, const char *name, str
     return STATUS_OK;
 }
 
-// One pool for prompts and for next tokens, as large as the larger wish. A wish beyond what the
-// machine can run at once is granted, but such threads never spin.
+// Threads beyond what the machine can run at once would only wait for each other.
+static int choose_threads(const struct cpu_budget *budget, int wanted, int usual) {
+    int n = wanted > 0 ? wanted : usual;
+    return n < budget->n_at_once ? n : budget->n_at_once;
+}
+
+// One pool for prompts and for next tokens, as large as the larger wish.
 static enum status create_pool(struct xl_engine *engine, const xl_engine_options *options,
                                struct error *err) {
     struct cpu_budget budget;
     struct topology topology;
     cpu_budget_read(&budget);
     int usual = budget.n_threads < THREADS_MAX ? budget.n_threads : THREADS_MAX;
-    engine->n_threads = options->threads > 0 ? options->threads : usual;
-    engine->n_threads_batch =
-        options->threads_batch > 0 ? options->threads_batch : engine->n_threads;
+    engine->n_threads = choose_threads(&budget, options->threads, usual);
+    engine->n_threads_batch = choose_threads(&budget, options->threads_batch, engine->n_threads);
     int n =
         engine->n_threads > engine->n_threads_batch ? engine->n_threads : engine->n_threads_batch;
     TRY(topology_read(&topology, err));

@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 
 #include "base/cpu_budget.h"
+#include "base/topology.h"
 #include "engine/json_text.h"
 
 #include <stdio.h>
@@ -95,6 +96,28 @@ static json_int_t memory_bytes(const char *name) {
     return (json_int_t)kilobytes * 1024;
 }
 
+// Where each thread of a pool of the usual size goes.
+static json_t *describe_places(const struct cpu_budget *budget) {
+    struct topology topology;
+    struct error err;
+    json_t *places = json_array();
+    enum status status = topology_read(&topology, &err);
+    for (int t = 0; status == STATUS_OK && t < budget->n_threads; t++) {
+        struct thread_place place = topology_place(&topology, t, budget->n_threads);
+        char text[96], cpus[48] = "any cpu";
+        const struct topology_cpu *first = &topology.cpus[place.begin];
+        int n = place.end - place.begin;
+        if (n == 1) snprintf(cpus, sizeof cpus, "cpu %d", first->cpu);
+        if (n == 2) snprintf(cpus, sizeof cpus, "cpu %d,%d", first->cpu, first[1].cpu);
+        if (n > 2) snprintf(cpus, sizeof cpus, "any of %d cpus", n);
+        snprintf(text, sizeof text, "%d: %s node %d%s", t, cpus, place.node,
+                 t + 1 < budget->n_threads ? ";" : "");
+        json_array_append_new(places, json_string(text));
+    }
+    topology_deinit(&topology);
+    return places;
+}
+
 xl_status xl_machine_describe(char **json, xl_error *error) {
     struct error err = {0};
     struct cpu_features features;
@@ -104,11 +127,12 @@ xl_status xl_machine_describe(char **json, xl_error *error) {
     cpu_features_read(&features);
     cpu_budget_read(&budget);
     json_t *root =
-        json_pack("{s:s, s:o, s:s, s:o, s:{s:i, s:i, s:f, s:i}, s:{s:I, s:I}}", "cpu",
+        json_pack("{s:s, s:o, s:s, s:o, s:{s:i, s:i, s:i, s:f, s:i}, s:o, s:{s:I, s:I}}", "cpu",
                   features.brand, "features", describe_features(&features), "best",
                   isa_name(isa_best()), "levels", describe_levels(&features), "threads", "affinity",
-                  budget.n_affinity, "physical_cores", budget.n_physical_cores, "quota_cpus",
-                  budget.quota_cpus, "used", budget.n_threads, "memory", "total_bytes",
+                  budget.n_affinity, "physical_cores", budget.n_physical_cores, "nodes",
+                  budget.n_nodes, "quota_cpus", budget.quota_cpus, "used", budget.n_threads,
+                  "placement", describe_places(&budget), "memory", "total_bytes",
                   memory_bytes("MemTotal"), "available_bytes", memory_bytes("MemAvailable"));
     return engine_report(error, json_text_finish(root, json, &err), &err);
 }

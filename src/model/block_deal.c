@@ -15,12 +15,21 @@ static struct share part_of(struct share share, int index, int size) {
     return part;
 }
 
+// 96, 48 or 24.
+static int tokens_of_block(const struct block_job *job) {
+    int n = BLOCK_TOKENS;
+    while (n > BLOCK_TOKENS / 4 && (size_t)n * job->input_bytes > BLOCK_INPUT_BYTES)
+        n /= 2;
+    return n;
+}
+
 static void take_from(const struct forward_pass *pass, const struct block_job *job, int owner,
                       int thread_index) {
     struct share rows = share_of_groups(job->n_rows, job->group, owner, pass->n_threads);
     struct share tokens = {job->first_token, pass->n_tokens};
     int n_row_blocks = count_blocks(rows, BLOCK_ROWS);
-    int n_blocks = n_row_blocks * count_blocks(tokens, BLOCK_TOKENS);
+    int n_block_tokens = tokens_of_block(job);
+    int n_blocks = n_row_blocks * count_blocks(tokens, n_block_tokens);
     atomic_int *n_taken = &pass->workspace->lists[owner].n_taken[job->phase];
     for (;;) {
         if (atomic_load_explicit(n_taken, memory_order_relaxed) >= n_blocks) return;
@@ -28,7 +37,7 @@ static void take_from(const struct forward_pass *pass, const struct block_job *j
         if (index >= n_blocks) return;
         // The tokens of a block stay in the cache while the share's rows go by.
         struct work_block block = {part_of(rows, index % n_row_blocks, BLOCK_ROWS),
-                                   part_of(tokens, index / n_row_blocks, BLOCK_TOKENS)};
+                                   part_of(tokens, index / n_row_blocks, n_block_tokens)};
         job->compute(pass, job->context, block, thread_index);
     }
 }

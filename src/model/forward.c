@@ -158,10 +158,21 @@ static void compute_product(const struct forward_pass *pass, const void *context
     multiply_block(pass, context, block);
 }
 
+// Bytes from one of a weight's input rows to the next.
+static size_t input_bytes(const struct forward_pass *pass, const struct weight *weight,
+                          const struct input_rows *input) {
+    return input->stride_bytes[pass->kernels->matmul[weight->dtype].act];
+}
+
 static void deal_product(const struct forward_pass *pass, enum deal_phase phase,
                          const struct product *product, int first_token, int thread_index) {
-    struct block_job job = {phase,       product->weight->n_rows, PANEL_ROWS,
-                            first_token, compute_product,         product};
+    struct block_job job = {.phase = phase,
+                            .n_rows = product->weight->n_rows,
+                            .group = PANEL_ROWS,
+                            .first_token = first_token,
+                            .input_bytes = input_bytes(pass, product->weight, product->input),
+                            .compute = compute_product,
+                            .context = product};
     block_deal(pass, &job, thread_index);
 }
 
@@ -228,7 +239,12 @@ static void attention_block(const struct forward_pass *pass, int index, int firs
     const struct layer_weights *layer = &pass->model->weights.layers[index];
     struct forward_workspace *workspace = pass->workspace;
     int n_rows = padded_rows(&layer->q) + padded_rows(&layer->k) + padded_rows(&layer->v);
-    struct block_job qkv = {DEAL_QKV, n_rows, PANEL_ROWS, 0, compute_qkv, layer};
+    struct block_job qkv = {.phase = DEAL_QKV,
+                            .n_rows = n_rows,
+                            .group = PANEL_ROWS,
+                            .input_bytes = input_bytes(pass, &layer->q, &workspace->stream.normed),
+                            .compute = compute_qkv,
+                            .context = layer};
     block_deal(pass, &qkv, thread_index);
     thread_pool_barrier(pass->pool);
     attention_run(pass, index, first_token, thread_index);
@@ -241,8 +257,14 @@ static void attention_block(const struct forward_pass *pass, int index, int firs
 static void feed_forward_block(const struct forward_pass *pass, const struct layer_weights *layer,
                                int first_token, int thread_index) {
     struct forward_workspace *workspace = pass->workspace;
-    struct block_job feed = {DEAL_FEED,   layer->gate.n_rows, FEED_GROUP,
-                             first_token, compute_feed,       layer};
+    struct block_job feed = {.phase = DEAL_FEED,
+                             .n_rows = layer->gate.n_rows,
+                             .group = FEED_GROUP,
+                             .first_token = first_token,
+                             .input_bytes =
+                                 input_bytes(pass, &layer->gate, &workspace->stream.normed),
+                             .compute = compute_feed,
+                             .context = layer};
     block_deal(pass, &feed, thread_index);
     thread_pool_barrier(pass->pool);
     struct product down = {&layer->down, &workspace->fed_rows, workspace->projected};
@@ -300,8 +322,13 @@ static void run_output(const struct forward_pass *pass, int thread_index) {
     norm_barrier(pass);
     struct product product = {output, &stream_of(pass, thread_index)->normed,
                               pass->logits - (size_t)pass->first_output * (size_t)output->n_rows};
-    struct block_job job = {DEAL_LOGITS,        output->n_rows, PANEL_ROWS,
-                            pass->first_output, compute_logits, &product};
+    struct block_job job = {.phase = DEAL_LOGITS,
+                            .n_rows = output->n_rows,
+                            .group = PANEL_ROWS,
+                            .first_token = pass->first_output,
+                            .input_bytes = input_bytes(pass, output, product.input),
+                            .compute = compute_logits,
+                            .context = &product};
     block_deal(pass, &job, thread_index);
 }
 
