@@ -30,10 +30,10 @@ static void take_from(const struct forward_pass *pass, const struct block_job *j
     int n_row_blocks = count_blocks(rows, BLOCK_ROWS);
     int n_block_tokens = tokens_of_block(job);
     int n_blocks = n_row_blocks * count_blocks(tokens, n_block_tokens);
-    atomic_int *n_taken = &pass->workspace->lists[owner].n_taken[job->phase];
+    int *n_taken = &pass->workspace->lists[owner].n_taken[job->phase];
     for (;;) {
-        if (atomic_load_explicit(n_taken, memory_order_relaxed) >= n_blocks) return;
-        int index = atomic_fetch_add_explicit(n_taken, 1, memory_order_relaxed);
+        if (__atomic_load_n(n_taken, __ATOMIC_RELAXED) >= n_blocks) return;
+        int index = __atomic_fetch_add(n_taken, 1, __ATOMIC_RELAXED);
         if (index >= n_blocks) return;
         // The tokens of a block stay in the cache while the share's rows go by.
         struct work_block block = {part_of(rows, index % n_row_blocks, BLOCK_ROWS),
@@ -45,8 +45,7 @@ static void take_from(const struct forward_pass *pass, const struct block_job *j
 static void reset(const struct forward_pass *pass, int phase_in_use, int thread_index) {
     struct block_list *list = &pass->workspace->lists[thread_index];
     for (int phase = 0; phase < DEAL_PHASES; phase++)
-        if (phase != phase_in_use)
-            atomic_store_explicit(&list->n_taken[phase], 0, memory_order_relaxed);
+        if (phase != phase_in_use) __atomic_store_n(&list->n_taken[phase], 0, __ATOMIC_RELAXED);
 }
 
 void block_deal_reset(const struct forward_pass *pass, int thread_index) {

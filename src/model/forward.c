@@ -271,7 +271,7 @@ static void feed_forward_block(const struct forward_pass *pass, const struct lay
     deal_product(pass, DEAL_DOWN, &down, first_token, thread_index);
     if (thread_index == 0 && workspace->cancel &&
         __atomic_load_n(workspace->cancel, __ATOMIC_RELAXED) != 0)
-        atomic_store_explicit(pass->stop, true, memory_order_relaxed);
+        __atomic_store_n(pass->stop, 1, __ATOMIC_RELAXED);
     thread_pool_barrier(pass->pool);
 }
 
@@ -340,7 +340,7 @@ static void run(void *argument, int thread_index, int n_threads) {
     fill_rope(pass, thread_index);
     for (int layer = 0; layer < pass->model->weights.n_layers; layer++) {
         run_layer(pass, layer, thread_index);
-        if (atomic_load_explicit(pass->stop, memory_order_relaxed)) return;
+        if (__atomic_load_n(pass->stop, __ATOMIC_RELAXED)) return;
     }
     if (pass->first_output < pass->n_tokens) run_output(pass, thread_index);
 }
@@ -374,8 +374,7 @@ enum status model_forward(const struct model *model, struct kv_cache *cache,
                           struct forward_workspace *workspace, const int32_t *tokens, int n_tokens,
                           bool all_logits, float *logits, struct error *err) {
     TRY(check(model, cache, workspace, tokens, n_tokens, err));
-    atomic_bool stop;
-    atomic_init(&stop, false);
+    int stop = 0;
     bool is_narrow = n_tokens <= NARROW_TOKENS_MAX;
     struct forward_pass pass = {
         .model = model,
@@ -396,7 +395,7 @@ enum status model_forward(const struct model *model, struct kv_cache *cache,
     };
     if (cache->n_used + n_tokens > cache->n_written) cache->n_written = cache->n_used + n_tokens;
     thread_pool_run_some(workspace->pool, pass.n_threads, run, &pass);
-    if (atomic_load_explicit(&stop, memory_order_relaxed))
+    if (stop)
         return error_set(err, STATUS_CANCELLED, "cancelled within a chunk of %d tokens", n_tokens);
     cache->n_used += n_tokens;
     return STATUS_OK;

@@ -12,8 +12,6 @@
 #include "model/input_rows.h"
 #include "model/loaded_model.h"
 
-#include <stdatomic.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -45,8 +43,10 @@ struct forward_member {
 // Products of a layer, each with a counter of blocks taken from each thread's list (block_deal.h).
 enum deal_phase { DEAL_QKV, DEAL_O, DEAL_FEED, DEAL_DOWN, DEAL_LOGITS, DEAL_PHASES };
 
+// One cache line. Counters are read and written atomically.
 struct block_list {
-    _Alignas(64) atomic_int n_taken[DEAL_PHASES];
+    int n_taken[DEAL_PHASES];
+    int unused[16 - DEAL_PHASES];
 };
 
 // n_tokens_max = T tokens at most in one chunk.
@@ -86,7 +86,7 @@ struct forward_pass {
     int n_threads;    // that run this pass
     bool is_narrow;
     float *logits;
-    atomic_bool *stop; // set by member 0 in a layer, read by all behind the next barrier
+    int *stop; // atomic: set by member 0 in a layer, read by all behind the next barrier
 };
 
 // Which part of a phase's work a thread does.
