@@ -205,6 +205,7 @@ static enum status bind_embedding(struct model_weights *weights, const struct mo
 
 static enum status bind_globals(struct model_weights *weights, const struct model_config *config,
                                 const struct checkpoint *checkpoint, struct error *err) {
+    TRY(bind_embedding(weights, config, checkpoint, err));
     char name[NAME_MAX_BYTES];
     const struct checkpoint_tensor *tensor =
         find(checkpoint, -1, "norm.weight", "output_norm.weight", name);
@@ -223,7 +224,7 @@ static enum status bind_globals(struct model_weights *weights, const struct mode
                                  "%s: rope_freqs.weight holds a value that is not positive",
                                  checkpoint_path(checkpoint));
     }
-    return bind_embedding(weights, config, checkpoint, err);
+    return STATUS_OK;
 }
 
 // The slot name of a layer's tensor, e.g. "attn_q.weight"; NULL if the name is of no layer.

@@ -25,6 +25,8 @@ static enum status load_or_keep(struct model_weights *weights, const struct chec
     enum status status = STATUS_OK;
     if (planned && packed_file_load(&plan, weights, load->pool, load->copy_cached, &mapped)) {
         *origin = mapped ? WEIGHTS_MAPPED : WEIGHTS_COPIED;
+        for (size_t i = 0; i < weights->n_sources; i++) // came along with vectors
+            checkpoint_release(checkpoint, weights->sources[i].tensor);
     } else {
         status = pack(weights, checkpoint, load->pool, size_bytes, err);
         bool kept = status == STATUS_OK && planned &&
