@@ -23,7 +23,7 @@ enum {
     DEPTH = 128,      // even
     TOKEN_BLOCK = 48, // tokens that share widened weights
     PANEL_BLOCK = 4,  // panels that share DEPTH columns of activations in the cache
-    PREFETCH_BYTES = 2048
+    PREFETCH_BYTES = 4096
 };
 
 // Columns k and k + 1 of 16 rows as floats: w[column][half]. For f32 two lines, else one.

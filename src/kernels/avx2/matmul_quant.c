@@ -20,7 +20,7 @@
 enum {
     DIRECT_TOKENS = 5,
     TOKEN_BLOCK = 48, // tokens that share an unpacked chunk: 8 tiles
-    PREFETCH_BYTES = 4096,
+    PREFETCH_BYTES = 8192,
     PANEL_BLOCK = 4 // panels that share a chunk of activations in the L1 cache
 };
 
@@ -125,20 +125,34 @@ VEC_INLINE void direct_super(__m256 acc[DIRECT_TOKENS][2], __m256 part[DIRECT_TO
     }
 }
 
+// The processor's own prefetcher follows a run of lines, but not one whose scales and high bits are
+// read out of turn. Beyond the last panel this asks for what is not there, which is harmless.
+VEC_INLINE void prefetch(const uint8_t *lines, int n_bytes) {
+    UNROLL for (int i = 0; i < n_bytes; i += LINE_BYTES)
+        _mm_prefetch((const void *)(lines + i), _MM_HINT_T0);
+}
+
 // acc += one chunk of 256 columns, or n_blocks blocks of chunks of 64.
 VEC_INLINE void direct_chunk(__m256 acc[DIRECT_TOKENS][2], const uint8_t *weights,
                              const struct tile_tokens *tokens, int n_blocks, int n_tokens,
                              struct format format) {
+    const int n_shares = is_super(format) ? 8 : 2;
+    const int share = (format.chunk_bytes / n_shares + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
     if (!is_super(format)) {
-        for (int b = 0; b < n_blocks; b++)
-            direct_block(acc, weights + b / 2 * format.chunk_bytes, b % 2, tokens, b, n_tokens,
-                         format);
+        for (int b = 0; b < n_blocks; b += 2, weights += format.chunk_bytes) {
+            prefetch(weights + PREFETCH_BYTES, share);
+            direct_block(acc, weights, 0, tokens, b, n_tokens, format);
+            prefetch(weights + PREFETCH_BYTES + share, share);
+            if (b + 1 < n_blocks) direct_block(acc, weights, 1, tokens, b + 1, n_tokens, format);
+        }
         return;
     }
     __m256 part[DIRECT_TOKENS][2];
     UNROLL for (int t = 0; t < n_tokens; t++) part[t][0] = part[t][1] = _mm256_setzero_ps();
-    for (int b = 0; b < ACT_CHUNK_BLOCKS; b++)
+    for (int b = 0; b < ACT_CHUNK_BLOCKS; b++) {
+        prefetch(weights + PREFETCH_BYTES + b * share, share);
         direct_block(part, weights, b, tokens, b, n_tokens, format);
+    }
     direct_super(acc, part, weights, tokens, n_tokens, format);
 }
 
@@ -148,13 +162,6 @@ VEC_INLINE int blocks_of(int left) { // of 32, in the next chunk of 256
 
 VEC_INLINE size_t step_bytes(struct format format) { // of 256 columns
     return (size_t)format.chunk_bytes * (is_super(format) ? 1 : 4);
-}
-
-// The processor's own prefetcher follows a run of lines, but not one whose scales and high bits are
-// read out of turn. Beyond the last panel this asks for what is not there, which is harmless.
-VEC_INLINE void prefetch(const uint8_t *lines, size_t n_bytes) {
-    for (size_t i = 0; i < n_bytes; i += LINE_BYTES)
-        _mm_prefetch((const void *)(lines + i), _MM_HINT_T0);
 }
 
 // One panel times n_tokens (constant) tokens.
@@ -168,7 +175,6 @@ VEC_INLINE void direct_panel(const struct direct *job, float *y, size_t y_stride
     for (int left = job->k; left > 0; left -= ACT_CHUNK) {
         UNROLL for (int t = 0; t < n_tokens; t++)
             set_token_side(tile_chunk(&tokens, t), format, &sides[t]);
-        prefetch(weights + PREFETCH_BYTES, step_bytes(format));
         direct_chunk(acc, weights, &tokens, blocks_of(left), n_tokens, format);
         weights += step_bytes(format);
         tokens.chunks += sizeof(struct act_chunk_q8);
