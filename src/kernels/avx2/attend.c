@@ -12,7 +12,7 @@
 #include <assert.h>
 
 // How numbers lie in memory.
-enum form { FORM_F32, FORM_F16, FORM_BF16 };
+enum form { FORM_F32, FORM_F16, FORM_BF16, FORM_I8 };
 
 VEC_INLINE __m256 half_of_pairs(const uint8_t *pairs, int which) {
     __m256i words = _mm256_loadu_si256((const void *)pairs);
@@ -20,9 +20,13 @@ VEC_INLINE __m256 half_of_pairs(const uint8_t *pairs, int which) {
                                      : _mm256_slli_epi32(words, 16));
 }
 
-// What an element of 16 positions takes.
+VEC_INLINE __m256 vec_from_i8(const void *x) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(x)));
+}
+
+// What 16 elements take.
 VEC_INLINE size_t line_bytes(enum form form) {
-    return form == FORM_F32 ? 64 : 32;
+    return form == FORM_F32 ? 64 : form == FORM_I8 ? 16 : 32;
 }
 
 // Element d of 8 positions; `half` says which 8 of the 16.
@@ -38,6 +42,7 @@ VEC_INLINE __m256 load_values(enum form form, const uint8_t *tile, size_t dim, i
     size_t at = (size_t)position * dim + (size_t)offset;
     if (form == FORM_F32) return _mm256_loadu_ps((const void *)(tile + at * 4));
     if (form == FORM_F16) return vec_from_f16(tile + at * 2);
+    if (form == FORM_I8) return vec_from_i8(tile + at);
     return half_of_pairs(tile + ((size_t)(position / 2) * dim + (size_t)offset) * 4, position % 2);
 }
 
@@ -214,7 +219,7 @@ static void score_converted(const struct attend_block *block, int position, int 
     }
 }
 
-void avx2_attend_weigh_tile(const struct attend_block *block, int first_row, int n_rows, int begin,
+static void weigh_converted(const struct attend_block *block, int first_row, int n_rows, int begin,
                             int end) {
     struct weighing w = {.block = block,
                          .values = (const uint8_t *)block->values,
@@ -238,7 +243,7 @@ static void weigh_f32(const struct attend_block *block, int position, int first_
                       int begin, int end) {
     struct weighing w = weighing_of(block, position, 4, first_row, begin, end);
     if (block->is_converted)
-        avx2_attend_weigh_tile(block, first_row, n_rows, begin, end);
+        weigh_converted(block, first_row, n_rows, begin, end);
     else
         weigh(FORM_F32, &w, n_rows);
 }
@@ -298,7 +303,7 @@ static void weigh_f16(const struct attend_block *block, int position, int first_
                       int begin, int end) {
     struct weighing w = weighing_of(block, position, 2, first_row, begin, end);
     if (block->is_converted)
-        avx2_attend_weigh_tile(block, first_row, n_rows, begin, end);
+        weigh_converted(block, first_row, n_rows, begin, end);
     else
         weigh(FORM_F16, &w, n_rows);
 }
@@ -346,9 +351,20 @@ static void weigh_bf16(const struct attend_block *block, int position, int first
                        int begin, int end) {
     struct weighing w = weighing_of(block, position, 2, first_row, begin, end);
     if (block->is_converted)
-        avx2_attend_weigh_tile(block, first_row, n_rows, begin, end);
+        weigh_converted(block, first_row, n_rows, begin, end);
     else
         weigh(FORM_BF16, &w, n_rows);
+}
+
+// ---- 8-bit values, under weights that carry their scales ----------------------------------------
+
+void avx2_attend_weigh_i8(const struct attend_block *block, int position, int first_row, int n_rows,
+                          int begin, int end) {
+    struct weighing w = weighing_of(block, position, 1, first_row, begin, end);
+    if (block->is_converted)
+        weigh_converted(block, first_row, n_rows, begin, end);
+    else
+        weigh(FORM_I8, &w, n_rows);
 }
 
 static const struct attend_steps steps_f32 = {

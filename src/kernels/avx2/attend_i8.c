@@ -121,7 +121,6 @@ static void soften(const struct attend_block *block, int position, int row, int 
 static void convert(const struct attend_block *block, int position, int n_positions, int begin,
                     int end) {
     int dim = block->args->head_dim;
-    size_t ahead = attend_ahead(block, ATTEND_TILE * (size_t)dim);
     (void)position;
     (void)n_positions;
     for (int p = begin; p < end; p++) {
@@ -131,21 +130,14 @@ static void convert(const struct attend_block *block, int position, int n_positi
         for (; d + 8 <= dim; d += 8) {
             __m256i words = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)(from + d)));
             _mm256_store_ps(to + d, _mm256_cvtepi32_ps(words));
-            if (d % 64 == 0) attend_fetch(from, ahead + (size_t)d);
         }
         for (; d < block->dim_padded; d++)
             to[d] = d < dim ? (float)from[d] : 0.0f;
     }
 }
 
-static void weigh(const struct attend_block *block, int position, int first_row, int n_rows,
-                  int begin, int end) {
-    (void)position;
-    avx2_attend_weigh_tile(block, first_row, n_rows, begin, end);
-}
-
-static const struct attend_steps steps = {1,     true,   pack_queries, convert,
-                                          score, soften, weigh,        attend_sum_lanes};
+static const struct attend_steps steps = {3,     true,   pack_queries,         convert,
+                                          score, soften, avx2_attend_weigh_i8, attend_sum_lanes};
 
 void avx2_attend_i8(const struct attend_args *args) {
     attend_blocks(args, &steps);

@@ -56,9 +56,9 @@ static inline float attend_sum_lanes(const float *x) {
     return vec_sum(_mm256_add_ps(_mm256_load_ps(x), _mm256_load_ps(x + 8)));
 }
 
-// In attend.c, for types whose values (or keys) were converted to floats.
-void avx2_attend_weigh_tile(const struct attend_block *block, int first_row, int n_rows, int begin,
-                            int end);
+// In attend.c: the floats that bytes (or a converted tile) stand for.
+void avx2_attend_weigh_i8(const struct attend_block *block, int position, int first_row, int n_rows,
+                          int begin, int end);
 void avx2_attend_i8(const struct attend_args *args);
 
 #endif

@@ -10,7 +10,7 @@
 #include <assert.h>
 
 // How numbers lie in memory.
-enum form { FORM_F32, FORM_F16, FORM_BF16 };
+enum form { FORM_F32, FORM_F16, FORM_BF16, FORM_I8 };
 
 VEC512_INLINE __m512 half_of_pairs(const uint8_t *pairs, int which) {
     __m512i words = _mm512_loadu_si512(pairs);
@@ -18,9 +18,13 @@ VEC512_INLINE __m512 half_of_pairs(const uint8_t *pairs, int which) {
                                      : _mm512_slli_epi32(words, 16));
 }
 
-// What an element of 16 positions takes.
+VEC512_INLINE __m512 vec512_from_i8(const void *x) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(x)));
+}
+
+// What 16 elements take.
 VEC512_INLINE size_t line_bytes(enum form form) {
-    return form == FORM_F32 ? 64 : 32;
+    return form == FORM_F32 ? 64 : form == FORM_I8 ? 16 : 32;
 }
 
 // Element d of 16 positions.
@@ -37,6 +41,7 @@ VEC512_INLINE __m512 load_values(enum form form, const uint8_t *tile, size_t dim
         return _mm512_loadu_ps(tile + ((size_t)position * dim + (size_t)offset) * 4);
     if (form == FORM_F16)
         return vec512_from_f16(tile + ((size_t)position * dim + (size_t)offset) * 2);
+    if (form == FORM_I8) return vec512_from_i8(tile + (size_t)position * dim + (size_t)offset);
     return half_of_pairs(tile + ((size_t)(position / 2) * dim + (size_t)offset) * 4, position % 2);
 }
 
@@ -104,13 +109,15 @@ VEC512_INLINE void score(enum form form, const struct attend_block *block, const
         int first_row = group * ATTEND_GROUP, n_rows = block->n_rows - first_row;
         const float *q = block->queries + (size_t)first_row * (size_t)block->dim_padded;
         float *scores = block->scores + (size_t)first_row * ATTEND_TILE;
-        if (n_positions == ATTEND_TILE) {
+        // Floats that stream through come fastest in one run of lines.
+        bool is_run = form == FORM_F32 && ahead > 0;
+        if (n_positions == ATTEND_TILE && !is_run) {
             score_group(form, keys, tile_bytes, ahead, dim, q, scores, ATTEND_VECTORS, n_rows);
             continue;
         }
         for (int i = 0; i < n_positions / KV_TILE; i++)
-            score_group(form, keys + (size_t)i * tile_bytes, tile_bytes, 0, dim, q, scores + 16 * i,
-                        1, n_rows);
+            score_group(form, keys + (size_t)i * tile_bytes, tile_bytes, ahead, dim, q,
+                        scores + 16 * i, 1, n_rows);
     }
 }
 
@@ -204,16 +211,16 @@ static void weigh_floats(const struct attend_block *block, const void *values, s
     weigh(FORM_F32, &w, n_rows);
 }
 
-void avx512_attend_score_tile(const struct attend_block *block, int position, int n_positions,
-                              int first_group, int end_group, size_t position_bytes) {
+static void score_converted(const struct attend_block *block, int position, int n_positions,
+                            int first_group, int end_group, size_t position_bytes) {
     for (int group = first_group; group < end_group; group++) {
         attend_fetch_part(block, position, position_bytes, group);
         score_floats(block, block->keys, n_positions, group, group + 1);
     }
 }
 
-void avx512_attend_weigh_tile(const struct attend_block *block, int first_row, int n_rows,
-                              int begin, int end) {
+static void weigh_converted(const struct attend_block *block, int first_row, int n_rows, int begin,
+                            int end) {
     weigh_floats(block, block->values, (size_t)block->dim_padded, first_row, n_rows, begin, end);
 }
 
@@ -232,7 +239,7 @@ static void weigh_f32(const struct attend_block *block, int position, int first_
                       int begin, int end) {
     size_t dim = (size_t)block->args->head_dim;
     if (block->is_converted)
-        avx512_attend_weigh_tile(block, first_row, n_rows, begin, end);
+        weigh_converted(block, first_row, n_rows, begin, end);
     else
         weigh_floats(block, tile_of(block->args->kv.values, position, dim * 4), dim, first_row,
                      n_rows, begin, end);
@@ -274,8 +281,8 @@ static void score_f16(const struct attend_block *block, int position, int n_posi
                       int first_group, int end_group) {
     size_t dim = (size_t)block->args->head_dim;
     if (block->is_converted)
-        avx512_attend_score_tile(block, position, n_positions, first_group, end_group,
-                                 (size_t)block->args->head_dim * 2);
+        score_converted(block, position, n_positions, first_group, end_group,
+                        (size_t)block->args->head_dim * 2);
     else
         score(FORM_F16, block, tile_of(block->args->kv.keys, position, dim * 2), dim * 32,
               n_positions, first_group, end_group);
@@ -289,7 +296,7 @@ static void weigh_f16(const struct attend_block *block, int position, int first_
                          first_row, begin,
                          end};
     if (block->is_converted)
-        avx512_attend_weigh_tile(block, first_row, n_rows, begin, end);
+        weigh_converted(block, first_row, n_rows, begin, end);
     else
         weigh(FORM_F16, &w, n_rows);
 }
@@ -322,8 +329,8 @@ static void score_bf16(const struct attend_block *block, int position, int n_pos
                        int first_group, int end_group) {
     size_t pair_bytes = ((size_t)block->args->head_dim + 1) / 2 * 4;
     if (block->is_converted)
-        avx512_attend_score_tile(block, position, n_positions, first_group, end_group,
-                                 (size_t)block->args->head_dim * 2);
+        score_converted(block, position, n_positions, first_group, end_group,
+                        (size_t)block->args->head_dim * 2);
     else
         score(FORM_BF16, block, tile_of(block->args->kv.keys, position, pair_bytes),
               pair_bytes * 16, n_positions, first_group, end_group);
@@ -337,9 +344,24 @@ static void weigh_bf16(const struct attend_block *block, int position, int first
                          first_row, begin,
                          end};
     if (block->is_converted)
-        avx512_attend_weigh_tile(block, first_row, n_rows, begin, end);
+        weigh_converted(block, first_row, n_rows, begin, end);
     else
         weigh(FORM_BF16, &w, n_rows);
+}
+
+// ---- 8-bit values, under weights that carry their scales ----------------------------------------
+
+void avx512_attend_weigh_i8(const struct attend_block *block, int position, int first_row,
+                            int n_rows, int begin, int end) {
+    size_t dim = (size_t)block->args->head_dim;
+    struct weighing w = {block,     tile_of(block->args->kv.values, position, dim),
+                         dim,       attend_ahead(block, ATTEND_TILE * dim),
+                         first_row, begin,
+                         end};
+    if (block->is_converted)
+        weigh_converted(block, first_row, n_rows, begin, end);
+    else
+        weigh(FORM_I8, &w, n_rows);
 }
 
 static const struct attend_steps steps_f32 = {

@@ -43,7 +43,7 @@ static void pack_queries(const struct attend_block *block) {
 }
 
 // n_tiles (constant) tiles of 16 positions, n_rows (constant) query rows.
-VEC512_INLINE void score_rows(const uint8_t *keys, int n_quads, const uint32_t *q,
+VEC512_INLINE void score_rows(const uint8_t *keys, size_t ahead, int n_quads, const uint32_t *q,
                               const int32_t *starts, float *scores, int n_tiles, int n_rows) {
     const __m512i shift = _mm512_set1_epi8(-128);
     __m512i sums[ATTEND_VECTORS][ATTEND_GROUP];
@@ -53,6 +53,8 @@ VEC512_INLINE void score_rows(const uint8_t *keys, int n_quads, const uint32_t *
         __m512i k[ATTEND_VECTORS];
         UNROLL for (int i = 0; i < n_tiles; i++) k[i] =
             _mm512_xor_si512(shift, _mm512_loadu_si512(keys + (size_t)(i * n_quads + quad) * 64));
+        UNROLL for (int i = 0; i < n_tiles; i++)
+            attend_fetch(keys, ahead + (size_t)(i * n_quads + quad) * 64);
         UNROLL for (int r = 0; r < n_rows; r++) {
             __m512i bytes = _mm512_set1_epi32((int)q[r]);
             UNROLL for (int i = 0; i < n_tiles; i++) sums[i][r] =
@@ -63,26 +65,26 @@ VEC512_INLINE void score_rows(const uint8_t *keys, int n_quads, const uint32_t *
         _mm512_store_ps(scores + r * ATTEND_TILE + 16 * i, _mm512_cvtepi32_ps(sums[i][r]));
 }
 
-VEC512_INLINE void score_group(const uint8_t *keys, int n_quads, const uint32_t *q,
+VEC512_INLINE void score_group(const uint8_t *keys, size_t ahead, int n_quads, const uint32_t *q,
                                const int32_t *starts, float *scores, int n_tiles, int n_rows) {
     switch (n_rows) {
     case 1:
-        score_rows(keys, n_quads, q, starts, scores, n_tiles, 1);
+        score_rows(keys, ahead, n_quads, q, starts, scores, n_tiles, 1);
         break;
     case 2:
-        score_rows(keys, n_quads, q, starts, scores, n_tiles, 2);
+        score_rows(keys, ahead, n_quads, q, starts, scores, n_tiles, 2);
         break;
     case 3:
-        score_rows(keys, n_quads, q, starts, scores, n_tiles, 3);
+        score_rows(keys, ahead, n_quads, q, starts, scores, n_tiles, 3);
         break;
     case 4:
-        score_rows(keys, n_quads, q, starts, scores, n_tiles, 4);
+        score_rows(keys, ahead, n_quads, q, starts, scores, n_tiles, 4);
         break;
     case 5:
-        score_rows(keys, n_quads, q, starts, scores, n_tiles, 5);
+        score_rows(keys, ahead, n_quads, q, starts, scores, n_tiles, 5);
         break;
     default:
-        score_rows(keys, n_quads, q, starts, scores, n_tiles, 6);
+        score_rows(keys, ahead, n_quads, q, starts, scores, n_tiles, 6);
     }
 }
 
@@ -90,6 +92,7 @@ static void score(const struct attend_block *block, int position, int n_position
                   int end_group) {
     int n_quads = (block->args->head_dim + 3) / 4;
     size_t tile_bytes = (size_t)n_quads * 64;
+    size_t ahead = attend_ahead(block, ATTEND_VECTORS * tile_bytes);
     const uint8_t *keys =
         (const uint8_t *)block->args->kv.keys + (size_t)(position / KV_TILE) * tile_bytes;
     for (int group = first_group; group < end_group; group++) {
@@ -99,11 +102,11 @@ static void score(const struct attend_block *block, int position, int n_position
         float *scores = block->scores + (size_t)first_row * ATTEND_TILE;
         const int32_t *starts = block->query_sums + first_row;
         if (n_positions == ATTEND_TILE) {
-            score_group(keys, n_quads, q, starts, scores, ATTEND_VECTORS, n_rows);
+            score_group(keys, ahead, n_quads, q, starts, scores, ATTEND_VECTORS, n_rows);
             continue;
         }
         for (int i = 0; i < n_positions / KV_TILE; i++)
-            score_group(keys + (size_t)i * tile_bytes, n_quads, q, starts, scores + 16 * i, 1,
+            score_group(keys + (size_t)i * tile_bytes, 0, n_quads, q, starts, scores + 16 * i, 1,
                         n_rows);
     }
 }
@@ -145,14 +148,8 @@ static void convert(const struct attend_block *block, int position, int n_positi
     }
 }
 
-static void weigh(const struct attend_block *block, int position, int first_row, int n_rows,
-                  int begin, int end) {
-    (void)position;
-    avx512_attend_weigh_tile(block, first_row, n_rows, begin, end);
-}
-
-static const struct attend_steps steps = {1,     true,   pack_queries, convert,
-                                          score, soften, weigh,        attend_sum_lanes};
+static const struct attend_steps steps = {3,     true,   pack_queries,           convert,
+                                          score, soften, avx512_attend_weigh_i8, attend_sum_lanes};
 
 void avx512_attend_i8(const struct attend_args *args) {
     attend_blocks(args, &steps);

@@ -73,11 +73,9 @@ VEC512_INLINE void attend_store_acc(const struct attend_block *block, int first_
     }
 }
 
-// In attend.c, for levels and types whose values (or keys) were converted to floats.
-void avx512_attend_score_tile(const struct attend_block *block, int position, int n_positions,
-                              int first_group, int end_group, size_t position_bytes);
-void avx512_attend_weigh_tile(const struct attend_block *block, int first_row, int n_rows,
-                              int begin, int end);
+// In attend.c: the floats that bytes (or a converted tile) stand for.
+void avx512_attend_weigh_i8(const struct attend_block *block, int position, int first_row,
+                            int n_rows, int begin, int end);
 void avx512_attend_i8(const struct attend_args *args);
 
 static inline float attend_sum_lanes(const float *x) {
