@@ -33,6 +33,11 @@ float *attend_partial(const struct attend_args *args, int segment, int token, in
 }
 
 void attend_visible(const struct attend_args *args, int token, int *begin, int *end) {
+    if (args->n_visible > 0) {
+        *begin = 0;
+        *end = args->n_visible;
+        return;
+    }
     *end = args->first_position + token + 1;
     *begin = args->window > 0 && *end > args->window ? *end - args->window : 0;
 }

@@ -68,7 +68,8 @@ enum { ATTEND_ROWS = 60 };
 
 // All query heads of one KV head, for n_tokens tokens in a row:
 //   out = softmax(scale * q.K^T) V   over the positions first .. last of the token,
-// last = first_position + t, first = max(0, last + 1 - window). The positions are cut into segments
+// last = first_position + t, first = max(0, last + 1 - window), unless n_visible says otherwise (an
+// encoder's tokens see the whole text). The positions are cut into segments
 // of KV_SEGMENT at absolute multiples; each segment is reduced by itself in a fixed order and the
 // segments are merged in ascending order, so the result depends neither on how many tokens are in
 // the call nor on which segments are computed where.
@@ -79,6 +80,7 @@ struct attend_args {
     struct kv_head kv;
     int n_tokens, n_group, head_dim;
     int first_position; // of token 0
+    int n_visible;      // > 0: every token sees positions 0 .. n_visible - 1, whatever its own is
     int window;         // 0: no sliding window
     float scale;
     float softcap; // > 0: scores become softcap * tanh(score / softcap); 0: off
@@ -116,15 +118,18 @@ struct kernels {
     void (*quantize_act)(const float *x, struct act_chunk_q8 *row, int begin, int n);
     // y = x / sqrt(mean(x^2) + eps) * w   (Zhang & Sennrich 2019). y may be x.
     void (*rmsnorm)(const float *x, const float *w, float *y, int n, float eps);
+    // y = (x - mean(x)) / sqrt(variance(x) + eps) * w + b   (Ba, Kiros & Hinton 2016). y may be x.
+    void (*layernorm)(const float *x, const float *w, const float *b, float *y, int n, float eps);
     // Rotary position embedding (Su et al. 2021) of n_heads vectors of head_dim floats, the first
     // n_rot of each: cos/sin [n_rot/2]. Pairs are (i, i + n_rot/2) if halves, else (2i, 2i+1).
     void (*rope)(float *x, const float *cosine, const float *sine, int n_heads, int head_dim,
                  int n_rot, bool halves);
     void (*silu_mul)(float *gate, const float *up, int n); // gate = silu(gate) * up
     void (*gelu_mul)(float *gate, const float *up, int n); // tanh approximation of GELU
-    void (*add)(float *x, const float *y, int n);          // x += y
-    void (*scale)(float *x, float factor, int n);          // x *= factor
-    void (*softmax)(float *x, int n);                      // in place, max-subtracted
+    void (*gelu_erf)(float *x, int n); // in place, x P(N(0, 1) <= x): GELU by the error function
+    void (*add)(float *x, const float *y, int n); // x += y
+    void (*scale)(float *x, float factor, int n); // x *= factor
+    void (*softmax)(float *x, int n);             // in place, max-subtracted
     void (*attend)(const struct attend_args *args);
     // Merges the states of segments [segment_begin, segment_end) of args->partial into args->out.
     void (*attend_merge)(const struct attend_args *args);

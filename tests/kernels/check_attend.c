@@ -68,6 +68,8 @@ static void choose_sizes(struct attend_args *args, int trial, bool is_slow) {
         if (args->first_position < 2) break;
     }
     if (random_between(0, 2) == 0) args->window = random_between(1, 700);
+    // An encoder's text: all its tokens, or the rest of them, see all its positions.
+    if (random_between(0, 3) == 0) args->n_visible = args->first_position + args->n_tokens;
     args->scale = random_float(0.02f, 3) / sqrtf((float)args->head_dim);
     if (trial % 3 == 0) args->softcap = random_float(1, 50);
 }
@@ -84,6 +86,7 @@ static void fill_cache(struct attend_case *c, const struct check_context *contex
     struct attend_args *args = &c->args;
     enum dtype dtype = args->kv.dtype;
     int dim = args->head_dim, n = c->n_positions, first = args->first_position + 1 - args->window;
+    if (args->n_visible > 0) first = 0;
     args->kv.keys = stale(kv_keys_bytes(dtype, dim, n), at_end);
     args->kv.values = stale(kv_values_bytes(dtype, dim, n), at_end);
     if (dtype == DTYPE_I8) {
@@ -157,6 +160,7 @@ static bool row_is_right(const struct attend_case *c, int token, int head) {
     int last = args->first_position + token, first = 0;
     double largest = -INFINITY, sum = 0, error = 0, size;
     if (args->window > 0 && last >= args->window) first = last - args->window + 1;
+    if (args->n_visible > 0) first = 0, last = args->n_visible - 1;
     read_query(c, token, head, q);
     for (int p = first; p <= last; p++) {
         weights[p] = score(c, q, p, &size);
@@ -222,6 +226,7 @@ static bool check_token_split(const struct check_context *context, const struct 
 static bool check_segments(const struct check_context *context, const struct attend_case *c) {
     struct attend_args args = c->args;
     int begin = args.window > 0 ? args.first_position + 1 - args.window : 0;
+    if (args.n_visible > 0) begin = 0;
     int first = begin > 0 ? begin / KV_SEGMENT : 0;
     int end = (c->n_positions + KV_SEGMENT - 1) / KV_SEGMENT;
     size_t state = (size_t)args.n_tokens * (size_t)args.n_group * (2 + (size_t)args.head_dim);

@@ -74,6 +74,36 @@ bool check_rmsnorm(const struct check_context *context) {
            try_lengths(context, try_rmsnorm, 1, -1e-39f, 1e-39f);
 }
 
+// In place; the bias stands in z.
+static bool try_layernorm(const struct check_context *context, struct vectors *v) {
+    double sum = 0, squares = 0, largest = 0;
+    for (int i = 0; i < v->n; i++) {
+        sum += (double)v->x[i];
+        largest = fmax(largest, fabs((double)v->x[i]));
+        v->z[i] = 1.5f - v->y[i];
+    }
+    double mean = sum / v->n;
+    for (int i = 0; i < v->n; i++)
+        squares += ((double)v->x[i] - mean) * ((double)v->x[i] - mean);
+    double factor = 1 / sqrt(squares / v->n + 1e-12);
+    context->tested.layernorm(v->x, v->y, v->z, v->x, v->n, 1e-12f);
+    for (int i = 0; i < v->n; i++) {
+        double w = (double)v->y[i], b = (double)v->z[i];
+        double expected = ((double)v->before[i] - mean) * factor * w + b;
+        double bound = 1e-6 * (largest * factor * fabs(w) + fabs(b)) + 1e-42;
+        if (!check_close((double)v->x[i], expected, bound)) return wrong(v, i, v->x[i], expected);
+    }
+    return true;
+}
+
+bool check_layernorm(const struct check_context *context) {
+    return try_lengths(context, try_layernorm, 1, -3, 3) &&
+           try_lengths(context, try_layernorm, 1, 5, 5.5f) &&
+           try_lengths(context, try_layernorm, 1, 0, 0) &&
+           try_lengths(context, try_layernorm, 1, -1e15f, 1e15f) &&
+           try_lengths(context, try_layernorm, 1, -1e-39f, 1e-39f);
+}
+
 static bool try_silu(const struct check_context *context, struct vectors *v) {
     context->tested.silu_mul(v->x, v->y, v->n);
     for (int i = 0; i < v->n; i++) {
@@ -106,6 +136,25 @@ bool check_gelu_mul(const struct check_context *context) {
     return try_lengths(context, try_gelu, 0, -8, 8) &&
            try_lengths(context, try_gelu, 0, -1e4f, 1e4f) &&
            try_lengths(context, try_gelu, 0, -1e-39f, 1e-39f);
+}
+
+static bool try_gelu_erf(const struct check_context *context, struct vectors *v) {
+    context->tested.gelu_erf(v->x, v->n);
+    for (int i = 0; i < v->n; i++) {
+        double x = (double)v->before[i], expected = x * 0.5 * erfc(-x * sqrt(0.5));
+        double tail = fmin(x * x, 210); // its exponent is rounded before e is raised to it
+        double bound = fabs(expected) * 1e-6 + 1e-42;
+        if (x < 0) bound += fabs(expected) * 1e-7 * tail;
+        if (!check_close((double)v->x[i], expected, bound)) return wrong(v, i, v->x[i], expected);
+    }
+    return true;
+}
+
+bool check_gelu_erf(const struct check_context *context) {
+    return try_lengths(context, try_gelu_erf, 0, -3, 3) &&
+           try_lengths(context, try_gelu_erf, 0, -20, 20) &&
+           try_lengths(context, try_gelu_erf, 0, -1e38f, 1e38f) &&
+           try_lengths(context, try_gelu_erf, 0, -1e-39f, 1e-39f);
 }
 
 static bool try_add(const struct check_context *context, struct vectors *v) {

@@ -23,9 +23,11 @@
 static const struct check checks[] = {
     {"quantize_act", offsetof(struct kernels, quantize_act), check_quantize_act},
     {"rmsnorm", offsetof(struct kernels, rmsnorm), check_rmsnorm},
+    {"layernorm", offsetof(struct kernels, layernorm), check_layernorm},
     {"rope", offsetof(struct kernels, rope), check_rope},
     {"silu_mul", offsetof(struct kernels, silu_mul), check_silu_mul},
     {"gelu_mul", offsetof(struct kernels, gelu_mul), check_gelu_mul},
+    {"gelu_erf", offsetof(struct kernels, gelu_erf), check_gelu_erf},
     {"add", offsetof(struct kernels, add), check_add},
     {"scale", offsetof(struct kernels, scale), check_scale},
     {"softmax", offsetof(struct kernels, softmax), check_softmax},

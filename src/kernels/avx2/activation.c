@@ -31,6 +31,31 @@ void avx2_gelu_mul(float *x, const float *up, int n) {
     }
 }
 
+// max(x, 0) - a P(N(0, 1) <= -a) with a = |x|. That probability is e^(-a^2 / 2) times a polynomial
+// in s = 1 / (1 + 0.3 a), fitted here with a relative error below 1.7e-7 up to a = 14.5, where it
+// is 0.
+VEC_INLINE __m256 gelu_erf(__m256 x) {
+    __m256 one = _mm256_set1_ps(1.0f);
+    __m256 a = _mm256_min_ps(_mm256_set1_ps(14.5f), _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x));
+    __m256 s = _mm256_div_ps(one, _mm256_fmadd_ps(_mm256_set1_ps(0.3f), a, one));
+    __m256 p = _mm256_set1_ps(0.0354243283f);
+    p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-0.156160759f));
+    p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.204560473f));
+    p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-0.0520371289f));
+    p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.127693265f));
+    p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.100175541f));
+    p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.120712194f));
+    p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.119632004f));
+    __m256 e = vec_exp(_mm256_mul_ps(_mm256_mul_ps(a, a), _mm256_set1_ps(-0.5f)));
+    __m256 tail = _mm256_mul_ps(_mm256_mul_ps(_mm256_mul_ps(p, s), e), a);
+    return _mm256_sub_ps(_mm256_max_ps(_mm256_setzero_ps(), x), tail);
+}
+
+void avx2_gelu_erf(float *x, int n) {
+    for (int i = 0; i < n; i += 8)
+        vec_store(x + i, gelu_erf(vec_load(x + i, n - i)), n - i);
+}
+
 void avx2_add(float *x, const float *y, int n) {
     for (int i = 0; i < n; i += 8)
         vec_store(x + i, _mm256_add_ps(vec_load(x + i, n - i), vec_load(y + i, n - i)), n - i);

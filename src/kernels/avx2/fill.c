@@ -22,9 +22,11 @@ void kernels_fill_avx2(struct kernels *kernels) {
     matmul[DTYPE_IQ4_XS] = (struct matmul_op){avx2_matmul_iq4_xs, ACT_Q8};
     kernels->quantize_act = avx2_quantize_act;
     kernels->rmsnorm = avx2_rmsnorm;
+    kernels->layernorm = avx2_layernorm;
     kernels->rope = avx2_rope;
     kernels->silu_mul = avx2_silu_mul;
     kernels->gelu_mul = avx2_gelu_mul;
+    kernels->gelu_erf = avx2_gelu_erf;
     kernels->add = avx2_add;
     kernels->scale = avx2_scale;
     kernels->softmax = avx2_softmax;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RMSNorm (squares summed in double: no overflow for any float) and rotary position embedding.
+// RMSNorm and LayerNorm (squares summed in double: no overflow for any float) and rotary position
+// embedding.
 #include "kernels/avx2/operations.h"
 #include "kernels/avx2/vec_avx2.h"
 
@@ -18,6 +19,42 @@ void avx2_rmsnorm(const float *x, const float *w, float *y, int n, float eps) {
     for (int i = 0; i < n; i += 8) {
         __m256 v = _mm256_mul_ps(vec_load(x + i, n - i), factor);
         vec_store(y + i, _mm256_mul_ps(v, vec_load(w + i, n - i)), n - i);
+    }
+}
+
+// The sum of (x - mean)^2, in double.
+VEC_INLINE double sum_squares(const float *x, int n, double mean) {
+    __m256d low = _mm256_setzero_pd(), high = low, m = _mm256_set1_pd(mean);
+    for (int i = 0; i < n; i += 8) {
+        __m256 v = vec_load(x + i, n - i);
+        __m256d a = _mm256_sub_pd(vec_low_f64(v), m), b = _mm256_sub_pd(vec_high_f64(v), m);
+        if (n - i < 8) { // what is behind the end is no element, but would count as one of 0
+            __m256i mask = vec_mask(n - i);
+            __m128i left = _mm256_castsi256_si128(mask), right = _mm256_extracti128_si256(mask, 1);
+            a = _mm256_and_pd(a, _mm256_castsi256_pd(_mm256_cvtepi32_epi64(left)));
+            b = _mm256_and_pd(b, _mm256_castsi256_pd(_mm256_cvtepi32_epi64(right)));
+        }
+        low = _mm256_fmadd_pd(a, a, low);
+        high = _mm256_fmadd_pd(b, b, high);
+    }
+    return vec_sum_f64(_mm256_add_pd(low, high));
+}
+
+void avx2_layernorm(const float *x, const float *w, const float *b, float *y, int n, float eps) {
+    __m256d low = _mm256_setzero_pd(), high = low;
+    for (int i = 0; i < n; i += 8) {
+        __m256 v = vec_load(x + i, n - i);
+        low = _mm256_add_pd(low, vec_low_f64(v));
+        high = _mm256_add_pd(high, vec_high_f64(v));
+    }
+    double mean = vec_sum_f64(_mm256_add_pd(low, high)) / n;
+    double variance = sum_squares(x, n, mean) / n;
+    __m256 factor = _mm256_set1_ps((float)(1.0 / sqrt(variance + (double)eps)));
+    __m256 center = _mm256_set1_ps((float)mean);
+    for (int i = 0; i < n; i += 8) {
+        __m256 v = _mm256_mul_ps(_mm256_sub_ps(vec_load(x + i, n - i), center), factor);
+        v = _mm256_fmadd_ps(v, vec_load(w + i, n - i), vec_load(b + i, n - i));
+        vec_store(y + i, v, n - i);
     }
 }
 

@@ -30,6 +30,31 @@ void avx512_gelu_mul(float *x, const float *up, int n) {
     }
 }
 
+// max(x, 0) - a P(N(0, 1) <= -a) with a = |x|. That probability is e^(-a^2 / 2) times a polynomial
+// in s = 1 / (1 + 0.3 a), fitted here with a relative error below 1.7e-7 up to a = 14.5, where it
+// is 0.
+VEC512_INLINE __m512 gelu_erf(__m512 x) {
+    __m512 one = _mm512_set1_ps(1.0f);
+    __m512 a = _mm512_min_ps(_mm512_set1_ps(14.5f), _mm512_abs_ps(x));
+    __m512 s = _mm512_div_ps(one, _mm512_fmadd_ps(_mm512_set1_ps(0.3f), a, one));
+    __m512 p = _mm512_set1_ps(0.0354243283f);
+    p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.156160759f));
+    p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.204560473f));
+    p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.0520371289f));
+    p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.127693265f));
+    p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.100175541f));
+    p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.120712194f));
+    p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.119632004f));
+    __m512 e = vec512_exp(_mm512_mul_ps(_mm512_mul_ps(a, a), _mm512_set1_ps(-0.5f)));
+    __m512 tail = _mm512_mul_ps(_mm512_mul_ps(_mm512_mul_ps(p, s), e), a);
+    return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), x), tail);
+}
+
+void avx512_gelu_erf(float *x, int n) {
+    for (int i = 0; i < n; i += 16)
+        vec512_store(x + i, gelu_erf(vec512_load(x + i, n - i)), n - i);
+}
+
 void avx512_add(float *x, const float *y, int n) {
     for (int i = 0; i < n; i += 16)
         vec512_store(x + i, _mm512_add_ps(vec512_load(x + i, n - i), vec512_load(y + i, n - i)),

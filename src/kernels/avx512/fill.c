@@ -23,9 +23,11 @@ void kernels_fill_avx512(struct kernels *kernels, bool has_bf16) {
     matmul[DTYPE_IQ4_XS] = (struct matmul_op){avx512_matmul_iq4_xs, ACT_Q8};
     kernels->quantize_act = avx512_quantize_act;
     kernels->rmsnorm = avx512_rmsnorm;
+    kernels->layernorm = avx512_layernorm;
     kernels->rope = avx512_rope;
     kernels->silu_mul = avx512_silu_mul;
     kernels->gelu_mul = avx512_gelu_mul;
+    kernels->gelu_erf = avx512_gelu_erf;
     kernels->add = avx512_add;
     kernels->scale = avx512_scale;
     kernels->softmax = avx512_softmax;

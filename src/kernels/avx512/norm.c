@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RMSNorm (squares summed in double: no overflow for any float) and rotary position embedding.
+// RMSNorm and LayerNorm (squares summed in double: no overflow for any float) and rotary position
+// embedding.
 #include "kernels/avx512/operations.h"
 #include "kernels/avx512/vec_avx512.h"
 
@@ -18,6 +19,38 @@ void avx512_rmsnorm(const float *x, const float *w, float *y, int n, float eps) 
     for (int i = 0; i < n; i += 16) {
         __m512 v = _mm512_mul_ps(vec512_load(x + i, n - i), factor);
         vec512_store(y + i, _mm512_mul_ps(v, vec512_load(w + i, n - i)), n - i);
+    }
+}
+
+// The sum of (x - mean)^2, in double.
+VEC512_INLINE double sum_squares(const float *x, int n, double mean) {
+    __m512d low = _mm512_setzero_pd(), high = low, m = _mm512_set1_pd(mean);
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 mask = vec512_mask(n - i);
+        __m512 v = vec512_load(x + i, n - i);
+        __m512d a = _mm512_maskz_sub_pd((__mmask8)mask, _mm512_cvtps_pd(vec512_low(v)), m);
+        __m512d b = _mm512_maskz_sub_pd((__mmask8)(mask >> 8), _mm512_cvtps_pd(vec512_high(v)), m);
+        low = _mm512_fmadd_pd(a, a, low);
+        high = _mm512_fmadd_pd(b, b, high);
+    }
+    return vec512_sum_f64(_mm512_add_pd(low, high));
+}
+
+void avx512_layernorm(const float *x, const float *w, const float *b, float *y, int n, float eps) {
+    __m512d low = _mm512_setzero_pd(), high = low;
+    for (int i = 0; i < n; i += 16) {
+        __m512 v = vec512_load(x + i, n - i);
+        low = _mm512_add_pd(low, _mm512_cvtps_pd(vec512_low(v)));
+        high = _mm512_add_pd(high, _mm512_cvtps_pd(vec512_high(v)));
+    }
+    double mean = vec512_sum_f64(_mm512_add_pd(low, high)) / n;
+    double variance = sum_squares(x, n, mean) / n;
+    __m512 factor = _mm512_set1_ps((float)(1.0 / sqrt(variance + (double)eps)));
+    __m512 center = _mm512_set1_ps((float)mean);
+    for (int i = 0; i < n; i += 16) {
+        __m512 v = _mm512_mul_ps(_mm512_sub_ps(vec512_load(x + i, n - i), center), factor);
+        v = _mm512_fmadd_ps(v, vec512_load(w + i, n - i), vec512_load(b + i, n - i));
+        vec512_store(y + i, v, n - i);
     }
 }
 

@@ -27,10 +27,12 @@ void avx512_matmul_iq4_nl(const struct matmul_args *args);
 void avx512_matmul_iq4_xs(const struct matmul_args *args);
 void avx512_quantize_act(const float *x, struct act_chunk_q8 *row, int begin, int n);
 void avx512_rmsnorm(const float *x, const float *w, float *y, int n, float eps);
+void avx512_layernorm(const float *x, const float *w, const float *b, float *y, int n, float eps);
 void avx512_rope(float *x, const float *cosine, const float *sine, int n_heads, int head_dim,
                  int n_rot, bool halves);
 void avx512_silu_mul(float *gate, const float *up, int n);
 void avx512_gelu_mul(float *gate, const float *up, int n);
+void avx512_gelu_erf(float *x, int n);
 void avx512_add(float *x, const float *y, int n);
 void avx512_scale(float *x, float factor, int n);
 void avx512_softmax(float *x, int n);

@@ -18,6 +18,11 @@ void scalar_gelu_mul(float *gate, const float *up, int n) {
     }
 }
 
+void scalar_gelu_erf(float *x, int n) {
+    for (int i = 0; i < n; i++)
+        x[i] = (float)((double)x[i] * 0.5 * erfc((double)x[i] * -0.70710678118654752));
+}
+
 void scalar_add(float *x, const float *y, int n) {
     for (int i = 0; i < n; i++)
         x[i] += y[i];

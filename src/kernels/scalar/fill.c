@@ -22,9 +22,11 @@ void kernels_fill_scalar(struct kernels *kernels) {
     matmul[DTYPE_IQ4_XS] = (struct matmul_op){scalar_matmul_iq4_xs, ACT_Q8};
     kernels->quantize_act = scalar_quantize_act;
     kernels->rmsnorm = scalar_rmsnorm;
+    kernels->layernorm = scalar_layernorm;
     kernels->rope = scalar_rope;
     kernels->silu_mul = scalar_silu_mul;
     kernels->gelu_mul = scalar_gelu_mul;
+    kernels->gelu_erf = scalar_gelu_erf;
     kernels->add = scalar_add;
     kernels->scale = scalar_scale;
     kernels->softmax = scalar_softmax;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RMSNorm and rotary position embedding.
+// RMSNorm, LayerNorm and rotary position embedding.
 #include "kernels/scalar/operations.h"
 
 #include <math.h>
@@ -11,6 +11,18 @@ void scalar_rmsnorm(const float *x, const float *w, float *y, int n, float eps) 
     float factor = (float)(1.0 / sqrt(squares / n + (double)eps));
     for (int i = 0; i < n; i++)
         y[i] = x[i] * factor * w[i];
+}
+
+void scalar_layernorm(const float *x, const float *w, const float *b, float *y, int n, float eps) {
+    double sum = 0, squares = 0;
+    for (int i = 0; i < n; i++)
+        sum += (double)x[i];
+    double mean = sum / n;
+    for (int i = 0; i < n; i++)
+        squares += ((double)x[i] - mean) * ((double)x[i] - mean);
+    double factor = 1.0 / sqrt(squares / n + (double)eps);
+    for (int i = 0; i < n; i++)
+        y[i] = (float)(((double)x[i] - mean) * factor) * w[i] + b[i];
 }
 
 static void rotate(float *a, float *b, float cosine, float sine) {

@@ -26,10 +26,12 @@ void scalar_matmul_iq4_nl(const struct matmul_args *args);
 void scalar_matmul_iq4_xs(const struct matmul_args *args);
 void scalar_quantize_act(const float *x, struct act_chunk_q8 *row, int begin, int n);
 void scalar_rmsnorm(const float *x, const float *w, float *y, int n, float eps);
+void scalar_layernorm(const float *x, const float *w, const float *b, float *y, int n, float eps);
 void scalar_rope(float *x, const float *cosine, const float *sine, int n_heads, int head_dim,
                  int n_rot, bool halves);
 void scalar_silu_mul(float *gate, const float *up, int n);
 void scalar_gelu_mul(float *gate, const float *up, int n);
+void scalar_gelu_erf(float *x, int n);
 void scalar_add(float *x, const float *y, int n);
 void scalar_scale(float *x, float factor, int n);
 void scalar_softmax(float *x, int n);
