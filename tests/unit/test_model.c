@@ -177,12 +177,14 @@ static enum test_result logits_avx2(void) {
     return compare_all(ISA_AVX2, 2);
 }
 
-// Prefill at once, token by token, in odd chunks, after a rewind, with 1, 2 and 3 threads.
+// Prefill at once, token by token, in odd chunks, after a rewind, with 1 to 8 threads.
 static enum test_result same_bits(enum isa isa, enum dtype kv_dtype) {
     if (!isa_available(isa)) return harness_skip("this machine has no %s", isa_name(isa));
     static const struct {
         int n_threads, chunk, rewind_to;
-    } runs[] = {{1, 1, -1}, {2, 64, -1}, {3, 64, -1}, {2, 7, -1}, {3, 5, -1}, {2, 13, 17}};
+    } runs[] = {{1, 1, -1},  {2, 64, -1}, {3, 64, -1}, {2, 7, -1},  {3, 5, -1},
+                {2, 13, 17}, {5, 64, -1}, {8, 64, -1}, {5, 11, -1}, {3, 4, -1},
+                {8, 2, -1},  {5, 1, -1},  {2, 3, -1},  {8, 33, 20}, {2, 1, -1}};
     for (int i = 0; i < N_MODELS; i++) {
         struct golden golden;
         CHECK_MESSAGE(open_golden(&golden, model_names[i]), "%s does not open", model_names[i]);
@@ -255,6 +257,49 @@ static enum test_result last_logits(void) {
     return TEST_PASS;
 }
 
+// A pass that is told to stop leaves the cache as it was; the next one gives what it would have
+// given, also with other numbers of threads for few tokens and for many.
+static enum test_result cancelled_pass(void) {
+    struct golden golden;
+    CHECK(open_golden(&golden, "gemma3"));
+    const struct model_config *config = model_configuration(golden.model);
+    struct error err;
+    struct kernels kernels;
+    struct thread_pool *pool;
+    struct kv_cache cache;
+    struct forward_workspace *workspace;
+    int n = golden.n_tokens, cancel = 0;
+    size_t n_vocab = (size_t)golden.n_vocab;
+    kernels_select(&kernels, isa_best());
+    CHECK(thread_pool_create(&pool, 5, &err) == STATUS_OK);
+    CHECK(kv_cache_init(&cache, DTYPE_F32, config->n_layers, config->n_kv_heads, config->head_dim,
+                        n, &err) == STATUS_OK);
+    CHECK(forward_workspace_create(&workspace, golden.model, &kernels, pool, n, n, &err) ==
+          STATUS_OK);
+    forward_workspace_set_cancel(workspace, &cancel);
+    forward_workspace_set_threads(workspace, 2, 4);
+    float *logits = calloc((size_t)n * n_vocab, sizeof *logits);
+    float *all = run(&golden, (struct setup){isa_best(), 1, DTYPE_F32}, n, -1);
+    for (int at = 0, step = 1; at < n; at += step, step = step * 2 % 13) {
+        if (step > n - at) step = n - at;
+        cancel = 1;
+        CHECK(model_forward(golden.model, &cache, workspace, golden.tokens + at, step, true,
+                            logits + (size_t)at * n_vocab, &err) == STATUS_CANCELLED);
+        CHECK(cache.n_used == at);
+        cancel = 0;
+        CHECK(model_forward(golden.model, &cache, workspace, golden.tokens + at, step, true,
+                            logits + (size_t)at * n_vocab, &err) == STATUS_OK);
+    }
+    CHECK(memcmp(logits, all, (size_t)n * n_vocab * sizeof *logits) == 0);
+    free(logits);
+    free(all);
+    forward_workspace_destroy(workspace);
+    kv_cache_deinit(&cache);
+    thread_pool_destroy(pool);
+    close_golden(&golden);
+    return TEST_PASS;
+}
+
 static enum test_result wrong_family(void) {
     char directory[1024];
     CHECK(harness_repo_path("tests/golden/models/qwen3", directory, sizeof directory));
@@ -282,6 +327,8 @@ static const struct test tests[] = {
     {"same_bits_avx2", "AVX2: chunks, rewind and threads change no bit", same_bits_avx2},
     {"same_bits_f16_cache", "the same with keys and values in f16", same_bits_f16_cache},
     {"last_logits", "last-token logits; errors leave the cache alone", last_logits},
+    {"cancelled", "a cancelled pass leaves no trace; threads for few and many tokens",
+     cancelled_pass},
     {"wrong_family", "a wrong family is refused and the right one named", wrong_family},
 };
 
