@@ -84,6 +84,9 @@ typedef struct xl_engine_options {
     int chunk;          // prompt tokens processed at once; 0: 512
     xl_kv_type kv_type; // auto: F32 for float32 models, else F16
     int threads_batch;  // for prompts; 0: as many as `threads`
+    // Reads no weights, which need not be there: for xl_tokenize, xl_detokenize, xl_token_is_end
+    // and xl_chat_format. Opening a session or embedding is then XL_UNSUPPORTED.
+    bool tokenizer_only;
 } xl_engine_options;
 
 XL_API xl_engine_options xl_engine_options_default(void);
@@ -238,6 +241,25 @@ XL_API xl_status xl_session_generate(xl_session *session, const char *prompt,
 XL_API xl_status xl_session_generate_tokens(xl_session *session, const int32_t *prompt,
                                             size_t n_prompt, const xl_generate_options *options,
                                             xl_generate_result *result, xl_error *error);
+
+// ---- Embeddings --------------------------------------------------------------------------------
+typedef enum xl_pooling {
+    XL_POOLING_AUTO, // what the model was trained for; of models that say nothing, the mean
+    XL_POOLING_MEAN, // of all tokens' states
+    XL_POOLING_CLS,  // the first token's
+    XL_POOLING_LAST  // the last token's
+} xl_pooling;
+
+// One vector a text from its tokens' last hidden states (behind the model's final norm).
+// tokens[i][0 .. n_tokens[i]) are the ids of text i, special ones included, as xl_tokenize gives
+// them; embeddings is the caller's, [n_texts][n_embd]. `normalize` divides every vector by its
+// length. The row of a text does not depend on the texts beside it. A text without tokens is
+// XL_USAGE, one longer than the context XL_CONTEXT_FULL (nothing is cut silently); on any failure
+// the rows are undefined. Needs no session; any number of threads may call it, one is served at a
+// time.
+XL_API xl_status xl_embed(xl_engine *engine, const int32_t *const *tokens, const size_t *n_tokens,
+                          size_t n_texts, xl_pooling pooling, bool normalize, float *embeddings,
+                          xl_error *error);
 
 // ---- Files -------------------------------------------------------------------------------------
 typedef struct xl_convert_options {

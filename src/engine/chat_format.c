@@ -72,7 +72,7 @@ static enum status find_template(const xl_engine *engine, const char **source, s
     if (!*source)
         return error_set(err, STATUS_NOT_FOUND,
                          "%s: the model has no chat template; give one, or use a plain prompt",
-                         checkpoint_path(engine->checkpoint));
+                         engine_path(engine));
     return STATUS_OK;
 }
 

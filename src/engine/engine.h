@@ -17,9 +17,10 @@
 // Immutable after xl_engine_open, but for the turn: sessions run one forward pass at a time,
 // because there is one pool of threads.
 struct xl_engine {
-    struct checkpoint *checkpoint;
-    struct model *model;
-    struct tokenizer *tokenizer; // NULL: the checkpoint has no tokenizer
+    struct checkpoint *checkpoint; // NULL: a tokenizer from a directory without weights
+    struct hf_config *files;       // that directory's; else NULL
+    struct model *model;           // NULL: opened for its tokenizer only
+    struct tokenizer *tokenizer;   // NULL: the checkpoint has no tokenizer
     struct kernels kernels;
     struct thread_pool *pool;
     pthread_mutex_t turn;
@@ -48,6 +49,10 @@ xl_status engine_report(xl_error *error, enum status status, const struct error 
 // The tokenizer, or STATUS_UNSUPPORTED if the model came without one.
 enum status engine_tokenizer(const struct xl_engine *engine, const struct tokenizer **tokenizer,
                              struct error *err);
+// What the engine was opened from, for messages.
+const char *engine_path(const struct xl_engine *engine);
+// STATUS_UNSUPPORTED if it was opened for its tokenizer only.
+enum status engine_require_model(const struct xl_engine *engine, struct error *err);
 // Identifies weights and everything else that decides what a KV cache holds.
 uint64_t engine_fingerprint(const struct xl_engine *engine);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     CONTEXT_DEFAULT = 4096,
@@ -98,20 +99,46 @@ static enum status create_pool(struct xl_engine *engine, const xl_engine_options
     return status;
 }
 
-static bool names_a_file(const struct checkpoint *checkpoint, const struct error *err) {
-    const struct hf_config *hf = checkpoint_hf(checkpoint);
-    return strstr(err->message, checkpoint_path(checkpoint)) ||
+static bool names_a_file(const struct xl_engine *engine, const struct error *err) {
+    const struct hf_config *hf = engine->files;
+    if (engine->checkpoint) hf = checkpoint_hf(engine->checkpoint);
+    return strstr(err->message, engine_path(engine)) ||
            (hf && hf->directory && strstr(err->message, hf->directory));
 }
 
-// A model without a tokenizer can still be fed token ids.
-static enum status open_tokenizer(struct xl_engine *engine, struct error *err) {
+static enum status create_tokenizer(struct xl_engine *engine, struct error *err) {
     struct vocabulary vocabulary;
-    enum status status = vocabulary_from_checkpoint(&vocabulary, engine->checkpoint, err);
-    if (status == STATUS_NOT_FOUND) return STATUS_OK;
-    if (status == STATUS_OK) status = tokenizer_create(&engine->tokenizer, &vocabulary, err);
-    if (status == STATUS_OK || names_a_file(engine->checkpoint, err)) return status;
-    return error_prefix(err, "%s", checkpoint_path(engine->checkpoint)); // tokenizers know no file
+    TRY(engine->checkpoint ? vocabulary_from_checkpoint(&vocabulary, engine->checkpoint, err)
+                           : vocabulary_from_hugging_face(&vocabulary, engine->files, err));
+    return tokenizer_create(&engine->tokenizer, &vocabulary, err);
+}
+
+// A model without a tokenizer can still be fed token ids.
+static enum status open_tokenizer(struct xl_engine *engine, bool is_required, struct error *err) {
+    enum status status = create_tokenizer(engine, err);
+    if (status == STATUS_NOT_FOUND && !is_required) return STATUS_OK;
+    if (status == STATUS_OK || names_a_file(engine, err)) return status;
+    return error_prefix(err, "%s", engine_path(engine)); // tokenizers know no file
+}
+
+static bool is_directory(const char *path) {
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+// A directory's tokenizer files are enough; anything else must be a checkpoint, of which only the
+// headers are read.
+static enum status open_without_weights(struct xl_engine *engine, const char *path,
+                                        struct error *err) {
+    if (is_directory(path)) {
+        TRY(hf_config_open(&engine->files, path, err));
+        enum status status = open_tokenizer(engine, true, err);
+        if (status != STATUS_NOT_FOUND) return status;
+        hf_config_close(engine->files);
+        engine->files = NULL;
+    }
+    TRY(checkpoint_open(&engine->checkpoint, path, CHECKPOINT_AUTO, err));
+    return open_tokenizer(engine, true, err);
 }
 
 static enum dtype choose_kv_dtype(xl_kv_type wanted, const struct model *model) {
@@ -155,10 +182,11 @@ static enum status open_model(struct xl_engine *engine, const char *family, stru
 static enum status open_parts(struct xl_engine *engine, const char *path,
                               const xl_engine_options *options, struct error *err) {
     TRY(select_kernels(&engine->kernels, options->isa, err));
+    if (options->tokenizer_only) return open_without_weights(engine, path, err);
     TRY(checkpoint_open(&engine->checkpoint, path, CHECKPOINT_AUTO, err));
     TRY(create_pool(engine, options, err));
     TRY(open_model(engine, options->family, err));
-    TRY(open_tokenizer(engine, err));
+    TRY(open_tokenizer(engine, false, err));
     const struct model_config *config = model_configuration(engine->model);
     int context = config->n_context_train;
     if (context <= 0 || context > CONTEXT_DEFAULT) context = CONTEXT_DEFAULT;
@@ -201,7 +229,38 @@ void xl_engine_close(xl_engine *engine) {
     tokenizer_destroy(engine->tokenizer);
     model_close(engine->model);
     checkpoint_close(engine->checkpoint);
+    hf_config_close(engine->files);
     free(engine);
+}
+
+const char *engine_path(const struct xl_engine *engine) {
+    return engine->checkpoint ? checkpoint_path(engine->checkpoint) : engine->files->directory;
+}
+
+enum status engine_require_model(const struct xl_engine *engine, struct error *err) {
+    if (engine->model) return STATUS_OK;
+    return error_set(err, STATUS_UNSUPPORTED,
+                     "%s was opened for its tokenizer only; open it again with its weights",
+                     engine_path(engine));
+}
+
+static xl_status describe_tokenizer(const xl_engine *engine, xl_engine_info *info) {
+    const struct vocabulary *vocabulary = tokenizer_vocabulary(engine->tokenizer);
+    size_t size = info->size;
+    xl_engine_info own = {
+        .size = size,
+        .family = "",
+        .name = "",
+        .weight_type = "",
+        .isa = isa_name(engine->kernels.isa),
+        .kv_type = "",
+        .n_vocab = vocabulary->n_tokens,
+        .has_chat_template = vocabulary->chat_template != NULL,
+        .load_s = engine->load_s,
+        .weights_from = "nowhere: tokenizer only",
+    };
+    memcpy(info, &own, size);
+    return XL_OK;
 }
 
 static uint64_t session_kv_bytes(const struct xl_engine *engine) {
@@ -216,6 +275,7 @@ static uint64_t session_kv_bytes(const struct xl_engine *engine) {
 xl_status xl_engine_describe(const xl_engine *engine, xl_engine_info *info) {
     if (!engine || !info || info->size < sizeof info->size || info->size > sizeof *info)
         return XL_USAGE;
+    if (!engine->model) return describe_tokenizer(engine, info);
     const struct model_config *config = model_configuration(engine->model);
     size_t size = info->size;
     xl_engine_info own = {

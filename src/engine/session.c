@@ -31,12 +31,14 @@ xl_status xl_session_open(xl_engine *engine, xl_session **session, xl_error *err
         return engine_report(error, error_set(&err, STATUS_USAGE, "no engine to open a session on"),
                              &err);
     *session = NULL;
+    enum status status = engine_require_model(engine, &err);
+    if (status != STATUS_OK) return engine_report(error, status, &err);
     struct xl_session *opened = calloc(1, sizeof *opened);
     if (!opened)
         return engine_report(error, error_no_memory(&err, "a session", sizeof *opened), &err);
     opened->engine = engine;
     opened->unfed = -1;
-    enum status status = session_allocate(opened, &err);
+    status = session_allocate(opened, &err);
     if (status != STATUS_OK)
         xl_session_close(opened);
     else

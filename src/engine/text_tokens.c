@@ -10,7 +10,7 @@ enum status engine_tokenizer(const struct xl_engine *engine, const struct tokeni
     if (!engine->tokenizer)
         return error_set(err, STATUS_UNSUPPORTED,
                          "%s: the model came without a tokenizer; give it token ids",
-                         checkpoint_path(engine->checkpoint));
+                         engine_path(engine));
     *tokenizer = engine->tokenizer;
     return STATUS_OK;
 }

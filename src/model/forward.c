@@ -313,6 +313,17 @@ static void compute_logits(const struct forward_pass *pass, const void *context,
         }
 }
 
+static void write_states(const struct forward_pass *pass, int thread_index) {
+    const struct model_config *config = &pass->model->config;
+    const float *x = stream_of(pass, thread_index)->x;
+    struct share tokens = share_of(pass->n_tokens, thread_index, pass->n_threads);
+    for (int t = tokens.begin; t < tokens.end; t++) {
+        size_t offset = (size_t)t * (size_t)config->n_embd;
+        pass->kernels->rmsnorm(x + offset, pass->model->weights.output_norm, pass->states + offset,
+                               config->n_embd, config->norm_eps);
+    }
+}
+
 static void run_output(const struct forward_pass *pass, int thread_index) {
     const struct model_weights *weights = &pass->model->weights;
     const struct weight *output = &weights->output;
@@ -342,7 +353,10 @@ static void run(void *argument, int thread_index, int n_threads) {
         run_layer(pass, layer, thread_index);
         if (__atomic_load_n(pass->stop, __ATOMIC_RELAXED)) return;
     }
-    if (pass->first_output < pass->n_tokens) run_output(pass, thread_index);
+    if (pass->states)
+        write_states(pass, thread_index);
+    else if (pass->first_output < pass->n_tokens)
+        run_output(pass, thread_index);
 }
 
 static enum status check(const struct model *model, const struct kv_cache *cache,
@@ -370,33 +384,55 @@ static enum status check(const struct model *model, const struct kv_cache *cache
     return STATUS_OK;
 }
 
-enum status model_forward(const struct model *model, struct kv_cache *cache,
-                          struct forward_workspace *workspace, const int32_t *tokens, int n_tokens,
-                          bool all_logits, float *logits, struct error *err) {
-    TRY(check(model, cache, workspace, tokens, n_tokens, err));
+// Runs a pass of which the caller has filled in model, workspace, cache, tokens and what to
+// compute.
+static enum status run_pass(struct forward_pass *pass, struct error *err) {
+    struct forward_workspace *workspace = pass->workspace;
+    struct kv_cache *cache = pass->cache;
+    int n_tokens = pass->n_tokens;
+    TRY(check(pass->model, cache, workspace, pass->tokens, n_tokens, err));
     int stop = 0;
-    bool is_narrow = n_tokens <= NARROW_TOKENS_MAX;
-    struct forward_pass pass = {
-        .model = model,
-        .workspace = workspace,
-        .kernels = workspace->kernels,
-        .pool = workspace->pool,
-        .cache = cache,
-        .tokens = tokens,
-        .n_tokens = n_tokens,
-        .first_position = cache->n_used,
-        .first_output = !logits      ? n_tokens
-                        : all_logits ? 0
-                                     : n_tokens - 1,
-        .n_threads = is_narrow ? workspace->n_threads_narrow : workspace->n_threads_wide,
-        .is_narrow = is_narrow,
-        .logits = logits,
-        .stop = &stop,
-    };
+    pass->kernels = workspace->kernels;
+    pass->pool = workspace->pool;
+    pass->first_position = cache->n_used;
+    pass->is_narrow = n_tokens <= NARROW_TOKENS_MAX;
+    pass->n_threads = pass->is_narrow ? workspace->n_threads_narrow : workspace->n_threads_wide;
+    pass->stop = &stop;
     if (cache->n_used + n_tokens > cache->n_written) cache->n_written = cache->n_used + n_tokens;
-    thread_pool_run_some(workspace->pool, pass.n_threads, run, &pass);
+    thread_pool_run_some(workspace->pool, pass->n_threads, run, pass);
     if (stop)
         return error_set(err, STATUS_CANCELLED, "cancelled within a chunk of %d tokens", n_tokens);
     cache->n_used += n_tokens;
     return STATUS_OK;
+}
+
+enum status model_forward(const struct model *model, struct kv_cache *cache,
+                          struct forward_workspace *workspace, const int32_t *tokens, int n_tokens,
+                          bool all_logits, float *logits, struct error *err) {
+    struct forward_pass pass = {
+        .model = model,
+        .workspace = workspace,
+        .cache = cache,
+        .tokens = tokens,
+        .n_tokens = n_tokens,
+        .first_output = !logits      ? n_tokens
+                        : all_logits ? 0
+                                     : n_tokens - 1,
+        .logits = logits,
+    };
+    return run_pass(&pass, err);
+}
+
+enum status model_hidden_states(const struct model *model, struct kv_cache *cache,
+                                struct forward_workspace *workspace, const int32_t *tokens,
+                                int n_tokens, float *states, struct error *err) {
+    struct forward_pass pass = {
+        .model = model,
+        .workspace = workspace,
+        .cache = cache,
+        .tokens = tokens,
+        .n_tokens = n_tokens,
+        .states = states,
+    };
+    return run_pass(&pass, err);
 }

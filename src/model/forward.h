@@ -86,7 +86,8 @@ struct forward_pass {
     int n_threads;    // that run this pass
     bool is_narrow;
     float *logits;
-    int *stop; // atomic: set by member 0 in a layer, read by all behind the next barrier
+    float *states; // [n_tokens][n_embd]: wanted instead of logits; else NULL
+    int *stop;     // atomic: set by member 0 in a layer, read by all behind the next barrier
 };
 
 // Which part of a phase's work a thread does.

@@ -65,6 +65,10 @@ void forward_workspace_set_cancel(struct forward_workspace *workspace, const int
 enum status model_forward(const struct model *model, struct kv_cache *cache,
                           struct forward_workspace *workspace, const int32_t *tokens, int n_tokens,
                           bool all_logits, float *logits, struct error *err);
+// The same, but gives the hidden states [n_tokens][n_embd] behind the final norm instead of logits.
+enum status model_hidden_states(const struct model *model, struct kv_cache *cache,
+                                struct forward_workspace *workspace, const int32_t *tokens,
+                                int n_tokens, float *states, struct error *err);
 
 #ifdef __cplusplus
 }
