@@ -21,7 +21,7 @@ enum {
     DIRECT_TOKENS = 5,
     DIRECT_PANELS = 2,
     DEPTH = 128,      // even
-    TOKEN_BLOCK = 48, // tokens that share widened weights
+    TOKEN_BLOCK = 96, // tokens that share widened weights
     PANEL_BLOCK = 4,  // panels that share DEPTH columns of activations in the cache
     PREFETCH_BYTES = 4096
 };
@@ -183,6 +183,12 @@ VEC_INLINE void run_tile(const float *w, const uint8_t *acts, size_t act_bytes, 
     }
 }
 
+// Asks for memory ahead; beyond the last panel that is harmless.
+VEC_INLINE void prefetch(const uint8_t *lines, size_t n_bytes) {
+    for (size_t i = 0; i < n_bytes; i += LINE_BYTES)
+        _mm_prefetch((const void *)(lines + i), _MM_HINT_T1);
+}
+
 // `depth` columns of a panel as floats: where they are or in `buffer`.
 VEC_INLINE const float *widen(const uint8_t *panel, int depth, float (*buffer)[PANEL_ROWS],
                               struct format format) {
@@ -203,11 +209,13 @@ VEC_INLINE void run_block(const struct direct *job, int n_panels, int n_tokens,
     _Alignas(64) float acc[PANEL_BLOCK][TOKEN_BLOCK][16];
     for (int p = 0; p < n_panels; p++)
         memset(acc[p], 0, sizeof acc[p][0] * (size_t)n_tokens);
+    const size_t size = (size_t)(DEPTH / 2 * format.pair_bytes); // of DEPTH columns of a panel
     for (int k = 0; k < job->k; k += DEPTH) {
         int depth = job->k - k < DEPTH ? job->k - k : DEPTH;
         for (int p = 0; p < n_panels; p++) {
             size_t offset = (size_t)p * job->panel_bytes + (size_t)(k / 2) * format.pair_bytes;
             const float *w = widen(job->panels + offset, depth, buffer, format);
+            prefetch(job->panels + offset + size, size); // its next columns
             const uint8_t *acts = job->acts + (size_t)k * sizeof(float);
             for (int t = 0; t < n_tokens; t += TILE_TOKENS)
                 run_tile(w, acts + (size_t)t * job->act_bytes, job->act_bytes, depth, acc[p] + t);

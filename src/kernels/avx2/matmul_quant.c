@@ -19,7 +19,7 @@
 
 enum {
     DIRECT_TOKENS = 5,
-    TOKEN_BLOCK = 48, // tokens that share an unpacked chunk: 8 tiles
+    TOKEN_BLOCK = 96, // tokens that share an unpacked chunk: 16 tiles
     PREFETCH_BYTES = 8192,
     PANEL_BLOCK = 4 // panels that share a chunk of activations in the L1 cache
 };
@@ -291,6 +291,7 @@ VEC_INLINE void run_block(const struct block *block, struct unpacked *w,
             const uint8_t *weights = block->panels + (size_t)p * block->panel_bytes + offset;
             unpack_scales(w, weights, n_blocks, format);
             unpack_quads(w, weights, n_blocks, format);
+            prefetch(weights + step_bytes(format), (int)step_bytes(format)); // the next chunk
             for (int t = 0; t < block->n_tokens; t += TILE_TOKENS) {
                 struct tile_tokens tokens = {acts + (size_t)t * block->act_bytes, block->act_bytes,
                                              sides + t};
