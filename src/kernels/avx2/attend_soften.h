@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+
 enum { ATTEND_VECTORS = ATTEND_TILE / 8 };
 
 // All ones in the lanes of vector i that lie in [begin, end) of the tile.
@@ -61,4 +63,5 @@ void avx2_attend_weigh_i8(const struct attend_block *block, int position, int fi
                           int begin, int end);
 void avx2_attend_i8(const struct attend_args *args);
 
+#endif
 #endif

@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
+
 enum { ATTEND_VECTORS = ATTEND_TILE / 16 };
 
 // The lanes of vector i that lie in [begin, end) of the tile.
@@ -82,4 +84,5 @@ static inline float attend_sum_lanes(const float *x) {
     return vec512_sum(_mm512_load_ps(x));
 }
 
+#endif
 #endif
