@@ -215,6 +215,82 @@ static enum test_result same_bits_f16_cache(void) {
     return same_bits(isa_best(), DTYPE_F16);
 }
 
+static enum test_result same_bits_bf16_cache(void) {
+    return same_bits(isa_best(), DTYPE_BF16);
+}
+static enum test_result same_bits_i8_cache(void) {
+    return same_bits(isa_best(), DTYPE_I8);
+}
+
+enum { LONG_POSITIONS = 1100, LONG_TAIL = 6 };
+
+// The golden tokens again and again.
+static void repeat_tokens(const struct golden *golden, int32_t *tokens) {
+    for (int i = 0; i < LONG_POSITIONS; i++)
+        tokens[i] = golden->tokens[i % golden->n_tokens];
+}
+
+// Logits of the last LONG_TAIL tokens, fed in chunks of `chunk` by n_threads behind a cache that is
+// filled to there already; n_threads 0: fills it first.
+static enum status run_tail(const struct golden *golden, struct kv_cache *cache, int n_threads,
+                            int chunk, float *logits, struct error *err) {
+    static int32_t tokens[LONG_POSITIONS];
+    const int begin = LONG_POSITIONS - LONG_TAIL;
+    struct kernels kernels;
+    struct thread_pool *pool;
+    struct forward_workspace *workspace = NULL;
+    kernels_select(&kernels, isa_best());
+    repeat_tokens(golden, tokens);
+    TRY(thread_pool_create(&pool, n_threads > 0 ? n_threads : 2, err));
+    enum status status = forward_workspace_create(&workspace, golden->model, &kernels, pool, begin,
+                                                  LONG_POSITIONS, err);
+    if (status == STATUS_OK && n_threads == 0)
+        status = model_forward(golden->model, cache, workspace, tokens, begin, false, NULL, err);
+    kv_cache_rewind(cache, begin);
+    for (int at = 0; status == STATUS_OK && at < LONG_TAIL; at += chunk) {
+        int n = LONG_TAIL - at < chunk ? LONG_TAIL - at : chunk;
+        status = model_forward(golden->model, cache, workspace, tokens + begin + at, n, true,
+                               logits + (size_t)at * (size_t)golden->n_vocab, err);
+    }
+    forward_workspace_destroy(workspace);
+    thread_pool_destroy(pool);
+    return status;
+}
+
+// Several segments of the cache, cut over threads in every way.
+static enum test_result check_long_context(const char *name, enum dtype kv_dtype) {
+    struct golden golden;
+    struct kv_cache cache;
+    struct error err;
+    CHECK(open_golden(&golden, name));
+    const struct model_config *config = model_configuration(golden.model);
+    size_t n = (size_t)LONG_TAIL * (size_t)golden.n_vocab;
+    float *whole = calloc(n, sizeof *whole), *other = calloc(n, sizeof *other);
+    CHECK(kv_cache_init(&cache, kv_dtype, config->n_layers, config->n_kv_heads, config->head_dim,
+                        LONG_POSITIONS, &err) == STATUS_OK);
+    CHECK(run_tail(&golden, &cache, 0, LONG_TAIL, whole, &err) == STATUS_OK);
+    for (int chunk = 1; chunk <= LONG_TAIL; chunk++)
+        for (int n_threads = 1; n_threads <= 8; n_threads += 1 + n_threads / 3) {
+            CHECK(run_tail(&golden, &cache, n_threads, chunk, other, &err) == STATUS_OK);
+            CHECK_MESSAGE(memcmp(whole, other, n * sizeof *whole) == 0,
+                          "%s: %s cache, %d threads, chunks of %d differ", name,
+                          dtype_info(kv_dtype)->name, n_threads, chunk);
+        }
+    free(whole);
+    free(other);
+    kv_cache_deinit(&cache);
+    close_golden(&golden);
+    return TEST_PASS;
+}
+
+static enum test_result long_context(void) {
+    static const char *const names[] = {"llama", "gemma3", "mistral-window", "qwen3-bias-window"};
+    static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I8};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        CHECK(check_long_context(names[i], types[i]) == TEST_PASS);
+    return TEST_PASS;
+}
+
 // Logits of the last token only are those of its row among all.
 static enum test_result last_logits(void) {
     struct golden golden;
@@ -326,6 +402,9 @@ static const struct test tests[] = {
     {"same_bits_scalar", "scalar: chunks, rewind and threads change no bit", same_bits_scalar},
     {"same_bits_avx2", "AVX2: chunks, rewind and threads change no bit", same_bits_avx2},
     {"same_bits_f16_cache", "the same with keys and values in f16", same_bits_f16_cache},
+    {"same_bits_bf16_cache", "the same in bf16", same_bits_bf16_cache},
+    {"same_bits_i8_cache", "the same in 8 bits", same_bits_i8_cache},
+    {"long_context", "a cache of several segments, cut over threads, changes no bit", long_context},
     {"last_logits", "last-token logits; errors leave the cache alone", last_logits},
     {"cancelled", "a cancelled pass leaves no trace; threads for few and many tokens",
      cancelled_pass},
