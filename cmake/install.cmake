@@ -14,6 +14,12 @@ target_link_libraries(xinglin_shared PRIVATE xl_flags ${libraries} Threads::Thre
 target_link_options(xinglin_shared PRIVATE
   -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
 
+if(SKBUILD) # a Python wheel (pyproject.toml) takes this alone
+  install(FILES $<TARGET_FILE:xinglin_shared> DESTINATION xinglin/lib RENAME libxinglin.so
+    COMPONENT python)
+  return()
+endif()
+
 install(FILES ${PROJECT_SOURCE_DIR}/include/xinglin/xinglin.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xinglin)
 install(FILES $<TARGET_FILE:xinglin> DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -268,7 +268,7 @@ def take_string(pointer: c_void_p) -> bytes:
 
 def names(pointer: Any) -> list[str]:
     """A static NULL-terminated array of strings."""
-    result = []
+    result: list[str] = []
     while pointer[len(result)]:
         result.append(pointer[len(result)].decode())
     return result

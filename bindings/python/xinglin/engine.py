@@ -223,7 +223,7 @@ class Engine:
         *,
         pooling: str = "auto",
         normalize: bool = True,
-    ) -> memoryview:
+    ) -> memoryview[float]:
         """One vector a text (or list of token ids), as floats of shape (n_texts, n_embd): a
         memoryview, which ``numpy.asarray`` takes as it is and ``tolist()`` makes lists of.
 
@@ -238,18 +238,20 @@ class Engine:
             for text in texts
         ]
         n_embd = self.info.n_embd
+        row_bytes = 4 * n_embd
         rows = (ctypes.c_float * (len(arrays) * n_embd))()
         # Texts of like length go together, in batches between which Ctrl-C is seen.
         order = sorted(range(len(arrays)), key=lambda i: arrays[i][1])
         while order:
-            batch, n_tokens = [order.pop()], 0
-            n_tokens += arrays[batch[0]][1]
+            batch = [order.pop()]
+            n_tokens = arrays[batch[0]][1]
             while order and n_tokens + arrays[order[-1]][1] <= _EMBED_TOKENS:
                 batch.append(order.pop())
                 n_tokens += arrays[batch[-1]][1]
             part = self._embed_batch([arrays[i] for i in batch], how, normalize)
+            source, target = ctypes.addressof(part), ctypes.addressof(rows)
             for row, i in enumerate(batch):
-                rows[i * n_embd : (i + 1) * n_embd] = part[row * n_embd : (row + 1) * n_embd]
+                ctypes.memmove(target + i * row_bytes, source + row * row_bytes, row_bytes)
         if not arrays or not n_embd:
             return memoryview(b"").cast("f")
         return memoryview(rows).cast("B").cast("f", (len(arrays), n_embd))
@@ -386,7 +388,7 @@ class Session:
         ids, n = native.token_array(tokens)
         self._run(native.lib.xl_session_feed, ids, n, is_brief=n <= _BRIEF_TOKENS)
 
-    def feed_all(self, tokens: Sequence[int]) -> memoryview:
+    def feed_all(self, tokens: Sequence[int]) -> memoryview[float]:
         """Appends tokens; the logits after each as floats of shape (n_tokens, n_vocab)."""
         ids, n = native.token_array(tokens)
         n_vocab = self.engine.info.n_vocab
@@ -396,9 +398,9 @@ class Session:
             return memoryview(b"").cast("f")
         return memoryview(logits).cast("B").cast("f", (n, n_vocab))
 
-    def logits(self) -> memoryview | None:
+    def logits(self) -> memoryview[float] | None:
         """A copy of the logits (n_vocab floats) after the last token; None if nothing was fed."""
-        copied: list[memoryview] = []
+        copied: list[memoryview[float]] = []
 
         def copy(pointer: int, _error: Any) -> int:
             logits = native.lib.xl_session_logits(pointer)

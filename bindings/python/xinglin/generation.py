@@ -110,7 +110,7 @@ def generate_options(
     logit_bias: Mapping[int, float] | None,
 ) -> native.GenerateOptions:
     """The C structure; whatever it points to lives as long as it does."""
-    options = native.lib.xl_generate_options_default()
+    options: native.GenerateOptions = native.lib.xl_generate_options_default()
     for name, value in values.items():
         read = _OPTIONS.get(name)
         if read is None:
