@@ -127,7 +127,61 @@ static enum test_result test_forged(void) {
     return TEST_PASS;
 }
 
+// Feeds tokens [begin, end) of a fixed text.
+static bool feed_text(xl_session *session, int begin, int end, int32_t offset) {
+    int32_t tokens[40];
+    for (int i = begin; i < end; i++)
+        tokens[i - begin] = i ? TINY_LETTERS + 1 + (i + offset) % 8 : TINY_BOS;
+    return xl_session_feed(session, tokens, (size_t)(end - begin), NULL) == XL_OK;
+}
+
+// A snapshot in the middle of a tile: what another text left behind it is not in the bytes, and the
+// copy goes on as the original does.
+static enum test_result check_rest(xl_engine *engine) {
+    xl_session *one, *two;
+    void *first, *second;
+    size_t first_bytes, second_bytes, n = sizeof(float) * TINY_VOCAB;
+    CHECK(xl_session_open(engine, &one, NULL) == XL_OK);
+    CHECK(xl_session_open(engine, &two, NULL) == XL_OK);
+    CHECK(feed_text(one, 0, 21, 0));
+    CHECK(xl_session_snapshot(one, &first, &first_bytes, NULL) == XL_OK);
+    CHECK(feed_text(two, 0, 20, 0) && feed_text(two, 20, 31, 3)); // another text, forgotten
+    CHECK(xl_session_rewind(two, 20, NULL) == XL_OK && feed_text(two, 20, 21, 0));
+    CHECK(xl_session_snapshot(two, &second, &second_bytes, NULL) == XL_OK);
+    CHECK(first_bytes == second_bytes && memcmp(first, second, first_bytes) == 0);
+    CHECK(xl_session_rewind(two, 0, NULL) == XL_OK);
+    CHECK(xl_session_restore(two, first, first_bytes, NULL) == XL_OK);
+    CHECK(feed_text(one, 21, 35, 0) && feed_text(two, 21, 35, 0));
+    CHECK(memcmp(xl_session_logits(one), xl_session_logits(two), n) == 0);
+    xl_free(first);
+    xl_free(second);
+    xl_session_close(one);
+    xl_session_close(two);
+    return TEST_PASS;
+}
+
+static enum test_result test_types(void) {
+    static const char *const names[] = {"f32", "f16", "bf16", "i8"};
+    CHECK(tiny_model_write(scratch_path("tiny.gguf"), 1, true));
+    for (int i = 0; i < 4; i++) {
+        xl_engine_options options = xl_engine_options_default();
+        xl_engine_info info = {.size = sizeof info};
+        xl_engine *engine;
+        options.kv_type = (xl_kv_type)(XL_KV_F32 + i);
+        CHECK(xl_engine_open(scratch_path("tiny.gguf"), &options, &engine, NULL) == XL_OK);
+        CHECK(xl_engine_describe(engine, &info) == XL_OK && strcmp(info.kv_type, names[i]) == 0);
+        CHECK_MESSAGE(check_rest(engine) == TEST_PASS, "%s", names[i]);
+        xl_engine_close(engine);
+    }
+    xl_engine_options options = xl_engine_options_default();
+    xl_engine *engine;
+    options.kv_type = (xl_kv_type)(XL_KV_I8 + 1);
+    CHECK(xl_engine_open(scratch_path("tiny.gguf"), &options, &engine, NULL) == XL_USAGE);
+    return TEST_PASS;
+}
+
 static const struct test tests[] = {
+    {"types", "every KV type: snapshots in the middle of a tile, without other texts", test_types},
     {"wiped", "a restored session is wiped when it closes", test_wiped},
     {"blueprint", "the same weights with another blueprint are another model", test_blueprint},
     {"forged", "tokens that the model does not know are refused", test_forged},
