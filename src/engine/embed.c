@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Embeddings: the hidden states of a text's tokens, pooled to one vector. A causal model is fed one
-// text after the other, in chunks, on a cache that lives as long as the call. Sums run over tokens
-// in their order and in double precision, so that neither chunks nor neighbours change a bit.
+// Embeddings: the hidden states of a text's tokens, pooled to one vector. An encoder takes many
+// texts at once (model/encoder.h). A causal model is fed one text after the other, in chunks, on a
+// cache that lives as long as the call. Sums run over tokens in their order and in double
+// precision, so that neither chunks nor neighbours change a bit.
 #include "engine/engine.h"
+
+#include "model/encoder.h"
+#include "model/family.h"
 
 #include <limits.h>
 #include <math.h>
@@ -31,21 +35,41 @@ struct causal_feed {
 };
 
 static enum status check_text(const struct embedding_job *job, size_t text, struct error *err) {
-    int n_vocab = model_configuration(job->engine->model)->n_vocab;
     const int32_t *tokens = job->tokens[text];
     size_t n = job->n_tokens[text];
     if (n == 0 || !tokens)
         return error_set(err, STATUS_USAGE, "text %zu of %zu has no tokens", text, job->n_texts);
-    if (n > (size_t)job->engine->context)
+    const struct model_config *config = model_configuration(job->engine->model);
+    if (config->family->is_encoder && n > (size_t)config->n_context_train)
+        return error_set(err, STATUS_CONTEXT_FULL,
+                         "text %zu of %zu has %zu tokens, but the model has learned only %d "
+                         "positions; cut or split the text",
+                         text, job->n_texts, n, config->n_context_train);
+    if (!config->family->is_encoder && n > (size_t)job->engine->context)
         return error_set(err, STATUS_CONTEXT_FULL,
                          "text %zu of %zu has %zu tokens, but the context holds %d; raise the "
                          "context or split the text",
                          text, job->n_texts, n, job->engine->context);
     for (size_t i = 0; i < n; i++)
-        if (tokens[i] < 0 || tokens[i] >= n_vocab)
+        if (tokens[i] < 0 || tokens[i] >= config->n_vocab)
             return error_set(err, STATUS_USAGE,
                              "token %zu of text %zu is %d; the model knows 0 to %d", i, text,
-                             tokens[i], n_vocab - 1);
+                             tokens[i], config->n_vocab - 1);
+    return STATUS_OK;
+}
+
+static enum status choose_pooling(struct embedding_job *job, struct error *err) {
+    static const xl_pooling poolings[] = {[MODEL_POOLING_UNKNOWN] = XL_POOLING_MEAN,
+                                          [MODEL_POOLING_MEAN] = XL_POOLING_MEAN,
+                                          [MODEL_POOLING_CLS] = XL_POOLING_CLS,
+                                          [MODEL_POOLING_LAST] = XL_POOLING_LAST};
+    enum model_pooling own = model_configuration(job->engine->model)->pooling;
+    if (own == MODEL_POOLING_OTHER)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "%s makes its vectors in a way that is not supported (modules.json); ask "
+                         "for mean, cls or last pooling",
+                         engine_path(job->engine));
+    job->pooling = poolings[own];
     return STATUS_OK;
 }
 
@@ -54,7 +78,7 @@ static enum status check_job(struct embedding_job *job, struct error *err) {
     TRY(engine_require_model(job->engine, err));
     if (job->pooling < XL_POOLING_AUTO || job->pooling > XL_POOLING_LAST)
         return error_set(err, STATUS_USAGE, "unknown pooling %d", (int)job->pooling);
-    if (job->pooling == XL_POOLING_AUTO) job->pooling = XL_POOLING_MEAN;
+    if (job->pooling == XL_POOLING_AUTO) TRY(choose_pooling(job, err));
     if (job->n_texts == 0) return STATUS_OK;
     if (!job->tokens || !job->n_tokens || !job->embeddings)
         return error_set(err, STATUS_USAGE, "no texts to embed, or nowhere to put the vectors");
@@ -155,6 +179,36 @@ static enum status embed_with_causal_model(const struct embedding_job *job, stru
     return status;
 }
 
+// Texts go to the encoder in slices, so that others who wait for the threads get their turn.
+static enum status embed_with_encoder(const struct embedding_job *job, struct error *err) {
+    enum { SLICE = 1024 };
+    static const enum model_pooling poolings[] = {[XL_POOLING_MEAN] = MODEL_POOLING_MEAN,
+                                                  [XL_POOLING_CLS] = MODEL_POOLING_CLS,
+                                                  [XL_POOLING_LAST] = MODEL_POOLING_LAST};
+    struct xl_engine *engine = job->engine;
+    size_t n_embd = (size_t)model_configuration(engine->model)->n_embd;
+    size_t size = job->n_texts < SLICE ? job->n_texts : SLICE;
+    struct encoder_text *texts = malloc(size * sizeof *texts);
+    if (!texts) return error_no_memory(err, "a list of texts", size * sizeof *texts);
+    enum status status = STATUS_OK;
+    for (size_t first = 0; status == STATUS_OK && first < job->n_texts; first += size) {
+        size_t n = job->n_texts - first < size ? job->n_texts - first : size;
+        for (size_t i = 0; i < n; i++) {
+            size_t text = first + i;
+            texts[i] = (struct encoder_text){job->tokens[text], (int)job->n_tokens[text],
+                                             job->embeddings + text * n_embd};
+        }
+        pthread_mutex_lock(&engine->turn);
+        status = encoder_embed(engine->model, &engine->kernels, engine->pool,
+                               engine->n_threads_batch, texts, n, poolings[job->pooling], err);
+        pthread_mutex_unlock(&engine->turn);
+    }
+    free(texts);
+    for (size_t i = 0; status == STATUS_OK && job->normalize && i < job->n_texts; i++)
+        normalize_row(job->embeddings + i * n_embd, n_embd);
+    return status;
+}
+
 xl_status xl_embed(xl_engine *engine, const int32_t *const *tokens, const size_t *n_tokens,
                    size_t n_texts, xl_pooling pooling, bool normalize, float *embeddings,
                    xl_error *error) {
@@ -169,6 +223,9 @@ xl_status xl_embed(xl_engine *engine, const int32_t *const *tokens, const size_t
         .embeddings = embeddings,
     };
     enum status status = check_job(&job, &err);
-    if (status == STATUS_OK && n_texts > 0) status = embed_with_causal_model(&job, &err);
+    if (status == STATUS_OK && n_texts > 0)
+        status = model_configuration(engine->model)->family->is_encoder
+                     ? embed_with_encoder(&job, &err)
+                     : embed_with_causal_model(&job, &err);
     return engine_report(error, status, &err);
 }

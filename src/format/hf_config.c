@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ enum {
     CONFIG_BYTES_MAX = 4 * MIB,
     TOKENIZER_CONFIG_BYTES_MAX = 16 * MIB,
     TEMPLATE_BYTES_MAX = 1 * MIB,
-    VOCABULARY_BYTES_MAX = 256 * MIB
+    VOCABULARY_BYTES_MAX = 256 * MIB,
+    MODULE_VALUES_MAX = 4096
 };
 
 void hf_config_close(struct hf_config *config) {
@@ -24,6 +26,8 @@ void hf_config_close(struct hf_config *config) {
     json_decref(config->config);
     json_decref(config->generation);
     json_decref(config->tokenizer_config);
+    json_decref(config->modules);
+    json_decref(config->pooling);
     text_file_free(&config->tokenizer_json);
     text_file_free(&config->sentencepiece);
     text_file_free(&config->tiktoken);
@@ -164,12 +168,57 @@ static enum status read_template(struct hf_config *config, struct error *err) {
     return status;
 }
 
+// modules.json is a list; the parser wants an object around it.
+static enum status read_module_list(struct hf_config *config, struct error *err) {
+    static const char head[] = "{\"modules\": ";
+    struct text_file file = {0};
+    json_t *root = NULL;
+    TRY(read_text(config, "modules.json", CONFIG_BYTES_MAX, &file, err));
+    if (!file.data) return STATUS_OK;
+    size_t size_bytes = sizeof head - 1 + file.size_bytes + 1;
+    char *text = malloc(size_bytes);
+    enum status status = text ? STATUS_OK : error_no_memory(err, "modules.json", size_bytes);
+    if (text) {
+        memcpy(text, head, sizeof head - 1);
+        memcpy(text + sizeof head - 1, file.data, file.size_bytes);
+        text[size_bytes - 1] = '}';
+        status =
+            json_text_parse(&root, "modules.json", 0, text, size_bytes, MODULE_VALUES_MAX, err);
+    }
+    text_file_free(&file);
+    free(text);
+    TRY(status);
+    config->modules = json_incref(json_object_get(root, "modules"));
+    json_decref(root);
+    return STATUS_OK;
+}
+
+// A sentence model says in a folder of its own how states become one vector. The folder's name
+// comes from a file: it must be a plain name.
+static enum status read_modules(struct hf_config *config, struct error *err) {
+    TRY(read_module_list(config, err));
+    for (size_t i = 0; i < json_array_size(config->modules); i++) {
+        const json_t *module = json_array_get(config->modules, i);
+        const char *type = json_get_text(module, "type"), *path = json_get_text(module, "path");
+        if (!type || !path || !ends_with(type, ".Pooling") || config->pooling) continue;
+        char name[128];
+        if (!path[0] || path[0] == '.' || strchr(path, '/') || strlen(path) > 64)
+            return error_set(err, STATUS_BAD_INPUT,
+                             "%s/modules.json: the pooling module's path is no plain folder name",
+                             config->directory);
+        snprintf(name, sizeof name, "%s/config.json", path);
+        TRY(read_json(config, name, CONFIG_BYTES_MAX, &config->pooling, err));
+    }
+    return STATUS_OK;
+}
+
 static enum status read_all(struct hf_config *config, struct error *err) {
     TRY(find_tiktoken(config, err)); // first: it reports a directory that cannot be read
     TRY(read_json(config, "config.json", CONFIG_BYTES_MAX, &config->config, err));
     TRY(read_json(config, "generation_config.json", CONFIG_BYTES_MAX, &config->generation, err));
     TRY(read_json(config, "tokenizer_config.json", TOKENIZER_CONFIG_BYTES_MAX,
                   &config->tokenizer_config, err));
+    TRY(read_modules(config, err));
     TRY(read_text(config, "tokenizer.json", VOCABULARY_BYTES_MAX, &config->tokenizer_json, err));
     TRY(read_tokenizer_model(config, err));
     TRY(read_template(config, err));

@@ -26,6 +26,8 @@ struct hf_config {
     json_t *config;                      // config.json; NULL if absent
     json_t *generation;                  // generation_config.json; NULL if absent
     json_t *tokenizer_config;            // tokenizer_config.json; NULL if absent
+    json_t *modules;                     // modules.json of a sentence model; NULL if absent
+    json_t *pooling;                     // config.json of its pooling module; NULL if absent
     struct text_file tokenizer_json;     // tokenizer.json
     struct text_file sentencepiece;      // tokenizer.model / spiece.model (protobuf)
     struct text_file tiktoken;           // *.tiktoken, or tokenizer.model when it is tiktoken text

@@ -247,7 +247,10 @@ void config_gguf_write(const struct model_config *config, struct gguf_writer *wr
     write_u32(config, writer, "attention.head_count_kv", config->n_kv_heads);
     write_u32(config, writer, "attention.key_length", config->head_dim);
     write_u32(config, writer, "attention.value_length", config->head_dim);
-    write_f32(config, writer, "attention.layer_norm_rms_epsilon", config->norm_eps);
+    bool is_encoder = config->family->is_encoder;
+    write_f32(config, writer,
+              is_encoder ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
+              config->norm_eps);
     write_u32(config, writer, "vocab_size", config->n_vocab);
     float usual_scale = (float)(1.0 / sqrt(config->head_dim));
     if (config->attention_scale != usual_scale)
@@ -257,6 +260,6 @@ void config_gguf_write(const struct model_config *config, struct gguf_writer *wr
         write_f32(config, writer, "attn_logit_softcapping", config->attention_softcap);
     if (config->logit_softcap > 0)
         write_f32(config, writer, "final_logit_softcapping", config->logit_softcap);
-    write_rope(config, writer);
+    if (!is_encoder) write_rope(config, writer);
     if (config->family->write_gguf) config->family->write_gguf(config, writer);
 }

@@ -4,6 +4,8 @@
 // What a key's value implies beyond one family is decided here; quirks are in family_*.c.
 #include "model/config_hf.h"
 
+#include "model/family.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -60,6 +62,8 @@ static enum status read_activation(struct model_config *config, const json_t *js
         config->activation = ACTIVATION_SILU;
     else if (strcmp(name, "gelu_pytorch_tanh") == 0 || strcmp(name, "gelu_new") == 0)
         config->activation = ACTIVATION_GELU_TANH;
+    else if (strcmp(name, "gelu") == 0 && config->family->is_encoder)
+        config->activation = ACTIVATION_GELU_ERF;
     else
         return error_set(err, STATUS_UNSUPPORTED,
                          "config.json: activation \"%s\" is not supported (silu, "

@@ -5,19 +5,19 @@
 #include <string.h>
 
 static const struct family *const families[] = {
-    &family_llama, &family_mistral, &family_qwen2, &family_qwen3, &family_gemma3,
+    &family_llama, &family_mistral, &family_qwen2, &family_qwen3, &family_gemma3, &family_bert,
 };
 
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
 const char *const *family_name_list(void) {
-    static const char *const names[N_FAMILIES + 1] = {"llama", "mistral", "qwen2", "qwen3",
-                                                      "gemma3"};
+    static const char *const names[N_FAMILIES + 1] = {"llama", "mistral", "qwen2",
+                                                      "qwen3", "gemma3",  "bert"};
     return names;
 }
 
 const char *family_names(void) {
-    return "llama, mistral, qwen2, qwen3, gemma3";
+    return "llama, mistral, qwen2, qwen3, gemma3, bert";
 }
 
 const struct family *family_by_name(const char *name) {
@@ -59,6 +59,10 @@ uint64_t family_size(const struct model_config *config, enum weight_size size) {
         return (uint64_t)config->head_dim;
     case SIZE_VOCAB:
         return (uint64_t)config->n_vocab;
+    case SIZE_POSITIONS:
+        return (uint64_t)config->n_context_train;
+    case SIZE_TOKEN_TYPES:
+        return (uint64_t)config->n_token_types;
     }
     return 0;
 }

@@ -16,7 +16,17 @@ extern "C" {
 #endif
 
 // Sizes that the shapes of weights are made of.
-enum weight_size { SIZE_ONE, SIZE_EMBD, SIZE_Q, SIZE_KV, SIZE_FF, SIZE_HEAD, SIZE_VOCAB };
+enum weight_size {
+    SIZE_ONE,
+    SIZE_EMBD,
+    SIZE_Q,
+    SIZE_KV,
+    SIZE_FF,
+    SIZE_HEAD,
+    SIZE_VOCAB,
+    SIZE_POSITIONS,
+    SIZE_TOKEN_TYPES
+};
 
 enum weight_presence {
     PRESENT_ALWAYS,
@@ -28,7 +38,8 @@ enum weight_presence {
 struct weight_slot {
     const char *hf;   // after "model.layers.N."
     const char *gguf; // after "blk.N."
-    size_t offset;    // of a struct weight or a float * in struct layer_weights
+    size_t offset; // of a struct weight or a float * in struct layer_weights (an encoder's globals:
+                   // of a struct embedding or a float * in struct model_weights)
     enum weight_size rows, columns;
     enum weight_presence presence;
     enum export_transform transform; // from Hugging Face to GGUF
@@ -41,8 +52,13 @@ struct family {
     const struct weight_slot *slots;
     size_t n_slots;
     enum export_transform norm_transform; // of the final norm
-    int gguf_window_pattern;              // where a GGUF file with a window has no pattern key
-    bool gguf_rope_halves;                // pairing of the GGUF checkpoint's query and key rows
+    const char *hf_prefix, *hf_layers; // before a tensor's name: "model.", and a layer's: "layers."
+    // Encoders see the whole text at once and end in states, not in logits (encoder.h).
+    bool is_encoder;
+    const struct weight_slot *globals; // of an encoder: what is in no layer
+    size_t n_globals;
+    int gguf_window_pattern; // where a GGUF file with a window has no pattern key
+    bool gguf_rope_halves;   // pairing of the GGUF checkpoint's query and key rows
     // Before the common keys are read: what the family assumes where config.json is silent.
     void (*set_defaults)(struct model_config *config);
     // After the common keys; may be NULL. `json` is config.json (or its text_config).
@@ -53,7 +69,8 @@ struct family {
     void (*write_gguf)(const struct model_config *config, struct gguf_writer *writer);
 };
 
-extern const struct family family_llama, family_mistral, family_qwen2, family_qwen3, family_gemma3;
+extern const struct family family_llama, family_mistral, family_qwen2, family_qwen3, family_gemma3,
+    family_bert;
 
 // The weight slots of the llama layout, which mistral shares.
 enum { LLAMA_SLOTS = 16 };

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GLOBAL_TENSORS_MAX = 4 };
+enum { GLOBAL_TENSORS_MAX = 8 };
 
 static enum status add_source(struct export_plan *plan, const struct checkpoint_tensor *source,
                               const char *gguf_suffix, int layer, uint64_t n_rows,
@@ -40,15 +40,37 @@ static enum status missing(const struct export_plan *plan, const char *name, str
                      checkpoint_path(plan->checkpoint), name);
 }
 
+// Tables of which only a few rows are read, or which every token reads: not worth a block type.
+static bool is_small_table(const char *name) {
+    return strncmp(name, "rope_", 5) == 0 || strcmp(name, "position_embd.weight") == 0 ||
+           strcmp(name, "token_types.weight") == 0;
+}
+
+static enum status add_encoder_globals(struct export_plan *plan, struct error *err) {
+    const struct family *family = plan->config.family;
+    for (size_t i = 0; i < family->n_globals; i++) {
+        const struct weight_slot *slot = &family->globals[i];
+        char name[128];
+        const struct checkpoint_tensor *source =
+            weights_find_hf(plan->checkpoint, family, -1, slot->hf, name, sizeof name);
+        if (!source) return missing(plan, name, err);
+        TRY(add_source(plan, source, slot->gguf, -1, family_size(&plan->config, slot->rows),
+                       family_size(&plan->config, slot->columns), EXPORT_NONE, err));
+        if (is_small_table(slot->gguf)) plan->tensors[plan->n_tensors - 1].is_matrix = false;
+    }
+    return STATUS_OK;
+}
+
 static enum status add_globals(struct export_plan *plan, struct error *err) {
     const struct model_config *config = &plan->config;
     uint64_t n_vocab = (uint64_t)config->n_vocab, n_embd = (uint64_t)config->n_embd;
     char name[128];
-    const struct checkpoint_tensor *source =
-        weights_find_hf(plan->checkpoint, -1, "embed_tokens.weight", name, sizeof name);
+    const struct checkpoint_tensor *source = weights_find_hf(
+        plan->checkpoint, config->family, -1, "embed_tokens.weight", name, sizeof name);
     if (!source) return missing(plan, name, err);
     TRY(add_source(plan, source, "token_embd.weight", -1, n_vocab, n_embd, EXPORT_NONE, err));
-    source = weights_find_hf(plan->checkpoint, -1, "norm.weight", name, sizeof name);
+    source =
+        weights_find_hf(plan->checkpoint, config->family, -1, "norm.weight", name, sizeof name);
     if (!source) return missing(plan, name, err);
     TRY(add_source(plan, source, "output_norm.weight", -1, n_embd, 1,
                    config->family->norm_transform, err));
@@ -76,7 +98,7 @@ static enum status add_layer(struct export_plan *plan, int layer, struct error *
         const struct weight_slot *slot = &family->slots[i];
         char name[128];
         const struct checkpoint_tensor *source =
-            weights_find_hf(plan->checkpoint, layer, slot->hf, name, sizeof name);
+            weights_find_hf(plan->checkpoint, family, layer, slot->hf, name, sizeof name);
         if (!family_slot_present(&plan->config, slot, false, source != NULL)) continue;
         if (!source) return missing(plan, name, err);
         TRY(add_source(plan, source, slot->gguf, layer, family_size(&plan->config, slot->rows),
@@ -90,7 +112,10 @@ static enum status plan_hf(struct export_plan *plan, struct error *err) {
         GLOBAL_TENSORS_MAX + (size_t)plan->config.n_layers * plan->config.family->n_slots;
     plan->tensors = calloc(n_max, sizeof *plan->tensors);
     if (!plan->tensors) return error_no_memory(err, "the plan", n_max * sizeof *plan->tensors);
-    TRY(add_globals(plan, err));
+    if (plan->config.family->is_encoder)
+        TRY(add_encoder_globals(plan, err));
+    else
+        TRY(add_globals(plan, err));
     add_rope_freqs(plan);
     for (int layer = 0; layer < plan->config.n_layers; layer++)
         TRY(add_layer(plan, layer, err));
@@ -113,7 +138,7 @@ static enum status copy_gguf_tensor(struct export_plan *plan,
         tensor->dims[d] = source->shape[source->n_dims - 1 - d];
     tensor->n_columns = tensor->dims[0];
     tensor->n_rows = source->n_elements / tensor->n_columns;
-    tensor->is_matrix = source->n_dims == 2 && strncmp(source->name, "rope_", 5) != 0;
+    tensor->is_matrix = source->n_dims == 2 && !is_small_table(source->name);
     if (sscanf(source->name, "blk.%d.", &tensor->layer) != 1) tensor->layer = -1;
     plan->n_tensors++;
     return STATUS_OK;

@@ -87,7 +87,9 @@ static const char *model_type_of(const json_t *json) {
                                               {"Qwen2ForCausalLM", "qwen2"},
                                               {"Qwen3ForCausalLM", "qwen3"},
                                               {"Gemma3ForCausalLM", "gemma3_text"},
-                                              {"Gemma3ForConditionalGeneration", "gemma3"}};
+                                              {"Gemma3ForConditionalGeneration", "gemma3"},
+                                              {"BertModel", "bert"},
+                                              {"BertForMaskedLM", "bert"}};
     const char *type = json_get_text(json, "model_type");
     if (type && *type) return type;
     const char *class_name =
@@ -111,6 +113,37 @@ static enum status read_json(struct model_config *config, const json_t *json, st
     return config->family->read_hf ? config->family->read_hf(config, source, err) : STATUS_OK;
 }
 
+// What the modules of a sentence model say. Normalising is left to whoever asks for vectors.
+static enum model_pooling read_pooling(const struct hf_config *files) {
+    static const char *const known[] = {".Transformer", ".Pooling", ".Normalize"};
+    static const struct {
+        const char *key;
+        enum model_pooling pooling;
+    } modes[] = {{"pooling_mode_mean_tokens", MODEL_POOLING_MEAN},
+                 {"pooling_mode_cls_token", MODEL_POOLING_CLS},
+                 {"pooling_mode_lasttoken", MODEL_POOLING_LAST},
+                 {"pooling_mode_max_tokens", MODEL_POOLING_OTHER},
+                 {"pooling_mode_mean_sqrt_len_tokens", MODEL_POOLING_OTHER},
+                 {"pooling_mode_weightedmean_tokens", MODEL_POOLING_OTHER}};
+    for (size_t i = 0; i < json_array_size(files->modules); i++) {
+        const char *type = json_get_text(json_array_get(files->modules, i), "type");
+        const char *name = type ? strrchr(type, '.') : NULL;
+        bool is_known = false;
+        for (size_t k = 0; name && k < sizeof known / sizeof known[0]; k++)
+            is_known = is_known || strcmp(name, known[k]) == 0;
+        if (!is_known) return MODEL_POOLING_OTHER;
+    }
+    enum model_pooling found = MODEL_POOLING_UNKNOWN;
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        bool is_on = false;
+        const char *name = json_get_text(files->pooling, "pooling_mode"); // a newer spelling
+        is_on = name && strncmp(modes[i].key + strlen("pooling_mode_"), name, strlen(name)) == 0;
+        if (!is_on && (!json_get_bool(files->pooling, modes[i].key, &is_on) || !is_on)) continue;
+        found = found == MODEL_POOLING_UNKNOWN ? modes[i].pooling : MODEL_POOLING_OTHER;
+    }
+    return found;
+}
+
 static enum status read_hf(struct model_config *config, const struct checkpoint *checkpoint,
                            const char *requested, struct error *err) {
     const struct hf_config *files = checkpoint_hf(checkpoint);
@@ -128,6 +161,7 @@ static enum status read_hf(struct model_config *config, const struct checkpoint 
     if (!family) return unsupported(checkpoint, "model_type", model_type, strlen(model_type), err);
     TRY(check_request(requested, family, checkpoint, err));
     config->family = family;
+    config->pooling = read_pooling(files);
     const char *directory = files->directory ? files->directory : checkpoint_path(checkpoint);
     copy_name(config, directory, strlen(directory));
     enum status status = read_json(config, json, err);

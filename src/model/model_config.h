@@ -14,7 +14,17 @@ extern "C" {
 enum { MODEL_LAYERS_MAX = 512 };
 
 enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN };
-enum activation { ACTIVATION_SILU, ACTIVATION_GELU_TANH };
+enum activation { ACTIVATION_SILU, ACTIVATION_GELU_TANH, ACTIVATION_GELU_ERF };
+
+// How the states of a text become one vector. UNKNOWN: the files do not say; OTHER: in a way that
+// is not supported (largest states, a layer behind the pooling, …).
+enum model_pooling {
+    MODEL_POOLING_UNKNOWN,
+    MODEL_POOLING_MEAN,
+    MODEL_POOLING_CLS,
+    MODEL_POOLING_LAST,
+    MODEL_POOLING_OTHER
+};
 
 struct family; // model/family.h
 
@@ -42,6 +52,8 @@ struct model_config {
     float attention_scale;                  // usually 1/sqrt(head_dim)
     float embedding_scale;                  // gemma: sqrt(n_embd); else 1
     float attention_softcap, logit_softcap; // 0: off
+    int n_token_types;                      // of an encoder: rows of the table; texts are of type 0
+    enum model_pooling pooling;             // of a model that was trained for embeddings
 };
 
 // What a family must say for `config` from either source. Unknown architecture: STATUS_UNSUPPORTED

@@ -8,6 +8,7 @@
 #include "numeric/blocks.h"
 #include "numeric/packed.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +16,46 @@
 
 enum { NAME_MAX_BYTES = 128 };
 
-static const char *const hf_prefixes[] = {"model.", "model.language_model.",
-                                          "language_model.model.", "language_model.", ""};
+static const char *const hf_prefixes[] = {
+    "model.", "model.language_model.", "language_model.model.", "language_model.", "bert.", ""};
 
-const struct checkpoint_tensor *weights_find_hf(const struct checkpoint *checkpoint, int layer,
-                                                const char *suffix, char *name, size_t name_size) {
-    for (size_t i = 0; i < sizeof hf_prefixes / sizeof hf_prefixes[0]; i++) {
-        if (layer < 0)
-            snprintf(name, name_size, "%s%s", hf_prefixes[i], suffix);
-        else
-            snprintf(name, name_size, "%slayers.%d.%s", hf_prefixes[i], layer, suffix);
-        const struct checkpoint_tensor *tensor = checkpoint_find(checkpoint, name);
-        if (tensor) return tensor;
+// The first BERT checkpoints call a LayerNorm's weight and bias gamma and beta.
+static const char *older_suffix(const char *suffix, char *out, size_t out_size) {
+    static const char *const ends[][2] = {{"LayerNorm.weight", "gamma"},
+                                          {"LayerNorm.bias", "beta"}};
+    size_t n = strlen(suffix);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t end = strlen(ends[i][0]);
+        if (n < end || strcmp(suffix + n - end, ends[i][0]) != 0) continue;
+        snprintf(out, out_size, "%.*sLayerNorm.%s", (int)(n - end), suffix, ends[i][1]);
+        return out;
     }
+    return NULL;
+}
+
+static const struct checkpoint_tensor *find_under(const struct checkpoint *checkpoint,
+                                                  const struct family *family, const char *prefix,
+                                                  int layer, const char *suffix, char *name,
+                                                  size_t name_size) {
     if (layer < 0)
-        snprintf(name, name_size, "%s%s", hf_prefixes[0], suffix);
+        snprintf(name, name_size, "%s%s", prefix, suffix);
     else
-        snprintf(name, name_size, "%slayers.%d.%s", hf_prefixes[0], layer, suffix);
+        snprintf(name, name_size, "%s%s%d.%s", prefix, family->hf_layers, layer, suffix);
+    return checkpoint_find(checkpoint, name);
+}
+
+const struct checkpoint_tensor *weights_find_hf(const struct checkpoint *checkpoint,
+                                                const struct family *family, int layer,
+                                                const char *suffix, char *name, size_t name_size) {
+    char older[NAME_MAX_BYTES];
+    const char *suffixes[] = {suffix, older_suffix(suffix, older, sizeof older)};
+    for (size_t i = 0; i < sizeof hf_prefixes / sizeof hf_prefixes[0]; i++)
+        for (int s = 0; s < 2 && suffixes[s]; s++) {
+            const struct checkpoint_tensor *tensor =
+                find_under(checkpoint, family, hf_prefixes[i], layer, suffixes[s], name, name_size);
+            if (tensor) return tensor;
+        }
+    find_under(checkpoint, family, family->hf_prefix, layer, suffix, name, name_size);
     return NULL;
 }
 
@@ -45,12 +69,12 @@ const struct checkpoint_tensor *weights_find_gguf(const struct checkpoint *check
     return checkpoint_find(checkpoint, name);
 }
 
-static const struct checkpoint_tensor *find(const struct checkpoint *checkpoint, int layer,
-                                            const char *hf, const char *gguf,
-                                            char name[NAME_MAX_BYTES]) {
+static const struct checkpoint_tensor *find(const struct checkpoint *checkpoint,
+                                            const struct family *family, int layer, const char *hf,
+                                            const char *gguf, char name[NAME_MAX_BYTES]) {
     return checkpoint_gguf(checkpoint)
                ? weights_find_gguf(checkpoint, layer, gguf, name, NAME_MAX_BYTES)
-               : weights_find_hf(checkpoint, layer, hf, name, NAME_MAX_BYTES);
+               : weights_find_hf(checkpoint, family, layer, hf, name, NAME_MAX_BYTES);
 }
 
 static enum status missing(const struct checkpoint *checkpoint, const char *name,
@@ -120,10 +144,10 @@ enum status weights_load_bytes(const struct checkpoint *checkpoint,
     return STATUS_OK;
 }
 
-static enum status bind_vector(float **vector, const struct checkpoint *checkpoint,
+// n numbers of a tensor that was checked, each with `added` on top.
+static enum status load_floats(float **vector, const struct checkpoint *checkpoint,
                                const struct checkpoint_tensor *tensor, uint64_t n, float added,
                                struct error *err) {
-    TRY(weights_check_tensor(checkpoint, tensor, n, 1, err));
     const uint8_t *data;
     uint8_t *owned;
     TRY(weights_load_bytes(checkpoint, tensor, &data, &owned, err));
@@ -137,6 +161,13 @@ static enum status bind_vector(float **vector, const struct checkpoint *checkpoi
     for (uint64_t i = 0; added != 0.0f && i < n; i++)
         (*vector)[i] += added;
     return STATUS_OK;
+}
+
+static enum status bind_vector(float **vector, const struct checkpoint *checkpoint,
+                               const struct checkpoint_tensor *tensor, uint64_t n, float added,
+                               struct error *err) {
+    TRY(weights_check_tensor(checkpoint, tensor, n, 1, err));
+    return load_floats(vector, checkpoint, tensor, n, added, err);
 }
 
 // Checks a matrix and notes it for packing. No kernel multiplies f64: it becomes f32.
@@ -157,7 +188,8 @@ static enum status bind_slot(struct model_weights *weights, const struct model_c
                              const struct checkpoint *checkpoint, const struct weight_slot *slot,
                              int index, struct error *err) {
     char name[NAME_MAX_BYTES];
-    const struct checkpoint_tensor *tensor = find(checkpoint, index, slot->hf, slot->gguf, name);
+    const struct checkpoint_tensor *tensor =
+        find(checkpoint, config->family, index, slot->hf, slot->gguf, name);
     bool is_gguf = checkpoint_gguf(checkpoint) != NULL;
     if (!family_slot_present(config, slot, is_gguf, tensor != NULL)) return STATUS_OK;
     if (!tensor) return missing(checkpoint, name, err);
@@ -180,35 +212,64 @@ static const struct checkpoint_tensor *find_output(const struct checkpoint *chec
     return tensor ? tensor : checkpoint_find(checkpoint, "language_model.lm_head.weight");
 }
 
+// Rows that are looked up: where the checkpoint has them, else from panels.
+static enum status bind_table(struct model_weights *weights, struct embedding *embedding,
+                              const struct checkpoint *checkpoint,
+                              const struct checkpoint_tensor *tensor, uint64_t n_rows,
+                              uint64_t n_columns, struct error *err) {
+    uint64_t row_bytes;
+    TRY(bind_matrix(weights, &embedding->panels, checkpoint, tensor, n_rows, n_columns, err));
+    if (!tensor->data) return STATUS_OK;
+    weights->n_sources--; // it is read where it is
+    embedding->panels.dtype = tensor->dtype;
+    embedding->rows = tensor->data;
+    dtype_size_bytes(tensor->dtype, n_columns, &row_bytes);
+    embedding->row_bytes = (size_t)row_bytes;
+    return STATUS_OK;
+}
+
 static enum status bind_embedding(struct model_weights *weights, const struct model_config *config,
                                   const struct checkpoint *checkpoint, struct error *err) {
     char name[NAME_MAX_BYTES];
-    uint64_t n_vocab = (uint64_t)config->n_vocab, n_embd = (uint64_t)config->n_embd, row_bytes;
+    uint64_t n_vocab = (uint64_t)config->n_vocab, n_embd = (uint64_t)config->n_embd;
     const struct checkpoint_tensor *tensor =
-        find(checkpoint, -1, "embed_tokens.weight", "token_embd.weight", name);
+        find(checkpoint, config->family, -1, "embed_tokens.weight", "token_embd.weight", name);
     if (!tensor) return missing(checkpoint, name, err);
     struct embedding *embedding = &weights->embedding;
     if (config->tied_embeddings)
         return bind_matrix(weights, &weights->output, checkpoint, tensor, n_vocab, n_embd, err);
-    TRY(bind_matrix(weights, &embedding->panels, checkpoint, tensor, n_vocab, n_embd, err));
-    if (tensor->data) {
-        weights->n_sources--; // it is read where it is
-        embedding->panels.dtype = tensor->dtype;
-        embedding->rows = tensor->data;
-        dtype_size_bytes(tensor->dtype, n_embd, &row_bytes);
-        embedding->row_bytes = (size_t)row_bytes;
-    }
+    TRY(bind_table(weights, embedding, checkpoint, tensor, n_vocab, n_embd, err));
     tensor = find_output(checkpoint, name);
     if (!tensor) return missing(checkpoint, name, err);
     return bind_matrix(weights, &weights->output, checkpoint, tensor, n_vocab, n_embd, err);
 }
 
+// An encoder's small tables become floats; words are looked up in the checkpoint.
+static enum status bind_encoder_slot(struct model_weights *weights,
+                                     const struct model_config *config,
+                                     const struct checkpoint *checkpoint,
+                                     const struct weight_slot *slot, struct error *err) {
+    char name[NAME_MAX_BYTES];
+    const struct checkpoint_tensor *tensor =
+        find(checkpoint, config->family, -1, slot->hf, slot->gguf, name);
+    if (!tensor) return missing(checkpoint, name, err);
+    uint64_t rows = family_size(config, slot->rows), columns = family_size(config, slot->columns);
+    if (slot->offset == offsetof(struct model_weights, embedding))
+        return bind_table(weights, &weights->embedding, checkpoint, tensor, rows, columns, err);
+    TRY(weights_check_tensor(checkpoint, tensor, rows, columns, err));
+    float **field = (float **)(void *)((char *)weights + slot->offset);
+    return load_floats(field, checkpoint, tensor, rows * columns, 0.0f, err);
+}
+
 static enum status bind_globals(struct model_weights *weights, const struct model_config *config,
                                 const struct checkpoint *checkpoint, struct error *err) {
+    for (size_t i = 0; i < config->family->n_globals; i++)
+        TRY(bind_encoder_slot(weights, config, checkpoint, &config->family->globals[i], err));
+    if (config->family->is_encoder) return STATUS_OK;
     TRY(bind_embedding(weights, config, checkpoint, err));
     char name[NAME_MAX_BYTES];
     const struct checkpoint_tensor *tensor =
-        find(checkpoint, -1, "norm.weight", "output_norm.weight", name);
+        find(checkpoint, config->family, -1, "norm.weight", "output_norm.weight", name);
     if (!tensor) return missing(checkpoint, name, err);
     bool is_gguf = checkpoint_gguf(checkpoint) != NULL;
     float added = !is_gguf && config->family->norm_transform == EXPORT_ADD_ONE ? 1.0f : 0.0f;
@@ -228,15 +289,18 @@ static enum status bind_globals(struct model_weights *weights, const struct mode
 }
 
 // The slot name of a layer's tensor, e.g. "attn_q.weight"; NULL if the name is of no layer.
-static const char *layer_suffix(const char *name, bool is_gguf, int *layer) {
+static const char *layer_suffix(const struct family *family, const char *name, bool is_gguf,
+                                int *layer) {
     int used = 0;
+    size_t n_layers = strlen(family->hf_layers);
     if (is_gguf)
         return sscanf(name, "blk.%d.%n", layer, &used) == 1 && used > 0 ? name + used : NULL;
     for (size_t i = 0; i < sizeof hf_prefixes / sizeof hf_prefixes[0]; i++) {
         size_t n = strlen(hf_prefixes[i]);
         if (strncmp(name, hf_prefixes[i], n) == 0 &&
-            sscanf(name + n, "layers.%d.%n", layer, &used) == 1 && used > 0)
-            return name + n + used;
+            strncmp(name + n, family->hf_layers, n_layers) == 0 &&
+            sscanf(name + n + n_layers, "%d.%n", layer, &used) == 1 && used > 0)
+            return name + n + n_layers + used;
     }
     return NULL;
 }
@@ -248,7 +312,10 @@ static bool is_known(const struct model_config *config, const char *suffix, bool
         return true;
     for (size_t i = 0; i < config->family->n_slots; i++) {
         const struct weight_slot *slot = &config->family->slots[i];
-        if (strcmp(suffix, is_gguf ? slot->gguf : slot->hf) == 0)
+        char buffer[NAME_MAX_BYTES];
+        const char *older = is_gguf ? NULL : older_suffix(slot->hf, buffer, sizeof buffer);
+        if (strcmp(suffix, is_gguf ? slot->gguf : slot->hf) == 0 ||
+            (older && strcmp(suffix, older) == 0))
             return family_slot_present(config, slot, is_gguf, true);
     }
     return false;
@@ -261,7 +328,7 @@ enum status weights_check_unused(const struct model_config *config,
     for (size_t i = 0; i < checkpoint_n_tensors(checkpoint); i++) {
         const char *name = checkpoint_tensor_at(checkpoint, i)->name;
         int layer = 0;
-        const char *suffix = layer_suffix(name, is_gguf, &layer);
+        const char *suffix = layer_suffix(config->family, name, is_gguf, &layer);
         if (!suffix) continue;
         if (layer < 0 || layer >= config->n_layers)
             return error_set(err, STATUS_BAD_INPUT,
@@ -314,6 +381,10 @@ void weights_deinit(struct model_weights *weights, const struct model_config *co
     free(weights->layers);
     free(weights->sources);
     free(weights->output_norm);
+    free(weights->positions);
+    free(weights->token_types);
+    free(weights->embedding_norm);
+    free(weights->embedding_norm_bias);
     free(weights->rope_factors);
     if (weights->memory) munmap(weights->memory, weights->memory_bytes);
     memset(weights, 0, sizeof *weights);

@@ -46,6 +46,7 @@ struct layer_weights {
     float *q_norm, *k_norm;                   // [head_dim]
     float *q_bias, *k_bias, *v_bias, *o_bias; // [n_heads*head_dim], [n_kv_heads*head_dim] …
     float *gate_bias, *up_bias, *down_bias;   // [n_ff], [n_ff], [n_embd]
+    float *attn_post_norm_bias, *ffn_post_norm_bias; // [n_embd] of an encoder's LayerNorms
 };
 
 struct model_weights {
@@ -53,6 +54,10 @@ struct model_weights {
     struct weight output;       // [n_vocab][n_embd]
     float *output_norm;         // [n_embd]
     float *rope_factors;        // [n_rot/2] divisors of the frequencies (GGUF rope_freqs) or NULL
+    // Of an encoder, which has no output.
+    float *positions;                            // [n_context_train][n_embd]
+    float *token_types;                          // [n_token_types][n_embd]
+    float *embedding_norm, *embedding_norm_bias; // [n_embd]
     struct layer_weights *layers;
     int n_layers;
     struct weight_source *sources; // [n_sources] every matrix that is to be packed, in file order
@@ -71,8 +76,9 @@ void weights_deinit(struct model_weights *weights, const struct model_config *co
 void embedding_row(const struct embedding *embedding, int row, float *out);
 
 // Finds a tensor of a Hugging Face checkpoint under any of the prefixes in use ("model.", …).
-// layer < 0: not in a layer. NULL if absent. *name (of name_size) receives the usual name.
-const struct checkpoint_tensor *weights_find_hf(const struct checkpoint *checkpoint, int layer,
+// layer < 0: not in a layer. NULL if absent. *name (of name_size) receives the family's usual name.
+const struct checkpoint_tensor *weights_find_hf(const struct checkpoint *checkpoint,
+                                                const struct family *family, int layer,
                                                 const char *suffix, char *name, size_t name_size);
 const struct checkpoint_tensor *weights_find_gguf(const struct checkpoint *checkpoint, int layer,
                                                   const char *suffix, char *name, size_t name_size);

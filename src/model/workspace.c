@@ -4,6 +4,7 @@
 // machine with several memories puts it into the nearest. Forms of input that no weight reads take
 // no room.
 #include "model/attention.h"
+#include "model/family.h"
 #include "model/forward.h"
 
 #include "base/bytes.h"
@@ -161,6 +162,11 @@ enum status forward_workspace_create(struct forward_workspace **workspace,
     if (n_tokens_max < 1 || n_positions_max < 1)
         return error_set(err, STATUS_USAGE, "a workspace for %d tokens and %d positions",
                          n_tokens_max, n_positions_max);
+    if (model->config.family->is_encoder)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "%s is an embedding model (family %s): it turns texts into vectors and "
+                         "cannot generate text",
+                         model->config.name, model->config.family->name);
     TRY(check_kernels(model, kernels, err));
     struct forward_workspace *created = calloc(1, sizeof *created);
     if (!created) return error_no_memory(err, "the workspace", sizeof *created);
