@@ -7,7 +7,8 @@
 extern "C" {
 #endif
 
-double clock_seconds(void); // since some fixed moment; never goes back
+double clock_seconds(void);        // since some fixed moment; never goes back
+double clock_thread_seconds(void); // that the calling thread has run
 
 #ifdef __cplusplus
 }

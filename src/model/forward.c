@@ -9,6 +9,7 @@
 // more, behind its norms.
 #include "model/forward.h"
 
+#include "base/clock.h"
 #include "model/attention.h"
 #include "model/block_deal.h"
 #include "numeric/packed.h"
@@ -384,6 +385,19 @@ static enum status check(const struct model *model, const struct kv_cache *cache
     return STATUS_OK;
 }
 
+// Narrow passes give way to neighbours; in a wide one threads take over each other's blocks.
+static void run_tuned(struct forward_pass *pass) {
+    struct forward_workspace *workspace = pass->workspace;
+    struct thread_tuner *tuner = &workspace->tuner;
+    if (tuner->n_max != workspace->n_threads_narrow)
+        thread_tuner_init(tuner, workspace->n_threads_narrow);
+    pass->n_threads = thread_tuner_threads(tuner);
+    double start_s = clock_seconds(), start_run_s = clock_thread_seconds();
+    thread_pool_run_some(pass->pool, pass->n_threads, run, pass);
+    double wall_s = clock_seconds() - start_s, run_s = clock_thread_seconds() - start_run_s;
+    thread_tuner_report(tuner, wall_s, wall_s - run_s);
+}
+
 // Runs a pass of which the caller has filled in model, workspace, cache, tokens and what to
 // compute.
 static enum status run_pass(struct forward_pass *pass, struct error *err) {
@@ -396,10 +410,13 @@ static enum status run_pass(struct forward_pass *pass, struct error *err) {
     pass->pool = workspace->pool;
     pass->first_position = cache->n_used;
     pass->is_narrow = n_tokens <= NARROW_TOKENS_MAX;
-    pass->n_threads = pass->is_narrow ? workspace->n_threads_narrow : workspace->n_threads_wide;
+    pass->n_threads = workspace->n_threads_wide;
     pass->stop = &stop;
     if (cache->n_used + n_tokens > cache->n_written) cache->n_written = cache->n_used + n_tokens;
-    thread_pool_run_some(workspace->pool, pass->n_threads, run, pass);
+    if (pass->is_narrow)
+        run_tuned(pass);
+    else
+        thread_pool_run_some(workspace->pool, pass->n_threads, run, pass);
     if (stop)
         return error_set(err, STATUS_CANCELLED, "cancelled within a chunk of %d tokens", n_tokens);
     cache->n_used += n_tokens;

@@ -11,6 +11,7 @@
 
 #include "model/input_rows.h"
 #include "model/loaded_model.h"
+#include "model/thread_tuner.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -58,6 +59,7 @@ struct forward_workspace {
     int n_threads;                   // of the pool
     int n_threads_narrow;            // of them, how many run a narrow pass,
     int n_threads_wide;              // and a wide one
+    struct thread_tuner tuner;       // of n_threads_narrow, how many just now
     const int *cancel;               // not 0: stop soon (read atomically); may be NULL
     struct token_stream stream;      // [T] of a wide pass
     float *q;                        // [T][n_heads * head_dim]
