@@ -60,6 +60,7 @@ def all_steps():
         ("episode", 60, "scripts/check_episode.py"),
         ("commands", 900, "tests/commands/test_commands.py"),
         ("package", 300, "tests/package/check_package.py"),
+        ("python", 1800, "tests/python/run_python_tests.py"),
         ("emulator", 1500, "tests/emulator/test_emulator.py"),
         ("tokenizers", 900, "tests/oracle/check_tokenizers.py", f"{programs}/tokenize_tool"),
         ("templates", 900, "tests/oracle/check_templates.py", f"{programs}/template_tool"),

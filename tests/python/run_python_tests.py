@@ -67,7 +67,8 @@ class Lines:
 
     def say(self, kind, word, report, detail=""):
         self.counts[kind] += 1
-        name = report.nodeid.split("/")[-1].replace(".py::", ".").replace("::", ".")
+        path, _, rest = report.nodeid.partition("::")
+        name = path.split("/")[-1].removesuffix(".py") + "." * bool(rest) + rest.replace("::", ".")
         print(f"{word:4s} python.{name}{': ' + detail if detail else ''}", flush=True)
 
     def pytest_runtest_logreport(self, report):
