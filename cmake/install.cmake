@@ -13,6 +13,9 @@ target_include_directories(xinglin_shared INTERFACE $<INSTALL_INTERFACE:include>
 target_link_libraries(xinglin_shared PRIVATE xl_flags ${libraries} Threads::Threads m)
 target_link_options(xinglin_shared PRIVATE
   -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
+if(NOT XINGLIN_SANITIZE) # whose functions come with the program
+  target_link_options(xinglin_shared PRIVATE LINKER:-z,defs)
+endif()
 
 if(SKBUILD) # a Python wheel (pyproject.toml) takes this alone
   install(FILES $<TARGET_FILE:xinglin_shared> DESTINATION xinglin/lib RENAME libxinglin.so

@@ -129,6 +129,11 @@ def test_installed(wheel, stories, tmp_path):
 
 def test_without_library(root, tmp_path):
     shutil.copytree(root / "bindings/python/xinglin", tmp_path / "xinglin")
-    done = subprocess.run([sys.executable, "-c", "import xinglin"], cwd=tmp_path, text=True,
-                          capture_output=True, env=outside())
-    assert done.returncode == 1 and "pip install ." in done.stderr
+    other = tmp_path / "other.so"
+    other.write_text("no library")
+    for extra, word in (({}, "not in the package"), ({"XINGLIN_LIBRARY": str(other)}, "other.so")):
+        done = subprocess.run([sys.executable, "-c", "import xinglin"], cwd=tmp_path, text=True,
+                              capture_output=True, env=outside(**extra))
+        last = done.stderr.strip().splitlines()[-1]
+        assert done.returncode == 1 and last.startswith("ImportError"), done.stderr
+        assert word in last and "pip install ." in last

@@ -227,7 +227,13 @@ def _find() -> str:
 
 def _load() -> ctypes.CDLL:
     path = _find()
-    library = ctypes.CDLL(path)
+    try:
+        library = ctypes.CDLL(path)
+    except OSError as problem:
+        raise ImportError(
+            f"the engine's library cannot be loaded: {problem}; install the wheel that was made "
+            "for this system, or compile it here (pip install . in the sources)"
+        ) from None
     for name, (result, arguments) in _FUNCTIONS.items():
         try:
             function = getattr(library, name)
