@@ -343,3 +343,27 @@ def test_machine_and_families():
     assert {"int4", "int8", "q4_k_m"} <= set(xinglin.convert_types())
     assert isinstance(xinglin.machine(), dict)
     assert xinglin.__version__.count(".") == 2
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "qwen3", "gemma3"])
+def test_embed_equals_transformers(golden, family):
+    """Mean, first and last of transformers' hidden states, in float32."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    model = transformers.AutoModel.from_pretrained(golden / family, dtype=torch.float32).eval()
+    texts = [[1, 7, 3, 9, 2, 30, 11], [5], [4] * 40]
+    with Engine(golden / family) as engine:
+        for pooling, pick in (
+            ("mean", lambda states: states.mean(0)),
+            ("cls", lambda states: states[0]),
+            ("last", lambda states: states[-1]),
+        ):
+            rows = engine.embed(texts, pooling=pooling, normalize=False).tolist()
+            for ids, row in zip(texts, rows):
+                with torch.no_grad():
+                    states = model(torch.tensor([ids])).last_hidden_state[0]
+                wanted = pick(states)
+                mine = torch.tensor(row)
+                similarity = torch.nn.functional.cosine_similarity(mine, wanted, dim=0)
+                assert similarity > 0.99999, (pooling, len(ids))
+                assert (mine - wanted).abs().max() < 1e-3 * wanted.abs().max() + 1e-4

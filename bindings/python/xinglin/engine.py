@@ -25,7 +25,8 @@ from .handle import Handle
 from .interruptible import POLL_S, call_interruptibly
 
 _BRIEF_TOKENS = 4  # calls of so few tokens end by themselves before anybody grows impatient
-_EMBED_TOKENS = 8192  # handed over at once: between two batches Ctrl-C is seen
+_EMBED_TOKENS = 8192  # handed to an encoder at once: between two batches Ctrl-C is seen,
+_CAUSAL_TOKENS = 512  # and to a causal model, which is larger and reads texts one by one anyway
 
 
 @dataclass(frozen=True)
@@ -241,11 +242,12 @@ class Engine:
         row_bytes = 4 * n_embd
         rows = (ctypes.c_float * (len(arrays) * n_embd))()
         # Texts of like length go together, in batches between which Ctrl-C is seen.
+        most = _EMBED_TOKENS if self.info.family == "bert" else _CAUSAL_TOKENS
         order = sorted(range(len(arrays)), key=lambda i: arrays[i][1])
         while order:
             batch = [order.pop()]
             n_tokens = arrays[batch[0]][1]
-            while order and n_tokens + arrays[order[-1]][1] <= _EMBED_TOKENS:
+            while order and n_tokens + arrays[order[-1]][1] <= most:
                 batch.append(order.pop())
                 n_tokens += arrays[batch[-1]][1]
             part = self._embed_batch([arrays[i] for i in batch], how, normalize)
