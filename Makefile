@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The front door. CMake does the work; every target sets up what it needs by itself.
-.PHONY: all build setup demo test kernels bench accuracy fuzz format tidy asan tsan install help clean
+.PHONY: all build setup demo test kernels bench accuracy fuzz format tidy asan tsan wheel install help clean
 .DEFAULT_GOAL := all
 
 B := build/release
@@ -51,6 +51,10 @@ tidy: ## the style rules as a test
 asan tsan: ## unit tests under AddressSanitizer+UBSan / ThreadSanitizer
 	@scripts/setup test
 	@cmake --preset $@ >/dev/null && cmake --build --preset $@ && ctest --preset $@
+
+wheel: ## the Python package for other machines, into build/wheels
+	@scripts/setup build
+	@scripts/wheel
 
 install: build ## install to PREFIX (default /usr/local)
 	@cmake --install $(B) --prefix $(PREFIX)
