@@ -29,9 +29,14 @@ static enum status read_files(struct vocabulary *vocabulary, const struct hf_con
     if (hf->tiktoken.data)
         return vocabulary_from_tiktoken(vocabulary, hf->tiktoken.data, hf->tiktoken.size_bytes,
                                         tiktoken_pre(hf), config, config_bytes, err);
-    return error_set(err, STATUS_NOT_FOUND,
-                     "%s: no tokenizer.json, tokenizer.model or tiktoken file beside the model",
-                     hf->directory);
+    if (hf->bert_vocabulary.data)
+        return vocabulary_from_vocab_txt(vocabulary, hf->bert_vocabulary.data,
+                                         hf->bert_vocabulary.size_bytes, config, config_bytes, err);
+    return error_set(
+        err, STATUS_NOT_FOUND,
+        "%s: no tokenizer.json, tokenizer.model, tiktoken file or vocab.txt beside the "
+        "model",
+        hf->directory);
 }
 
 static void add_end_token(struct vocabulary *vocabulary, const json_t *id) {

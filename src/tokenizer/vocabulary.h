@@ -80,6 +80,10 @@ enum status vocabulary_pad(struct vocabulary *vocabulary, int32_t n_tokens, stru
 enum status vocabulary_from_tokenizer_json(struct vocabulary *vocabulary, const char *json,
                                            size_t json_bytes, const char *tokenizer_config_json,
                                            size_t config_bytes, struct error *err);
+// BERT's vocab.txt, one token a line.
+enum status vocabulary_from_vocab_txt(struct vocabulary *vocabulary, const char *text,
+                                      size_t text_bytes, const char *tokenizer_config_json,
+                                      size_t config_bytes, struct error *err);
 // A SentencePiece model (protobuf).
 enum status vocabulary_from_sentencepiece(struct vocabulary *vocabulary, const void *model,
                                           size_t model_bytes, const char *tokenizer_config_json,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tokenizes for check_tokenizers.py: tokenize_tool FILE [CONFIG|-] [PRE|-] [bench TEXT]. Requests
 // on stdin are u32 flags, u32 size, text; answers are u32 status, u32 n, n ids, u32 size, decoded
-// text. FILE is a tokenizer.json, SentencePiece model, tiktoken text (with PRE) or GGUF file.
+// text. FILE is a tokenizer.json, vocab.txt, SentencePiece model, tiktoken text (with PRE) or GGUF
+// file.
 #include "base/clock.h"
 #include "base/mapped_file.h"
 #include "model/vocabulary_gguf.h"
@@ -28,6 +29,9 @@ static enum status load(struct vocabulary *vocabulary, const char *path, const c
         if (pre != NULL && vocabulary->pre[0] != '\0') vocabulary->huggingface_json = NULL;
         return STATUS_OK;
     }
+    if (length > 9 && strcmp(path + length - 9, "vocab.txt") == 0)
+        return vocabulary_from_vocab_txt(vocabulary, (const char *)file.data, file.size_bytes,
+                                         (const char *)config.data, config.size_bytes, err);
     if (pre != NULL)
         return vocabulary_from_tiktoken(vocabulary, (const char *)file.data, file.size_bytes, pre,
                                         (const char *)config.data, config.size_bytes, err);
