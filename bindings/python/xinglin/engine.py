@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from . import _native as native
-from .errors import CancelledError, UsageError
+from .errors import CancelledError, ClosedError, ForkedError, UsageError
 from .generation import Callbacks, Generation, generate_options
 from .handle import Handle
 from .interruptible import POLL_S, call_interruptibly
@@ -313,7 +313,6 @@ class Session:
         self.engine = engine
         self._lock = threading.Lock()
         self._caller: int | None = None  # the thread whose call is running
-        self._pointer = pointer.value  # for cancel(), only while a call is running
         engine._sessions.add(self)
 
     def close(self) -> None:
@@ -336,10 +335,11 @@ class Session:
 
     def cancel(self) -> None:
         """Ends the call that runs in another thread. Without one it does nothing."""
-        user = object()
-        if not self._handle.is_closed and not self._handle.is_forked:
-            native.lib.xl_session_cancel(self._handle.enter(user))
-            self._handle.leave(user)
+        try:
+            with self._handle.use() as session:
+                native.lib.xl_session_cancel(session)
+        except (ClosedError, ForkedError):
+            pass
 
     @property
     def position(self) -> int:
@@ -428,6 +428,7 @@ class Session:
 
     def restore(self, data: bytes) -> None:
         """Takes a snapshot's place."""
+        data = bytes(data)
         self._run(native.lib.xl_session_restore, data, len(data), is_brief=True)
 
     def generate(
