@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { ALIGNMENT_BYTES = 64 };
+enum { ALIGNMENT_BYTES = 64, HEAD_DIM_CENTERED_MAX = 512 };
 
 // How the work of a layer is dealt; every thread comes to the same plan.
 struct plan {
@@ -118,12 +118,36 @@ static void prepare_query(const struct plan *plan, int token, int head, float *q
     prepare(plan, token, head, plan->weights->q_bias, plan->weights->q_norm, q);
 }
 
+// The bias of the keys is the same at all positions but for the rotation, and in slowly rotating
+// elements hardly that. What all keys of a head have in common adds the same to every score of a
+// query, so that the softmax does not see it: rounded keys (bf16, i8) are kept without it. The
+// biases of some models are far larger than what the text makes of the keys, and would take their
+// bits.
+static void center_key(const struct plan *plan, int kv_head, float *k) {
+    const struct model_config *config = plan->config;
+    const struct rope_table *rope = &plan->pass->model->rope;
+    const struct kernels *kernels = plan->pass->kernels;
+    const float *bias = plan->weights->k_bias;
+    int set = model_config_layer_slides(config, plan->layer) ? 1 : 0, dim = config->head_dim;
+    float common[HEAD_DIM_CENTERED_MAX];
+    enum dtype dtype = plan->pass->cache->dtype;
+    if (!bias || plan->weights->k_norm || config->attention_softcap > 0 ||
+        dim > HEAD_DIM_CENTERED_MAX || (dtype != DTYPE_BF16 && dtype != DTYPE_I8))
+        return;
+    memcpy(common, bias + (size_t)kv_head * (size_t)dim, (size_t)dim * sizeof *common);
+    kernels->rope(common, rope->mean_cosine[set], rope->mean_sine[set], 1, dim, config->n_rot,
+                  config->rope_halves);
+    kernels->scale(common, -1.0f, dim);
+    kernels->add(k, common, dim);
+}
+
 static void prepare_key_and_value(const struct plan *plan, int token, int kv_head) {
     const struct forward_pass *pass = plan->pass;
     int dim = plan->config->head_dim;
     size_t offset = head_offset(plan, token, kv_head, plan->config->n_kv_heads);
     float *k = pass->workspace->k + offset, *v = pass->workspace->v + offset;
     prepare(plan, token, kv_head, plan->weights->k_bias, plan->weights->k_norm, k);
+    center_key(plan, kv_head, k);
     if (plan->weights->v_bias)
         pass->kernels->add(v, plan->weights->v_bias + (size_t)kv_head * (size_t)dim, dim);
     struct kv_store_args args = {.kv = kv_cache_head(pass->cache, plan->layer, kv_head),

@@ -60,6 +60,19 @@ static float scaled_frequency(const struct model_config *config, int i) {
     return frequency;
 }
 
+static void fill_means(struct rope_table *table) {
+    for (int set = 0; set < 2; set++) {
+        bool use_local = set == 1 && table->local_frequencies;
+        const float *frequencies = use_local ? table->local_frequencies : table->frequencies;
+        double factor = use_local ? 1 : (double)table->attention_factor;
+        for (int i = 0; i < table->n_pairs; i++) {
+            double end = (double)frequencies[i] * ROPE_MEAN_POSITIONS; // integrals of cos and sin
+            table->mean_cosine[set][i] = (float)(factor * (end > 0 ? sin(end) / end : 1));
+            table->mean_sine[set][i] = (float)(factor * (end > 0 ? (1 - cos(end)) / end : 0));
+        }
+    }
+}
+
 enum status rope_table_init(struct rope_table *table, const struct model_config *config,
                             const float *factors, struct error *err) {
     memset(table, 0, sizeof *table);
@@ -69,10 +82,15 @@ enum status rope_table_init(struct rope_table *table, const struct model_config 
     table->frequencies = malloc(size_bytes);
     bool has_local = config->rope_base_local > 0 && config->sliding_window > 0;
     if (has_local) table->local_frequencies = malloc(size_bytes);
-    if (!table->frequencies || (has_local && !table->local_frequencies)) {
+    float *means = malloc(4 * size_bytes);
+    table->mean_cosine[0] = means;
+    if (!table->frequencies || (has_local && !table->local_frequencies) || !means) {
         rope_table_deinit(table);
         return error_no_memory(err, "rotary frequencies", size_bytes);
     }
+    table->mean_sine[0] = means + table->n_pairs;
+    table->mean_cosine[1] = means + 2 * table->n_pairs;
+    table->mean_sine[1] = means + 3 * table->n_pairs;
     for (int i = 0; i < table->n_pairs; i++) {
         table->frequencies[i] = scaled_frequency(config, i);
         if (factors) table->frequencies[i] /= factors[i];
@@ -80,12 +98,14 @@ enum status rope_table_init(struct rope_table *table, const struct model_config 
             table->local_frequencies[i] =
                 plain_frequency(config->rope_base_local, i, config->n_rot);
     }
+    fill_means(table);
     return STATUS_OK;
 }
 
 void rope_table_deinit(struct rope_table *table) {
     free(table->frequencies);
     free(table->local_frequencies);
+    free(table->mean_cosine[0]); // and the other means
     memset(table, 0, sizeof *table);
 }
 

@@ -16,7 +16,13 @@ struct rope_table {
     float
         *local_frequencies; // the same of sliding layers, or NULL if they have no base of their own
     float attention_factor; // on cos and sin of the global table
+    // [n_pairs] means of the cosines and sines over the first ROPE_MEAN_POSITIONS positions; index
+    // 1: of sliding layers. A constant vector rotated by them is what it has in common at all
+    // positions.
+    float *mean_cosine[2], *mean_sine[2];
 };
+
+enum { ROPE_MEAN_POSITIONS = 1024 };
 
 // factors [n_rot/2]: divisors that came with the checkpoint, or NULL.
 enum status rope_table_init(struct rope_table *table, const struct model_config *config,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sizes of tiled keys and values; clearing a part of a tile.
+// Sizes of tiled keys and values; clearing a part of a tile; the rotation of 8-bit keys.
 #include "numeric/kv_tiles.h"
 
 #include <string.h>
@@ -62,4 +62,26 @@ void kv_tile_clear(const struct kv_head *head, int head_dim, int begin, int end)
         clear_value(head, (size_t)head_dim, (size_t)position);
         if (head->key_scales) head->key_scales[position] = head->value_scales[position] = 0;
     }
+}
+
+int kv_rotation_size(int head_dim) {
+    int size = head_dim & -head_dim;
+    return size < KV_ROTATION_MAX ? size : KV_ROTATION_MAX;
+}
+
+// The fast Walsh-Hadamard transform: each step adds and subtracts numbers `half` apart.
+static void transform(float *x, int n) {
+    for (int half = 1; half < n; half *= 2)
+        for (int i = 0; i < n; i += 2 * half)
+            for (int j = i; j < i + half; j++) {
+                float a = x[j], b = x[j + half];
+                x[j] = a + b;
+                x[j + half] = a - b;
+            }
+}
+
+void kv_rotate(const float *x, float *out, int n, int size) {
+    memcpy(out, x, (size_t)n * sizeof *out);
+    for (int i = 0; i < n; i += size)
+        transform(out + i, size);
 }

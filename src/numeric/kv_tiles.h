@@ -9,7 +9,9 @@
 //
 // head_dim / 2 and / 4 are rounded up; the keys of bf16 and i8 are padded with zeros. i8 is signed
 // with one float scale a position: x = scale * q, scale = max|x| / 127, q rounded half to even; a
-// vector with an infinity or a NaN has scale NaN, so that damage shows.
+// vector with an infinity or a NaN has scale NaN, so that damage shows. The keys of i8 are rotated
+// first (kv_rotate): some models' keys have a few channels far larger than the others, which would
+// leave the others few of the 8 bits.
 #ifndef XL_NUMERIC_KV_TILES_H
 #define XL_NUMERIC_KV_TILES_H
 
@@ -35,6 +37,14 @@ bool kv_dtype_is_known(enum dtype dtype);
 size_t kv_keys_bytes(enum dtype dtype, int head_dim, int n_positions);
 size_t kv_values_bytes(enum dtype dtype, int head_dim, int n_positions);
 size_t kv_scales_bytes(enum dtype dtype, int n_positions);
+// How many elements of a head are rotated together: the largest power of two, at most
+// KV_ROTATION_MAX, that divides head_dim.
+enum { KV_ROTATION_MAX = 256 };
+int kv_rotation_size(int head_dim);
+// out = every `size` of the n elements of x times the Hadamard matrix, not scaled: the product of
+// two rotated vectors is `size` times that of the vectors. The same bytes on every level. out is
+// not x.
+void kv_rotate(const float *x, float *out, int n, int size);
 // Zeros at positions [begin, end), end at most begin rounded up to KV_TILE: what is left of other
 // texts in a tile that is to be copied as a whole.
 void kv_tile_clear(const struct kv_head *head, int head_dim, int begin, int end);

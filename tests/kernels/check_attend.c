@@ -21,7 +21,7 @@ static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I8};
 struct attend_case {
     struct attend_args args;
     int n_positions;
-    float *keys, *values; // [n_positions][head_dim] what the cache stands for
+    float *keys, *values; // [n_positions][head_dim] what the cache stands for; i8: rotated keys
     bool rounds_bf16;     // the level multiplies bf16 by bf16
 };
 
@@ -45,6 +45,12 @@ static void round_vector(enum dtype dtype, float *x, int n) {
         largest = fmaxf(largest, fabsf(x[i]));
     for (int i = 0; i < n; i++)
         x[i] = rounded(dtype, x[i], largest / 127.0f);
+}
+
+static void rotate_vector(float *x, int n) {
+    float copy[HEAD_MAX];
+    memcpy(copy, x, (size_t)n * sizeof *x);
+    kv_rotate(copy, x, n, kv_rotation_size(n));
 }
 
 static void choose_sizes(struct attend_args *args, int trial, bool is_slow) {
@@ -103,6 +109,7 @@ static void fill_cache(struct attend_case *c, const struct check_context *contex
         random_activations(value, dim, DATA_RANDOM);
         struct kv_store_args store = {args->kv, key, value, p, dim};
         context->scalar.kv_store(&store);
+        if (dtype == DTYPE_I8) rotate_vector(key, dim);
         round_vector(dtype, key, dim);
         round_vector(dtype, value, dim);
     }
@@ -149,7 +156,11 @@ static void read_query(const struct attend_case *c, int token, int head, float *
     const struct attend_args *args = &c->args;
     const float *row = args->q + (size_t)token * args->q_stride + (size_t)head * args->head_dim;
     memcpy(q, row, (size_t)args->head_dim * sizeof *q);
-    if (args->kv.dtype == DTYPE_I8) round_vector(DTYPE_I8, q, args->head_dim);
+    if (args->kv.dtype != DTYPE_I8) return;
+    rotate_vector(q, args->head_dim);
+    round_vector(DTYPE_I8, q, args->head_dim);
+    for (int i = 0; i < args->head_dim; i++)
+        q[i] /= (float)kv_rotation_size(args->head_dim); // a power of two: exact
 }
 
 // One row against double arithmetic.

@@ -45,11 +45,14 @@ static void store_expected(const struct kv_store_args *args, const struct kv_hea
     size_t unit = dtype == DTYPE_BF16 ? 2 : dtype == DTYPE_I8 ? 4 : 1; // elements side by side
     size_t dim = (size_t)args->head_dim, lines = (dim + unit - 1) / unit;
     size_t position = (size_t)args->position, tile = position / 16, lane = position % 16;
-    float key_scale = expected_scale(args->keys, args->head_dim);
+    float rotated[HEAD_MAX];
+    const float *keys = dtype == DTYPE_I8 ? rotated : args->keys;
+    kv_rotate(args->keys, rotated, args->head_dim, kv_rotation_size(args->head_dim));
+    float key_scale = expected_scale(keys, args->head_dim);
     float value_scale = expected_scale(args->values, args->head_dim);
     for (size_t i = 0; i < lines * unit; i++)
         put(kv->keys, ((tile * lines + i / unit) * 16 + lane) * unit + i % unit, size,
-            stored(dtype, args->keys, args->head_dim, (int)i, key_scale));
+            stored(dtype, keys, args->head_dim, (int)i, key_scale));
     for (size_t i = 0; i < dim; i++) {
         size_t at =
             dtype == DTYPE_BF16 ? (position / 2 * dim + i) * 2 + position % 2 : position * dim + i;

@@ -77,6 +77,30 @@ static enum test_result clearing(void) {
     return TEST_PASS;
 }
 
+// Rotating twice gives `size` times the vector, and one that is far out in a single channel is
+// spread over all of its piece.
+static enum test_result rotation(void) {
+    static const int dims[] = {1, 7, 64, 80, 96, 128, 256, 320, 512};
+    static const int sizes[] = {1, 1, 64, 16, 32, 128, 256, 64, 256};
+    float x[512], once[512], twice[512];
+    for (size_t i = 0; i < sizeof dims / sizeof dims[0]; i++) {
+        int n = dims[i], size = kv_rotation_size(n);
+        CHECK(size == sizes[i]);
+        for (int j = 0; j < n; j++)
+            x[j] = (float)(j * 37 % 101 - 50);
+        kv_rotate(x, once, n, size);
+        kv_rotate(once, twice, n, size);
+        for (int j = 0; j < n; j++)
+            CHECK(twice[j] == x[j] * (float)size);
+        memset(x, 0, sizeof x);
+        x[n / 2] = -3;
+        kv_rotate(x, once, n, size);
+        for (int j = 0; j < n; j++)
+            CHECK((once[j] == 3 || once[j] == -3) == (j / size == n / 2 / size));
+    }
+    return TEST_PASS;
+}
+
 static enum test_result rewinding(void) {
     struct kv_cache cache;
     struct error err;
@@ -110,6 +134,7 @@ static enum test_result refused(void) {
 static const struct test tests[] = {
     {"layout", "parts, heads and layers do not overlap, in all types", layout},
     {"clearing", "what is left behind the last position is cleared, nothing else", clearing},
+    {"rotation", "the rotation of 8-bit keys is its own inverse and spreads outliers", rotation},
     {"rewinding", "rewind lowers n_used only", rewinding},
     {"refused", "impossible sizes and types are refused", refused},
 };

@@ -21,11 +21,12 @@ static float largest_of(const float *x, int n) {
 
 // Groups are [quad][6 rows][4].
 static void pack_queries(const struct attend_block *block) {
-    int dim = block->args->head_dim, n_quads = (dim + 3) / 4;
-    float factor = attend_query_factor(block->args);
+    int dim = block->args->head_dim, n_quads = (dim + 3) / 4, size = kv_rotation_size(dim);
+    float factor = attend_query_factor(block->args) / (float)size;
     for (int row = 0; row < block->n_rows; row++) {
-        const float *q = attend_query(block, row);
+        float *q = block->values; // free before the first tile
         uint32_t *out = (uint32_t *)attend_packed_query(block, row);
+        kv_rotate(attend_query(block, row), q, dim, size);
         float largest = largest_of(q, dim), scale = largest / 127.0f;
         if (largest < 0x1p-120f) scale = 0;
         __m256 inverse = _mm256_set1_ps(scale > 0 ? 1.0f / scale : 0.0f);

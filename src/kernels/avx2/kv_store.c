@@ -74,21 +74,43 @@ VEC_INLINE __m128i quantize(const float *x, int n, __m256 inverse) {
     return _mm_packs_epi16(halves, halves);
 }
 
-static void store_i8(const struct kv_store_args *args, size_t tile, size_t lane) {
-    int dim = args->head_dim, n_quads = (dim + 3) / 4;
+static float choose_key_scale(const float *x, int n) {
+    float scale = 0, piece[KV_ROTATION_MAX];
+    int size = kv_rotation_size(n);
+    for (int done = 0; done < n; done += KV_ROTATION_MAX) {
+        int n_piece = lesser(KV_ROTATION_MAX, n - done);
+        kv_rotate(x + done, piece, n_piece, size);
+        float own = choose_scale(piece, n_piece);
+        if (isnan(own)) return own;
+        scale = own > scale ? own : scale;
+    }
+    return scale;
+}
+
+static void store_key_i8(const struct kv_store_args *args, size_t tile, size_t lane) {
+    int dim = args->head_dim, n_quads = (dim + 3) / 4, size = kv_rotation_size(dim);
     uint32_t *keys = (uint32_t *)args->kv.keys + tile * (size_t)n_quads * KV_TILE + lane;
-    int8_t *values = (int8_t *)args->kv.values + (size_t)args->position * (size_t)dim;
-    float key_scale = choose_scale(args->keys, dim), value_scale = choose_scale(args->values, dim);
-    __m256 key_inverse = _mm256_set1_ps(key_scale > 0 ? 1.0f / key_scale : 0.0f);
-    __m256 value_inverse = _mm256_set1_ps(value_scale > 0 ? 1.0f / value_scale : 0.0f);
-    args->kv.key_scales[args->position] = key_scale;
-    args->kv.value_scales[args->position] = value_scale;
+    float scale = choose_key_scale(args->keys, dim), piece[KV_ROTATION_MAX];
+    __m256 inverse = _mm256_set1_ps(scale > 0 ? 1.0f / scale : 0.0f);
+    args->kv.key_scales[args->position] = scale;
     for (int quad = 0; quad < n_quads; quad += 2, keys += 2 * KV_TILE) {
-        __m128i bytes = quantize(args->keys + 4 * quad, dim - 4 * quad, key_inverse);
-        if (!(key_scale > 0)) bytes = _mm_setzero_si128(); // NaN times 0 is no number
+        int first = 4 * quad % KV_ROTATION_MAX;
+        if (first == 0)
+            kv_rotate(args->keys + 4 * quad, piece, lesser(KV_ROTATION_MAX, dim - 4 * quad), size);
+        __m128i bytes = quantize(piece + first, dim - 4 * quad, inverse);
+        if (!(scale > 0)) bytes = _mm_setzero_si128(); // NaN times 0 is no number
         keys[0] = (uint32_t)_mm_cvtsi128_si32(bytes);
         if (quad + 1 < n_quads) keys[KV_TILE] = (uint32_t)_mm_extract_epi32(bytes, 1);
     }
+}
+
+static void store_i8(const struct kv_store_args *args, size_t tile, size_t lane) {
+    int dim = args->head_dim;
+    int8_t *values = (int8_t *)args->kv.values + (size_t)args->position * (size_t)dim;
+    float value_scale = choose_scale(args->values, dim);
+    __m256 value_inverse = _mm256_set1_ps(value_scale > 0 ? 1.0f / value_scale : 0.0f);
+    store_key_i8(args, tile, lane);
+    args->kv.value_scales[args->position] = value_scale;
     for (int i = 0; i < dim; i += 8) {
         __m128i bytes = quantize(args->values + i, dim - i, value_inverse);
         int8_t piece[16];

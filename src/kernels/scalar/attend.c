@@ -36,10 +36,9 @@ static double value_element(const struct kv_head *kv, int head_dim, int position
     return (double)float_from_bf16(halves[(p / 2 * dim + d) * 2 + p % 2]);
 }
 
-// The factor by which a query row's 8-bit form is multiplied; 1 if it is used as it is.
+// The factor by which the 8-bit form of a rotated query row is multiplied.
 static float query_scale(const struct attend_args *args, const float *q) {
     float largest = 0;
-    if (args->kv.dtype != DTYPE_I8) return 1.0f;
     for (int i = 0; i < args->head_dim; i++) {
         if (!isfinite(q[i])) return NAN;
         largest = fmaxf(largest, fabsf(q[i]));
@@ -55,7 +54,9 @@ static double score(const struct attend_args *args, const float *q, float q_scal
         if (is_i8) element = q_scale > 0 ? (double)rintf(q[i] * (1.0f / q_scale)) : 0;
         dot += element * key_element(&args->kv, args->head_dim, position, i);
     }
-    if (is_i8) dot *= (double)q_scale * (double)args->kv.key_scales[position];
+    if (is_i8)
+        dot *= (double)q_scale * (double)args->kv.key_scales[position] /
+               kv_rotation_size(args->head_dim);
     dot *= (double)args->scale;
     double cap = (double)args->softcap;
     return cap > 0 ? cap * tanh(dot / cap) : dot;
@@ -65,7 +66,7 @@ static double score(const struct attend_args *args, const float *q, float q_scal
 static void attend_segment(const struct attend_args *args, const float *q, int begin, int end,
                            float *state) {
     double weights[KV_SEGMENT], largest = -INFINITY, sum = 0;
-    float q_scale = query_scale(args, q);
+    float q_scale = args->kv.dtype == DTYPE_I8 ? query_scale(args, q) : 1.0f;
     for (int p = begin; p < end; p++) {
         weights[p - begin] = score(args, q, q_scale, p);
         largest = fmax(largest, weights[p - begin]);
@@ -86,6 +87,11 @@ static void attend_row(const struct attend_args *args, int token, int head) {
     const float *q = args->q + (size_t)token * args->q_stride + (size_t)head * args->head_dim;
     float *total = args->scratch, *state = total + STATE_ACC + args->head_dim;
     int begin, end;
+    if (args->kv.dtype == DTYPE_I8) {
+        float *rotated = state + STATE_ACC + args->head_dim;
+        kv_rotate(q, rotated, args->head_dim, kv_rotation_size(args->head_dim));
+        q = rotated;
+    }
     attend_visible(args, token, &begin, &end);
     int first = args->partial ? args->segment_begin : begin / KV_SEGMENT;
     int last = args->partial ? args->segment_end : (end + KV_SEGMENT - 1) / KV_SEGMENT;

@@ -52,6 +52,19 @@ static float choose_scale(const float *x, int n) {
     return largest < 0x1p-120f ? 0.0f : largest / 127.0f;
 }
 
+// The same of a key's rotated form, made piece by piece.
+static float choose_key_scale(const float *x, int n) {
+    float scale = 0, piece[KV_ROTATION_MAX];
+    int size = kv_rotation_size(n);
+    for (int done = 0; done < n; done += size) {
+        kv_rotate(x + done, piece, size, size);
+        float own = choose_scale(piece, size);
+        if (isnan(own)) return own;
+        scale = fmaxf(scale, own);
+    }
+    return scale;
+}
+
 static int8_t quantize(float x, float scale) {
     return (int8_t)(scale > 0 ? rintf(x * (1.0f / scale)) : 0);
 }
@@ -61,12 +74,19 @@ static void store_i8(const struct kv_store_args *args) {
     size_t dim = (size_t)args->head_dim, n_quads = (dim + 3) / 4;
     int8_t *keys = (int8_t *)args->kv.keys + (tile * n_quads * KV_TILE + lane) * 4;
     int8_t *values = (int8_t *)args->kv.values + (size_t)args->position * dim;
-    float key_scale = choose_scale(args->keys, args->head_dim);
+    int size = kv_rotation_size(args->head_dim);
+    float key_scale = choose_key_scale(args->keys, args->head_dim);
     float value_scale = choose_scale(args->values, args->head_dim);
     args->kv.key_scales[args->position] = key_scale;
     args->kv.value_scales[args->position] = value_scale;
-    for (size_t i = 0; i < 4 * n_quads; i++)
-        keys[i / 4 * KV_TILE * 4 + i % 4] = i < dim ? quantize(args->keys[i], key_scale) : 0;
+    for (size_t done = 0; done < dim; done += (size_t)size) {
+        float piece[KV_ROTATION_MAX];
+        kv_rotate(args->keys + done, piece, size, size);
+        for (size_t i = done; i < done + (size_t)size; i++)
+            keys[i / 4 * KV_TILE * 4 + i % 4] = quantize(piece[i - done], key_scale);
+    }
+    for (size_t i = dim; i < 4 * n_quads; i++)
+        keys[i / 4 * KV_TILE * 4 + i % 4] = 0;
     for (size_t i = 0; i < dim; i++)
         values[i] = quantize(args->values[i], value_scale);
 }
