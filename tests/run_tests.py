@@ -64,6 +64,7 @@ def all_steps():
         ("emulator", 1500, "tests/emulator/test_emulator.py"),
         ("tokenizers", 900, "tests/oracle/check_tokenizers.py", f"{programs}/tokenize_tool"),
         ("templates", 900, "tests/oracle/check_templates.py", f"{programs}/template_tool"),
+        ("embeddings", 900, "tests/oracle/check_embeddings.py"),
         ("perplexity", 1500, "tests/oracle/check_perplexity.py"),
     ]:
         steps.append(Step(name, [python, *command], timeout_s))

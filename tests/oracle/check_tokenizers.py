@@ -155,11 +155,14 @@ class Check:
         if not pathlib.Path(path).exists():
             self.tally.report("skip", name, f"({path} is absent)")
             return
-        oracle = tokenizers.Tokenizer.from_file(str(path))
+        described = pathlib.Path(path).with_name("tokenizer.json") if "vocab" in name else path
+        oracle = tokenizers.Tokenizer.from_file(str(described))
+        oracle.no_truncation()
+        oracle.no_padding()
         specials = [token.content for token in oracle.get_added_tokens_decoder().values()][:300]
         self.compare(name, path, lambda text: oracle.encode(text, add_special_tokens=False).ids,
                      promised=promised, specials=specials, config=config,
-                     pre=pre, accepts=None if marks else lambda text: "\u2581" not in text, framed=None if config else lambda text: oracle.encode(text).ids)
+                     pre=pre, accepts=None if marks else lambda text: "\u2581" not in text, framed=None if config and "vocab" not in name else lambda text: oracle.encode(text).ids)
 
     def sentencepiece(self, name, path, config=None):
         try:
@@ -202,6 +205,10 @@ class Check:
             self.hugging_face(f"json.{name}", path, promised)
             # The same through GGUF's fields. SentencePiece takes a written U+2581 for a space.
             self.hugging_face(f"fields.{name}", path, promised, pre="fields", marks=name != "gemma3")
+        minilm = self.inputs / "models" / "all-minilm-l6-v2"
+        self.hugging_face("json.minilm", minilm / "tokenizer.json", marks=False)
+        self.hugging_face("vocab.minilm", minilm / "vocab.txt", marks=False,
+                          config=minilm / "tokenizer_config.json")
         self.hugging_face("json.llama2", self.shared / "llama2" / "tokenizer.json")
         self.hugging_face("fields.llama2", self.shared / "llama2" / "tokenizer.json", pre="fields", marks=False)
         for name in ("llama2", "chatglm3", "baichuan2", "internlm2"):
