@@ -15,29 +15,21 @@ static struct share part_of(struct share share, int index, int size) {
     return part;
 }
 
-// 96, 48 or 24.
-static int tokens_of_block(const struct block_job *job) {
-    int n = BLOCK_TOKENS;
-    while (n > BLOCK_TOKENS / 4 && (size_t)n * job->input_bytes > BLOCK_INPUT_BYTES)
-        n /= 2;
-    return n;
-}
-
 static void take_from(const struct forward_pass *pass, const struct block_job *job, int owner,
                       int thread_index) {
     struct share rows = share_of_groups(job->n_rows, job->group, owner, pass->n_threads);
     struct share tokens = {job->first_token, pass->n_tokens};
-    int n_row_blocks = count_blocks(rows, BLOCK_ROWS);
-    int n_block_tokens = tokens_of_block(job);
-    int n_blocks = n_row_blocks * count_blocks(tokens, n_block_tokens);
+    int n_token_blocks = count_blocks(tokens, BLOCK_TOKENS);
+    int n_blocks = count_blocks(rows, BLOCK_ROWS) * n_token_blocks;
     int *n_taken = &pass->workspace->lists[owner].n_taken[job->phase];
     for (;;) {
         if (__atomic_load_n(n_taken, __ATOMIC_RELAXED) >= n_blocks) return;
         int index = __atomic_fetch_add(n_taken, 1, __ATOMIC_RELAXED);
         if (index >= n_blocks) return;
-        // The tokens of a block stay in the cache while the share's rows go by.
-        struct work_block block = {part_of(rows, index % n_row_blocks, BLOCK_ROWS),
-                                   part_of(tokens, index / n_row_blocks, n_block_tokens)};
+        // The rows of a block stay in the cache while the chunk's tokens go by, so that weights
+        // come from memory once.
+        struct work_block block = {part_of(rows, index / n_token_blocks, BLOCK_ROWS),
+                                   part_of(tokens, index % n_token_blocks, BLOCK_TOKENS)};
         job->compute(pass, job->context, block, thread_index);
     }
 }

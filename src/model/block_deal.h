@@ -18,10 +18,9 @@ struct work_block {
 
 struct block_job {
     enum deal_phase phase;
-    int n_rows;         // dealt in multiples of `group`
-    int group;          // divides BLOCK_ROWS
-    int first_token;    // up to the pass's last
-    size_t input_bytes; // of one token, as the kernel reads it
+    int n_rows;      // dealt in multiples of `group`
+    int group;       // divides BLOCK_ROWS
+    int first_token; // up to the pass's last
     void (*compute)(const struct forward_pass *pass, const void *context, struct work_block block,
                     int thread_index);
     const void *context;

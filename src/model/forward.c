@@ -159,19 +159,12 @@ static void compute_product(const struct forward_pass *pass, const void *context
     multiply_block(pass, context, block);
 }
 
-// Bytes from one of a weight's input rows to the next.
-static size_t input_bytes(const struct forward_pass *pass, const struct weight *weight,
-                          const struct input_rows *input) {
-    return input->stride_bytes[pass->kernels->matmul[weight->dtype].act];
-}
-
 static void deal_product(const struct forward_pass *pass, enum deal_phase phase,
                          const struct product *product, int first_token, int thread_index) {
     struct block_job job = {.phase = phase,
                             .n_rows = product->weight->n_rows,
                             .group = PANEL_ROWS,
                             .first_token = first_token,
-                            .input_bytes = input_bytes(pass, product->weight, product->input),
                             .compute = compute_product,
                             .context = product};
     block_deal(pass, &job, thread_index);
@@ -243,7 +236,6 @@ static void attention_block(const struct forward_pass *pass, int index, int firs
     struct block_job qkv = {.phase = DEAL_QKV,
                             .n_rows = n_rows,
                             .group = PANEL_ROWS,
-                            .input_bytes = input_bytes(pass, &layer->q, &workspace->stream.normed),
                             .compute = compute_qkv,
                             .context = layer};
     block_deal(pass, &qkv, thread_index);
@@ -262,8 +254,6 @@ static void feed_forward_block(const struct forward_pass *pass, const struct lay
                              .n_rows = layer->gate.n_rows,
                              .group = FEED_GROUP,
                              .first_token = first_token,
-                             .input_bytes =
-                                 input_bytes(pass, &layer->gate, &workspace->stream.normed),
                              .compute = compute_feed,
                              .context = layer};
     block_deal(pass, &feed, thread_index);
@@ -338,7 +328,6 @@ static void run_output(const struct forward_pass *pass, int thread_index) {
                             .n_rows = output->n_rows,
                             .group = PANEL_ROWS,
                             .first_token = pass->first_output,
-                            .input_bytes = input_bytes(pass, output, product.input),
                             .compute = compute_logits,
                             .context = &product};
     block_deal(pass, &job, thread_index);

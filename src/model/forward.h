@@ -19,12 +19,10 @@ extern "C" {
 
 enum {
     NARROW_TOKENS_MAX = 4, // a pass of at most this many tokens is narrow
-    // A wide pass computes blocks of at most this many rows and tokens; of fewer tokens if their
-    // input rows would take more than BLOCK_INPUT_BYTES of a core's second-level cache. The
-    // kernels' tiles of 6, 12, 16 or 32 tokens fill 96 without a rest.
+    // A wide pass computes blocks of at most this many rows and tokens. The kernels' tiles of 6,
+    // 12, 16 or 32 tokens fill 96 without a rest.
     BLOCK_ROWS = 128,
     BLOCK_TOKENS = 96,
-    BLOCK_INPUT_BYTES = 640 << 10,
     FEED_GROUP = 32 // gate and up rows are dealt in groups of this many: a block of q8
 };
 
