@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { TEXTS_MAX = 16, N_EMBD_MAX = 64, TOKENS_MAX = 2048 };
 
@@ -176,6 +177,72 @@ static enum test_result refuses(void) {
     return TEST_PASS;
 }
 
+static bool write_text(const char *directory, const char *name, const char *text) {
+    char path[1300];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "wb");
+    if (!file) return false;
+    bool ok = fputs(text, file) >= 0;
+    return fclose(file) == 0 && ok;
+}
+
+static bool copy_file(const char *from, const char *to, const char *name) {
+    static char bytes[1 << 20];
+    char path[1300];
+    size_t n = read_file(from, name, bytes, sizeof bytes);
+    snprintf(path, sizeof path, "%s/%s", to, name);
+    FILE *file = fopen(path, "wb");
+    if (!file) return false;
+    bool ok = n > 0 && fwrite(bytes, 1, n, file) == n;
+    return fclose(file) == 0 && ok;
+}
+
+// What a sentence model's own files say about pooling.
+static enum test_result pooling_files(void) {
+    static const struct {
+        const char *modules, *pooling;
+        enum model_pooling expected;
+        bool is_refused;
+    } cases[] = {
+        {"[]", "{}", MODEL_POOLING_UNKNOWN, false},
+        {"[{\"type\": \"a.Pooling\", \"path\": \"pool\"}]", "{\"pooling_mode_cls_token\": true}",
+         MODEL_POOLING_CLS, false},
+        {"[{\"type\": \"a.Pooling\", \"path\": \"pool\"}, {\"type\": \"a.Normalize\"}]",
+         "{\"pooling_mode_cls_token\": false, \"pooling_mode_mean_tokens\": true}",
+         MODEL_POOLING_MEAN, false},
+        {"[{\"type\": \"a.Pooling\", \"path\": \"pool\"}]", "{\"pooling_mode_lasttoken\": true}",
+         MODEL_POOLING_LAST, false},
+        {"[{\"type\": \"a.Pooling\", \"path\": \"pool\"}]", "{\"pooling_mode_max_tokens\": true}",
+         MODEL_POOLING_OTHER, false},
+        {"[{\"type\": \"a.Pooling\", \"path\": \"pool\"}, {\"type\": \"a.Dense\"}]",
+         "{\"pooling_mode_mean_tokens\": true}", MODEL_POOLING_OTHER, false},
+        {"[{\"type\": \"a.Pooling\", \"path\": \"../pool\"}]", "{}", MODEL_POOLING_UNKNOWN, true},
+        {"[{\"type\": \"a.Pooling\", ", "{}", MODEL_POOLING_UNKNOWN, true},
+    };
+    char golden[1024], directory[1100], pool[1200];
+    CHECK(harness_repo_path("tests/golden/models/bert", golden, sizeof golden));
+    snprintf(directory, sizeof directory, "%s/sentences", harness_scratch());
+    snprintf(pool, sizeof pool, "%s/pool", directory);
+    CHECK(mkdir(directory, 0700) == 0 && mkdir(pool, 0700) == 0);
+    CHECK(copy_file(golden, directory, "config.json"));
+    CHECK(copy_file(golden, directory, "model.safetensors"));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error err = {0};
+        struct checkpoint *checkpoint = NULL;
+        static struct model_config config;
+        CHECK(write_text(directory, "modules.json", cases[i].modules));
+        CHECK(write_text(pool, "config.json", cases[i].pooling));
+        enum status status = checkpoint_open(&checkpoint, directory, CHECKPOINT_AUTO, &err);
+        if (status == STATUS_OK) status = model_config_read(&config, checkpoint, NULL, &err);
+        checkpoint_close(checkpoint);
+        CHECK_MESSAGE((status == STATUS_BAD_INPUT) == cases[i].is_refused, "case %zu: %s", i,
+                      err.message);
+        CHECK_MESSAGE(cases[i].is_refused || config.pooling == cases[i].expected,
+                      "case %zu: pooling %d", i, (int)config.pooling);
+    }
+    return TEST_PASS;
+}
+
 // Converted, the model gives the same vectors (float32), or nearly (8 bits).
 static enum test_result converted(void) {
     static struct golden golden;
@@ -220,6 +287,7 @@ static const struct test tests[] = {
     {"vectors_avx512", "AVX-512 vectors are transformers', all poolings", vectors_avx512},
     {"same_bits", "neighbours and threads change no bit", same_bits},
     {"refuses", "no generating, no texts beyond the positions, no foreign tokens", refuses},
+    {"pooling_files", "modules.json and the pooling folder choose the pooling", pooling_files},
     {"converted", "GGUF gives the same vectors", converted},
 };
 
