@@ -27,6 +27,13 @@ def _cancel_until(done: threading.Event, cancel: Callable[[], None]) -> None:
             continue
 
 
+def _take(ticket: list[bool]) -> bool:
+    try:
+        return ticket.pop()
+    except IndexError:
+        return False
+
+
 def call_interruptibly(
     call: Callable[[], _T], cancel: Callable[[], None], finish: Callable[[], None]
 ) -> _T:
@@ -39,8 +46,11 @@ def call_interruptibly(
             finish()
     outcome: list[Any] = []
     done = threading.Event()
+    ticket = [True]  # whoever takes it finishes: an interrupted start() may have started or not
 
     def work() -> None:
+        if not _take(ticket):
+            return
         try:
             outcome.append((call(), None))
         except BaseException as error:  # handed to the caller below
@@ -53,15 +63,13 @@ def call_interruptibly(
     worker = threading.Thread(target=context.run, args=(work,), name="xinglin-call", daemon=True)
     try:
         worker.start()
-    except BaseException:
-        if worker.ident is None:  # no thread could be started
-            finish()
-        raise
-    try:
         while not done.wait(POLL_S):
             pass
     except BaseException:
-        _cancel_until(done, cancel)
+        if _take(ticket):
+            finish()
+        else:
+            _cancel_until(done, cancel)
         raise
     value, error = outcome[0]
     if error is not None:
