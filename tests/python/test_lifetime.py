@@ -26,6 +26,7 @@ def finish(process, timeout=300):
 
 LONG_PROMPT = """
 import os, signal, sys, threading, time, xinglin
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background jobs
 engine = xinglin.Engine(sys.argv[1], context=100000)
 session = engine.session()
 prompt = [1] + [5 + i * 7 % 500 for i in range(90000)]
