@@ -177,12 +177,13 @@ static long resident_kb(const char *name) {
     FILE *file = fopen("/proc/self/smaps", "r");
     char line[2048];
     long total = 0, kb;
+    unsigned long from, to;
     bool inside = false;
     if (!file) return -1;
     while (fgets(line, sizeof line, file)) {
         size_t n = strcspn(line, "\n");
         line[n] = '\0';
-        if (strchr(line, '-') && strchr(line, '/'))
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2) // a mapping begins, with or without a name
             inside = n >= strlen(name) && strcmp(line + n - strlen(name), name) == 0;
         else if (inside && sscanf(line, "Rss: %ld kB", &kb) == 1)
             total += kb;
