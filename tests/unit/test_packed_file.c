@@ -160,7 +160,7 @@ static enum test_result changed_source(void) {
 }
 
 static bool flip(const char *path, off_t at, uint8_t bits) {
-    uint8_t byte;
+    uint8_t byte = 0;
     int fd = open(path, O_RDWR);
     bool done = fd >= 0 && pread(fd, &byte, 1, at) == 1;
     byte ^= bits;
