@@ -3,6 +3,7 @@
 // root directory ("" = the real one), so that tests can show any machine.
 #include "base/cpu_budget.h"
 
+#include "base/system_file.h"
 #include "base/topology.h"
 
 #include <math.h>
@@ -10,21 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { TEXT_MAX = 8192, PATH_SIZE = 2048 };
-
-// Reads the beginning of a small file as text; false if it cannot be read.
-static bool read_text(const char *root, const char *path, char *text, size_t text_size) {
-    char full[PATH_SIZE];
-    int n = snprintf(full, sizeof full, "%s%s", root, path);
-    if (n < 0 || (size_t)n >= sizeof full) return false;
-    FILE *file = fopen(full, "re");
-    if (!file) return false;
-    size_t size = fread(text, 1, text_size - 1, file);
-    fclose(file);
-    text[size] = '\0';
-    return size > 0;
-}
 
 static void count_cpus(const char *root, struct cpu_budget *budget) {
     struct topology topology;
@@ -44,9 +30,9 @@ static void limit(double *quota_cpus, double quota, double period) {
 }
 
 static bool read_number(const char *root, const char *directory, const char *name, double *value) {
-    char path[PATH_SIZE], text[64], *end;
+    char path[SYSTEM_PATH_SIZE], text[64], *end;
     int n = snprintf(path, sizeof path, "%s/%s", directory, name);
-    if (n < 0 || (size_t)n >= sizeof path || !read_text(root, path, text, sizeof text))
+    if (n < 0 || (size_t)n >= sizeof path || !system_file_read(root, path, text, sizeof text))
         return false;
     *value = strtod(text, &end);
     return end != text;
@@ -54,9 +40,9 @@ static bool read_number(const char *root, const char *directory, const char *nam
 
 // One cgroup directory: v2 has "QUOTA PERIOD" or "max PERIOD" in cpu.max, v1 has two files.
 static void limit_by_directory(const char *root, const char *directory, double *quota_cpus) {
-    char path[PATH_SIZE], text[64];
+    char path[SYSTEM_PATH_SIZE], text[64];
     int n = snprintf(path, sizeof path, "%s/cpu.max", directory);
-    if (n > 0 && (size_t)n < sizeof path && read_text(root, path, text, sizeof text)) {
+    if (n > 0 && (size_t)n < sizeof path && system_file_read(root, path, text, sizeof text)) {
         char *end;
         double quota = strtod(text, &end);
         if (end != text) limit(quota_cpus, quota, strtod(end, NULL));
@@ -71,7 +57,7 @@ static void limit_by_directory(const char *root, const char *directory, double *
 // may not exist below the mount; then the mount itself is the container's group.
 static void limit_by_path(const char *root, const char *mount, const char *group,
                           double *quota_cpus) {
-    char directory[PATH_SIZE];
+    char directory[SYSTEM_PATH_SIZE];
     int n = snprintf(directory, sizeof directory, "%s%s", mount, group);
     if (n < 0 || (size_t)n >= sizeof directory) return;
     size_t mount_length = strlen(mount);
@@ -103,9 +89,9 @@ static void limit_by_line(const char *root, char *line, double *quota_cpus) {
 }
 
 static double read_quota(const char *root) {
-    char text[TEXT_MAX];
+    char text[SYSTEM_TEXT_MAX];
     double quota_cpus = 0;
-    if (!read_text(root, "/proc/self/cgroup", text, sizeof text)) return 0;
+    if (!system_file_read(root, "/proc/self/cgroup", text, sizeof text)) return 0;
     char *rest = text, *line;
     while ((line = strsep(&rest, "\n")) != NULL)
         limit_by_line(root, line, &quota_cpus);

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE // sched_getaffinity
 #include "base/topology.h"
 
+#include "base/system_file.h"
+
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,20 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 8192, PATH_SIZE = 2048, NODES_MAX = 1024 };
-
-// Reads a small file as text; false if it cannot be read.
-static bool read_text(const char *root, const char *path, char *text, size_t text_size) {
-    char full[PATH_SIZE];
-    int n = snprintf(full, sizeof full, "%s%s", root, path);
-    if (n < 0 || (size_t)n >= sizeof full) return false;
-    FILE *file = fopen(full, "re");
-    if (!file) return false;
-    size_t size = fread(text, 1, text_size - 1, file);
-    fclose(file);
-    text[size] = '\0';
-    return size > 0;
-}
+enum { NODES_MAX = 1024 };
 
 // The next range "a" or "a-b" of a list such as "0-3,8,10-11"; false at its end. What does not look
 // like numbers ends the list.
@@ -45,7 +34,7 @@ static bool next_range(const char **list, long *first, long *last) {
 static int core_of(const char *root, int cpu) {
     char path[128], text[256];
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
-    if (!read_text(root, path, text, sizeof text)) return cpu;
+    if (!system_file_read(root, path, text, sizeof text)) return cpu;
     const char *list = text;
     long first, last;
     return next_range(&list, &first, &last) && first < TOPOLOGY_CPUS_MAX ? (int)first : cpu;
@@ -58,14 +47,14 @@ static void set_node(struct topology *topology, int node, long first, long last)
 }
 
 static void read_nodes(struct topology *topology, const char *root) {
-    char online[TEXT_MAX], path[128], cpus[TEXT_MAX];
-    if (!read_text(root, "/sys/devices/system/node/online", online, sizeof online)) return;
+    char online[SYSTEM_TEXT_MAX], path[128], cpus[SYSTEM_TEXT_MAX];
+    if (!system_file_read(root, "/sys/devices/system/node/online", online, sizeof online)) return;
     const char *nodes = online;
     long first_node, last_node, first, last;
     while (next_range(&nodes, &first_node, &last_node))
         for (long node = first_node; node <= last_node && node < NODES_MAX; node++) {
             snprintf(path, sizeof path, "/sys/devices/system/node/node%ld/cpulist", node);
-            if (!read_text(root, path, cpus, sizeof cpus)) continue;
+            if (!system_file_read(root, path, cpus, sizeof cpus)) continue;
             const char *list = cpus;
             while (next_range(&list, &first, &last))
                 set_node(topology, (int)node, first, last);

@@ -128,25 +128,6 @@ static void embed(const struct encoder_pass *pass, int member_index) {
     }
 }
 
-// y[t][0 .. rows) = rows of the weight times tokens.
-static void multiply_block(const struct encoder_pass *pass, const struct weight *weight,
-                           const struct input_rows *input, struct share rows, struct share tokens,
-                           float *y, size_t y_stride) {
-    const struct matmul_op *op = &pass->kernels->matmul[weight->dtype];
-    struct matmul_args args = {
-        .panels = weight->panels + (size_t)(rows.begin / PANEL_ROWS) * weight->panel_bytes,
-        .panel_bytes = weight->panel_bytes,
-        .activations = input_row(input, op->act, tokens.begin),
-        .act_bytes = input->stride_bytes[op->act],
-        .y = y,
-        .y_stride = y_stride,
-        .n_rows = rows.end - rows.begin,
-        .n_tokens = tokens.end - tokens.begin,
-        .k = weight->n_columns,
-    };
-    op->run(&args);
-}
-
 // The next block of rows or tokens behind `block` within `all`.
 static bool next_block(struct share *block, struct share all, int size) {
     block->begin = block->end;
@@ -162,8 +143,8 @@ static void multiply(const struct encoder_pass *pass, const struct weight *weigh
     size_t stride = (size_t)weight->n_rows;
     while (next_block(&rows, all, BLOCK_ROWS))
         for (struct share tokens = {0, 0}; next_block(&tokens, every, BLOCK_TOKENS);)
-            multiply_block(pass, weight, input, rows, tokens,
-                           y + (size_t)tokens.begin * stride + rows.begin, stride);
+            weight_multiply(pass->kernels, weight, input, rows, tokens,
+                            y + (size_t)tokens.begin * stride + rows.begin, stride);
 }
 
 // Rows of the feed-forward product, activated, into the down projection's input.
@@ -177,7 +158,8 @@ static void feed(const struct encoder_pass *pass, const struct layer_weights *la
     while (next_block(&rows, all, BLOCK_ROWS))
         for (struct share tokens = {0, 0}; next_block(&tokens, every, BLOCK_TOKENS);) {
             int n = rows.end - rows.begin;
-            multiply_block(pass, &layer->up, &pass->x_rows, rows, tokens, piece, (size_t)n);
+            weight_multiply(pass->kernels, &layer->up, &pass->x_rows, rows, tokens, piece,
+                            (size_t)n);
             for (int t = tokens.begin; t < tokens.end; t++) {
                 float *y = piece + (size_t)(t - tokens.begin) * (size_t)n;
                 kernels->add(y, layer->up_bias + rows.begin, n);

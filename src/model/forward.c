@@ -17,40 +17,6 @@
 #include <math.h>
 #include <string.h>
 
-struct share share_of(int n, int thread_index, int n_threads) {
-    struct share share = {(int)((int64_t)n * thread_index / n_threads),
-                          (int)((int64_t)n * (thread_index + 1) / n_threads)};
-    return share;
-}
-
-struct share share_of_groups(int n, int group, int thread_index, int n_threads) {
-    struct share share = share_of((n + group - 1) / group, thread_index, n_threads);
-    share.begin *= group;
-    share.end *= group;
-    if (share.begin > n) share.begin = n;
-    if (share.end > n) share.end = n;
-    return share;
-}
-
-void forward_multiply(const struct forward_pass *pass, const struct weight *weight,
-                      const struct input_rows *input, struct share rows, struct share tokens,
-                      float *y, size_t y_stride) {
-    if (rows.begin >= rows.end || tokens.begin >= tokens.end) return;
-    const struct matmul_op *op = &pass->kernels->matmul[weight->dtype];
-    struct matmul_args args = {
-        .panels = weight->panels + (size_t)(rows.begin / PANEL_ROWS) * weight->panel_bytes,
-        .panel_bytes = weight->panel_bytes,
-        .activations = input_row(input, op->act, tokens.begin),
-        .act_bytes = input->stride_bytes[op->act],
-        .y = y,
-        .y_stride = y_stride,
-        .n_rows = rows.end - rows.begin,
-        .n_tokens = tokens.end - tokens.begin,
-        .k = weight->n_columns,
-    };
-    op->run(&args);
-}
-
 void forward_convert(const struct forward_pass *pass, const struct weight *weight, const float *x,
                      int token, int begin, int end) {
     input_rows_convert(&pass->workspace->attended_rows, pass->kernels, forward_form(pass, weight),
@@ -150,7 +116,8 @@ static void multiply_block(const struct forward_pass *pass, const struct product
                            struct work_block block) {
     size_t stride = (size_t)product->weight->n_rows;
     float *y = product->y + (size_t)block.tokens.begin * stride + block.rows.begin;
-    forward_multiply(pass, product->weight, product->input, block.rows, block.tokens, y, stride);
+    weight_multiply(pass->kernels, product->weight, product->input, block.rows, block.tokens, y,
+                    stride);
 }
 
 static void compute_product(const struct forward_pass *pass, const void *context,
@@ -218,8 +185,8 @@ static void compute_feed(const struct forward_pass *pass, const void *context,
         struct share rows = {begin,
                              begin + piece < block.rows.end ? begin + piece : block.rows.end};
         size_t n = (size_t)(rows.end - rows.begin);
-        forward_multiply(pass, &layer->gate, input, rows, block.tokens, member->gate, n);
-        forward_multiply(pass, &layer->up, input, rows, block.tokens, member->up, n);
+        weight_multiply(pass->kernels, &layer->gate, input, rows, block.tokens, member->gate, n);
+        weight_multiply(pass->kernels, &layer->up, input, rows, block.tokens, member->up, n);
         for (int t = 0; t < n_tokens; t++)
             activate(pass, layer, member->gate + (size_t)t * n, member->up + (size_t)t * n,
                      block.tokens.begin + t, rows);

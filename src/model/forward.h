@@ -9,9 +9,9 @@
 #ifndef XL_MODEL_FORWARD_H
 #define XL_MODEL_FORWARD_H
 
-#include "model/input_rows.h"
 #include "model/loaded_model.h"
 #include "model/thread_tuner.h"
+#include "model/weight_multiply.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -90,25 +90,11 @@ struct forward_pass {
     int *stop;     // atomic: set by member 0 in a layer, read by all behind the next barrier
 };
 
-// Which part of a phase's work a thread does.
-struct share {
-    int begin, end;
-};
-
-// Thread `thread_index`'s part of n units, contiguous.
-struct share share_of(int n, int thread_index, int n_threads);
-// The same in groups of `group` (the last group may be short).
-struct share share_of_groups(int n, int group, int thread_index, int n_threads);
-
 // The form in which this weight's kernel reads its input, as a mask.
 static inline unsigned forward_form(const struct forward_pass *pass, const struct weight *weight) {
     return 1u << pass->kernels->matmul[weight->dtype].act;
 }
 
-// y[t][r] for rows r of `rows` and tokens t of `tokens`.
-void forward_multiply(const struct forward_pass *pass, const struct weight *weight,
-                      const struct input_rows *input, struct share rows, struct share tokens,
-                      float *y, size_t y_stride);
 // Numbers [begin, end) of a token's attended row x into the form that the output projection
 // `weight` reads; begin is a multiple of 32, and end too unless it is the row's.
 void forward_convert(const struct forward_pass *pass, const struct weight *weight, const float *x,

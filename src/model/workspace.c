@@ -133,7 +133,6 @@ static enum status allocate(struct forward_workspace *workspace, struct error *e
     return STATUS_OK;
 }
 
-// The kernels of another level may lack a type; better said before the first token.
 static enum status check_kernels(const struct model *model, const struct kernels *kernels,
                                  struct error *err) {
     const struct weight *output = &model->weights.output;
@@ -141,15 +140,8 @@ static enum status check_kernels(const struct model *model, const struct kernels
         const struct layer_weights *layer = &model->weights.layers[i];
         const struct weight *weights[] = {&layer->q,  &layer->k,    &layer->v,    &layer->o,
                                           &layer->up, &layer->gate, &layer->down, output};
-        for (size_t w = 0; w < sizeof weights / sizeof weights[0]; w++) {
-            const struct matmul_op *op = &kernels->matmul[weights[w]->dtype];
-            if (!op->run || (op->act == ACT_Q8 && weights[w]->n_columns % 32 != 0))
-                return error_set(err, STATUS_UNSUPPORTED,
-                                 "weights of type %s with rows of %d cannot be multiplied by the "
-                                 "%s kernels",
-                                 dtype_info((uint32_t)weights[w]->dtype)->name,
-                                 weights[w]->n_columns, isa_name(kernels->isa));
-        }
+        for (size_t w = 0; w < sizeof weights / sizeof weights[0]; w++)
+            TRY(weight_check_kernel(weights[w], kernels, err));
     }
     return STATUS_OK;
 }
