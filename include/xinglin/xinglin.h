@@ -176,6 +176,21 @@ XL_API xl_status xl_session_snapshot(const xl_session *session, void **data, siz
 XL_API xl_status xl_session_restore(xl_session *session, const void *data, size_t size_bytes,
                                     xl_error *error);
 
+// ---- Grammars: what an output may look like ----------------------------------------------------
+// Immutable once compiled, shared by any number of generations of its engine.
+typedef struct xl_grammar xl_grammar;
+
+// From a JSON Schema (2020-12; docs/SCHEMA.md lists what is enforced; anything else is
+// XL_UNSUPPORTED and names the keyword and its place) or from GBNF. Depth, states and time are
+// limited: XL_BAD_INPUT or XL_UNSUPPORTED says which limit and where.
+XL_API xl_status xl_grammar_from_json_schema(xl_engine *engine, const char *schema,
+                                             size_t schema_bytes, xl_grammar **grammar,
+                                             xl_error *error);
+XL_API xl_status xl_grammar_from_gbnf(xl_engine *engine, const char *gbnf, size_t gbnf_bytes,
+                                      xl_grammar **grammar, xl_error *error);
+// Generations that use it keep it alive. NULL is allowed.
+XL_API void xl_grammar_close(xl_grammar *grammar);
+
 // ---- Generation --------------------------------------------------------------------------------
 typedef struct xl_logit_bias {
     int32_t token;
@@ -216,6 +231,11 @@ typedef struct xl_generate_options {
     // Tokens guessed from earlier text and verified together (prompt lookup); the output is the
     // same with any value. < 0: as many as pay by measurement; 0: none.
     int draft_max;
+    // Only what the grammar derives is chosen; then the generation ends. NULL: anything.
+    const xl_grammar *grammar;
+    // The grammar binds from the end of this text on ("</think>"); before it anything is allowed.
+    // NULL: from the first token.
+    const char *grammar_begin;
 } xl_generate_options;
 
 XL_API xl_generate_options xl_generate_options_default(void); // greedy, 128 tokens
@@ -241,6 +261,88 @@ XL_API xl_status xl_session_generate(xl_session *session, const char *prompt,
 XL_API xl_status xl_session_generate_tokens(xl_session *session, const int32_t *prompt,
                                             size_t n_prompt, const xl_generate_options *options,
                                             xl_generate_result *result, xl_error *error);
+
+// ---- Worker: many requests on one engine -------------------------------------------------------
+// A worker has a thread that computes the next tokens of all running requests together and reads
+// prompts in between, in pages of KV memory that requests with a common beginning share. What a
+// request gets is the same bytes alone and in any company. All calls may come from any thread.
+typedef struct xl_worker xl_worker;
+typedef struct xl_request xl_request;
+
+typedef struct xl_worker_options {
+    size_t size;                // sizeof(xl_worker_options)
+    uint64_t kv_bytes;          // for all keys and values; 0: half of the memory that is available
+    int running_max;            // requests computed together; 0: 32
+    int waiting_max;            // more are refused with XL_NO_MEMORY; 0: 256
+    const char *prefix_dir;     // where prefixes that ask for it are kept; NULL: nowhere
+    const char *prefix_key;     // file of 32 random bytes; encrypts them. Needed with prefix_dir
+    uint64_t prefix_disk_bytes; // the oldest go beyond this; 0: 4 GiB
+} xl_worker_options;
+
+typedef enum xl_priority { XL_INTERACTIVE, XL_BACKGROUND } xl_priority;
+
+typedef struct xl_token_logprob {
+    int32_t token;
+    float logprob; // natural, of the model's own distribution, before any option
+} xl_token_logprob;
+
+// One chosen token, or the end. Called in the worker's thread, in order, by one request at a time:
+// it must not wait and not close the worker; pointers are valid during the call.
+typedef struct xl_request_event {
+    bool is_last;     // the end: no token; status, finish, message and counts are valid
+    int32_t token;    // end tokens are not reported
+    const char *text; // whole characters that are certain now; may be empty
+    size_t text_bytes;
+    float logprob;                    // if logprobs were asked for
+    const xl_token_logprob *logprobs; // [n_logprobs] the likeliest, in order
+    int n_logprobs;
+    xl_status status; // XL_OK, XL_CANCELLED or what went wrong: error_message
+    const char *error_message;
+    xl_finish finish;
+    // Prompt tokens; of them, found in memory and on disk; generated ones; guessed; guessed right.
+    int prompt_tokens, memory_tokens, disk_tokens, generated_tokens, drafted_tokens,
+        accepted_tokens;
+    double waited_s, first_token_s, total_s; // since submission
+} xl_request_event;
+
+typedef struct xl_request_options {
+    size_t size;           // sizeof(xl_request_options)
+    const int32_t *prompt; // copied
+    size_t n_prompt;
+    const xl_generate_options *generate; // copied, its callbacks are not used; NULL: defaults
+    const char *user;                    // users take turns; NULL: one nameless user
+    xl_priority priority;
+    int n_logprobs;   // < 0: none; 0: the chosen token's; up to 20 of the likeliest besides
+    bool no_prefix;   // neither looks for a known beginning nor leaves one
+    bool save_prefix; // the prompt's keys and values go to prefix_dir; max_tokens 0 does only that
+    void (*on_event)(void *user_data, const xl_request_event *event);
+    void *user_data;
+} xl_request_options;
+
+typedef struct xl_worker_stats {
+    size_t size; // sizeof(xl_worker_stats), set by the caller
+    int running, waiting;
+    uint64_t kv_bytes, kv_used_bytes, kv_kept_bytes; // all; of running requests; of known prefixes
+    uint64_t requests, refused, cancelled, failed;   // since the worker opened
+    uint64_t prompt_tokens, memory_tokens, disk_tokens, generated_tokens;
+    uint64_t drafted_tokens, accepted_tokens, steps, step_tokens;
+    uint64_t prefix_files, prefix_file_bytes, prefix_ignored; // ignored: damaged, foreign or old
+    double busy_s;                                            // computing
+} xl_worker_stats;
+
+XL_API xl_worker_options xl_worker_options_default(void);
+XL_API xl_request_options xl_request_options_default(void);
+XL_API xl_status xl_worker_open(xl_engine *engine, const xl_worker_options *options,
+                                xl_worker **worker, xl_error *error);
+// Cancels what runs and waits for the thread. All requests must be released afterwards, too.
+XL_API void xl_worker_close(xl_worker *worker);
+XL_API void xl_worker_describe(xl_worker *worker, xl_worker_stats *stats);
+// Returns at once. XL_CONTEXT_FULL or XL_NO_MEMORY: it could never run, or too many wait. If it
+// succeeds, on_event is called until is_last, exactly once, even if the worker closes.
+XL_API xl_status xl_request_submit(xl_worker *worker, const xl_request_options *options,
+                                   xl_request **request, xl_error *error);
+XL_API void xl_request_cancel(xl_request *request);  // at the next layer; is_last still comes
+XL_API void xl_request_release(xl_request *request); // cancels it if it runs; NULL is allowed
 
 // ---- Embeddings --------------------------------------------------------------------------------
 typedef enum xl_pooling {
