@@ -118,7 +118,7 @@ def test_types(root):
     import sys
 
     package = root / "bindings/python/xinglin"
-    files = [package / f"{name}.py" for name in ("__init__", "engine", "convert", "generation")]
+    files = [package / f"{name}.py" for name in ("__init__", "engine", "session", "grammar", "convert", "generation")]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", "/dev/null", *files],
         capture_output=True,

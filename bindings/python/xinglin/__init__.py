@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from . import _native
 from .convert import convert_types, families, inspect, llm_convert, machine, optimize_model
-from .engine import Engine, EngineInfo, Session, render_template
+from .engine import Engine, EngineInfo, render_template
 from .errors import (
     BadInputError,
     CancelledError,
@@ -30,6 +30,8 @@ from .errors import (
     XinglinError,
 )
 from .generation import Generation
+from .grammar import Grammar
+from .session import Session
 
 __version__: str = _native.lib.xl_version().decode()
 
@@ -42,6 +44,7 @@ __all__ = [
     "EngineInfo",
     "ForkedError",
     "Generation",
+    "Grammar",
     "NoSpaceError",
     "NotFoundError",
     "OutOfMemoryError",

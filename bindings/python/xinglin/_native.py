@@ -11,12 +11,13 @@ from __future__ import annotations
 import ctypes
 import os
 from array import array
+from collections.abc import Callable
 from ctypes import POINTER, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_int32, c_size_t
 from ctypes import c_uint64, c_void_p
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from .errors import UsageError, error_class
+from .errors import UnsupportedError, UsageError, error_class
 
 STATUS_OK, STATUS_CANCELLED = 0, 9
 FINISH_NAMES = ("none", "end", "stop", "length", "context", "cancelled")
@@ -26,6 +27,7 @@ POOLINGS = {"auto": 0, "mean": 1, "cls": 2, "last": 3}
 OnText = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
 OnToken = ctypes.CFUNCTYPE(c_int, c_void_p, c_int32)
 OnProgress = ctypes.CFUNCTYPE(c_int, c_void_p, c_double, c_char_p)
+OnEvent = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 
 
 class Error(ctypes.Structure):
@@ -112,6 +114,8 @@ class GenerateOptions(ctypes.Structure):
         ("on_token", OnToken),
         ("user", c_void_p),
         ("draft_max", c_int),
+        ("grammar", c_void_p),
+        ("grammar_begin", c_char_p),
     ]
 
 
@@ -131,6 +135,99 @@ class GenerateResult(ctypes.Structure):
         ("next_token_p99_s", c_double),
         ("drafted_tokens", c_int),
         ("accepted_tokens", c_int),
+    ]
+
+
+class WorkerOptions(ctypes.Structure):
+    """xl_worker_options"""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("kv_bytes", c_uint64),
+        ("running_max", c_int),
+        ("waiting_max", c_int),
+        ("prefix_dir", c_char_p),
+        ("prefix_key", c_char_p),
+        ("prefix_disk_bytes", c_uint64),
+    ]
+
+
+class TokenLogprob(ctypes.Structure):
+    """xl_token_logprob"""
+
+    _fields_ = [("token", c_int32), ("logprob", c_float)]
+
+
+class RequestEvent(ctypes.Structure):
+    """xl_request_event"""
+
+    _fields_ = [
+        ("is_last", c_bool),
+        ("token", c_int32),
+        ("text", c_void_p),
+        ("text_bytes", c_size_t),
+        ("logprob", c_float),
+        ("logprobs", POINTER(TokenLogprob)),
+        ("n_logprobs", c_int),
+        ("status", c_int),
+        ("error_message", c_char_p),
+        ("finish", c_int),
+        ("prompt_tokens", c_int),
+        ("memory_tokens", c_int),
+        ("disk_tokens", c_int),
+        ("generated_tokens", c_int),
+        ("drafted_tokens", c_int),
+        ("accepted_tokens", c_int),
+        ("waited_s", c_double),
+        ("first_token_s", c_double),
+        ("total_s", c_double),
+    ]
+
+
+class RequestOptions(ctypes.Structure):
+    """xl_request_options"""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("prompt", c_void_p),
+        ("n_prompt", c_size_t),
+        ("generate", POINTER(GenerateOptions)),
+        ("user", c_char_p),
+        ("priority", c_int),
+        ("n_logprobs", c_int),
+        ("no_prefix", c_bool),
+        ("save_prefix", c_bool),
+        ("on_event", OnEvent),
+        ("user_data", c_void_p),
+    ]
+
+
+class WorkerStats(ctypes.Structure):
+    """xl_worker_stats"""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("running", c_int),
+        ("waiting", c_int),
+        ("kv_bytes", c_uint64),
+        ("kv_used_bytes", c_uint64),
+        ("kv_kept_bytes", c_uint64),
+        ("requests", c_uint64),
+        ("refused", c_uint64),
+        ("cancelled", c_uint64),
+        ("failed", c_uint64),
+        ("prompt_tokens", c_uint64),
+        ("memory_tokens", c_uint64),
+        ("disk_tokens", c_uint64),
+        ("generated_tokens", c_uint64),
+        ("drafted_tokens", c_uint64),
+        ("accepted_tokens", c_uint64),
+        ("steps", c_uint64),
+        ("step_tokens", c_uint64),
+        ("prefix_files", c_uint64),
+        ("prefix_file_bytes", c_uint64),
+        ("prefix_ignored", c_uint64),
+        ("busy_s", c_double),
     ]
 
 
@@ -158,6 +255,11 @@ STRUCTURES = {
     "xl_logit_bias": LogitBias,
     "xl_generate_options": GenerateOptions,
     "xl_generate_result": GenerateResult,
+    "xl_worker_options": WorkerOptions,
+    "xl_token_logprob": TokenLogprob,
+    "xl_request_event": RequestEvent,
+    "xl_request_options": RequestOptions,
+    "xl_worker_stats": WorkerStats,
     "xl_convert_options": ConvertOptions,
 }
 
@@ -199,6 +301,17 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c_int,
         [c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p],
     ),
+    "xl_grammar_from_json_schema": (c_int, [c_void_p, c_char_p, c_size_t, c_void_p, c_void_p]),
+    "xl_grammar_from_gbnf": (c_int, [c_void_p, c_char_p, c_size_t, c_void_p, c_void_p]),
+    "xl_grammar_close": (None, [c_void_p]),
+    "xl_worker_options_default": (WorkerOptions, []),
+    "xl_request_options_default": (RequestOptions, []),
+    "xl_worker_open": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "xl_worker_close": (None, [c_void_p]),
+    "xl_worker_describe": (None, [c_void_p, c_void_p]),
+    "xl_request_submit": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "xl_request_cancel": (None, [c_void_p]),
+    "xl_request_release": (None, [c_void_p]),
     "xl_embed": (
         c_int,
         [c_void_p, c_void_p, c_void_p, c_size_t, c_int, c_bool, c_void_p, c_void_p],
@@ -209,6 +322,9 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "xl_families": (POINTER(c_char_p), []),
     "xl_inspect": (c_int, [c_char_p, c_void_p, c_void_p]),
 }
+
+
+_LATER = ("xl_grammar_", "xl_worker_", "xl_request_")  # libraries without them still load
 
 
 def _find() -> str:
@@ -225,6 +341,13 @@ def _find() -> str:
     )
 
 
+def _refusal(text: str) -> Callable[..., NoReturn]:
+    def refuse(*_arguments: Any) -> NoReturn:
+        raise UnsupportedError(text)
+
+    return refuse
+
+
 def _load() -> ctypes.CDLL:
     path = _find()
     try:
@@ -238,10 +361,14 @@ def _load() -> ctypes.CDLL:
         try:
             function = getattr(library, name)
         except AttributeError:
-            raise ImportError(
+            problem_text = (
                 f"{path} is older than this package: it has no {name}(); build both from the "
                 "same sources"
-            ) from None
+            )
+            if not name.startswith(_LATER):
+                raise ImportError(problem_text) from None
+            setattr(library, name, _refusal(problem_text))
+            continue
         function.restype = result
         function.argtypes = arguments
     return library
@@ -278,6 +405,13 @@ def names(pointer: Any) -> list[str]:
     while pointer[len(result)]:
         result.append(pointer[len(result)].decode())
     return result
+
+
+def integer(name: str, value: int) -> int:
+    """A C int; ctypes alone would cut large ones silently."""
+    if not isinstance(value, int) or not -(1 << 31) <= value < 1 << 31:
+        raise UsageError(f"{name} is an integer of 32 bits, not {value!r}")
+    return value
 
 
 def text_argument(value: str | None) -> bytes | None:

@@ -104,17 +104,21 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+_NAMED = ("stop", "logit_bias", "on_text", "on_token", "grammar", "grammar_begin")
+
+
 def generate_options(
     values: Mapping[str, Any],
     stop: str | Sequence[str],
     logit_bias: Mapping[int, float] | None,
+    grammar_begin: str | None = None,
 ) -> native.GenerateOptions:
     """The C structure; whatever it points to lives as long as it does."""
     options: native.GenerateOptions = native.lib.xl_generate_options_default()
     for name, value in values.items():
         read = _OPTIONS.get(name)
         if read is None:
-            known = ", ".join(sorted([*_OPTIONS, "stop", "logit_bias", "on_text", "on_token"]))
+            known = ", ".join(sorted([*_OPTIONS, *_NAMED]))
             raise UsageError(f"no generation option {name!r}; there are {known}")
         try:
             setattr(options, name, read(value))
@@ -130,4 +134,5 @@ def generate_options(
         for pair, token, bias in zip(pairs, ids, logit_bias.values()):
             pair.token, pair.bias = token, bias
         options.biases, options.n_biases = pairs, n
+    options.grammar_begin = native.text_argument(grammar_begin)
     return options
