@@ -4,9 +4,8 @@
 #include "engine/engine.h"
 
 #include "base/clock.h"
+#include "engine/chooser.h"
 #include "engine/prompt_lookup.h"
-#include "engine/stop_filter.h"
-#include "sampler/sampler.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +13,7 @@
 struct generation {
     struct xl_session *session;
     const xl_generate_options *options;
-    const struct tokenizer *tokenizer; // NULL: tokens only
-    struct sampler *sampler;
-    struct detokenizer detokenizer;
-    struct stop_filter filter;
+    struct chooser chooser;
     struct prompt_lookup lookup;
     float *pass_logits; // [1 + n_guesses_max][n_vocab]
     double *times_s;    // [n_times_max] seconds per later token
@@ -28,116 +24,44 @@ struct generation {
     struct error *err;
 };
 
-xl_generate_options xl_generate_options_default(void) {
-    return (xl_generate_options){.size = sizeof(xl_generate_options),
-                                 .max_tokens = 128,
-                                 .add_special = true,
-                                 .parse_special = true,
-                                 .top_p = 1,
-                                 .repetition_penalty = 1,
-                                 .penalty_window = 64,
-                                 .draft_max = -1};
-}
-
-static enum status read_options(xl_generate_options *own, const xl_generate_options *given,
-                                struct error *err) {
-    *own = xl_generate_options_default();
-    if (!given) return STATUS_OK;
-    if (given->size < sizeof given->size || given->size > sizeof *own)
-        return error_set(err, STATUS_USAGE,
-                         "xl_generate_options of %zu bytes; this library knows %zu", given->size,
-                         sizeof *own);
-    memcpy(own, given, given->size);
-    own->size = sizeof *own;
-    return STATUS_OK;
-}
-
-static enum status make_sampler(struct generation *g, struct error *err) {
-    _Static_assert(sizeof(struct logit_bias) == sizeof(xl_logit_bias) &&
-                       offsetof(struct logit_bias, bias) == offsetof(xl_logit_bias, bias),
-                   "biases are handed on as they are");
-    const xl_generate_options *o = g->options;
-    struct sampler_options options = {
-        .temperature = o->temperature,
-        .top_k = o->top_k,
-        .top_p = o->top_p,
-        .min_p = o->min_p,
-        .repetition_penalty = o->repetition_penalty,
-        .presence_penalty = o->presence_penalty,
-        .frequency_penalty = o->frequency_penalty,
-        .penalty_window = o->penalty_window,
-        .seed = o->seed,
-        .biases = (const struct logit_bias *)o->biases,
-        .n_biases = o->n_biases,
-    };
-    int n_vocab = model_configuration(g->session->engine->model)->n_vocab;
-    return sampler_create(&g->sampler, &options, n_vocab, err);
-}
-
-// Is there text before what will be generated? Then its first space is a real one.
-static bool has_visible_text(const struct generation *g) {
-    for (int i = 0; i < g->session->cache.n_used; i++) {
-        size_t size_bytes = 0;
-        const char *piece =
-            tokenizer_piece(g->tokenizer, g->session->tokens[i], false, &size_bytes);
-        if (piece && size_bytes > 0) return true;
-    }
-    return false;
-}
-
 static enum status generation_init(struct generation *g, struct error *err) {
     const xl_generate_options *o = g->options;
     int context = g->session->engine->context;
-    TRY(stop_filter_init(&g->filter, o->stops, o->n_stops, err));
-    TRY(make_sampler(g, err));
-    if (!g->tokenizer && o->n_stops > 0)
-        return error_set(err, STATUS_UNSUPPORTED, "stop strings need a tokenizer");
+    int n_vocab = model_configuration(g->session->engine->model)->n_vocab;
+    TRY(chooser_init(&g->chooser, o, g->session->engine->tokenizer, n_vocab, err));
     g->n_times_max = o->max_tokens >= 0 && o->max_tokens < context ? o->max_tokens : context;
     size_t size = ((size_t)g->n_times_max + 1) * sizeof *g->times_s;
     g->times_s = malloc(size);
     if (!g->times_s) return error_no_memory(err, "timings", size);
     prompt_lookup_init(&g->lookup, o->draft_max);
-    size = (1 + (size_t)g->lookup.n_guesses_max) *
-           (size_t)model_configuration(g->session->engine->model)->n_vocab * sizeof *g->pass_logits;
+    size = (1 + (size_t)g->lookup.n_guesses_max) * (size_t)n_vocab * sizeof *g->pass_logits;
     g->pass_logits = malloc(size);
     return g->pass_logits ? STATUS_OK : error_no_memory(err, "logits of guessed tokens", size);
 }
 
 static void generation_deinit(struct generation *g) {
-    stop_filter_deinit(&g->filter);
-    sampler_destroy(g->sampler);
+    chooser_deinit(&g->chooser);
     free(g->times_s);
     free(g->pass_logits);
     explicit_bzero(&g->lookup, sizeof g->lookup);
-    explicit_bzero(&g->detokenizer, sizeof g->detokenizer);
 }
 
-// Hands out what may be shown. *stopped: a stop string was found.
-static void show(struct generation *g, bool last, bool *stopped) {
-    size_t n = stop_filter_ready(&g->filter, last, stopped);
-    if (n > 0 && g->options->on_text && !g->cancelled &&
-        g->options->on_text(g->options->user, g->filter.waiting.data, n) != 0)
+// Hands out what may be shown.
+static void show(struct generation *g) {
+    const struct chooser *chooser = &g->chooser;
+    if (chooser->shown_bytes > 0 && g->options->on_text && !g->cancelled &&
+        g->options->on_text(g->options->user, chooser->shown, chooser->shown_bytes) != 0)
         g->cancelled = true;
-    stop_filter_drop(&g->filter, n);
-}
-
-static enum status show_token(struct generation *g, int32_t token, bool *stopped) {
-    *stopped = false;
-    if (!g->tokenizer) return STATUS_OK;
-    enum status status = detokenizer_push(&g->detokenizer, token, &g->filter.waiting);
-    if (status != STATUS_OK) return error_set(g->err, status, "cannot show a generated token");
-    show(g, false, stopped);
-    return STATUS_OK;
+    chooser_drop(&g->chooser);
 }
 
 // What is still held back when nothing more will come.
 static enum status show_rest(struct generation *g) {
-    bool stopped = false;
-    if (!g->tokenizer || g->cancelled) return STATUS_OK;
-    enum status status = detokenizer_flush(&g->detokenizer, &g->filter.waiting);
-    if (status != STATUS_OK) return error_set(g->err, status, "cannot show the generated text");
-    show(g, true, &stopped);
-    if (stopped) g->result->finish = XL_FINISH_STOP;
+    enum choice choice;
+    if (g->cancelled) return STATUS_OK;
+    TRY(chooser_finish(&g->chooser, &choice, g->err));
+    show(g);
+    if (choice == CHOICE_STOP) g->result->finish = XL_FINISH_STOP;
     return STATUS_OK;
 }
 
@@ -157,17 +81,16 @@ static xl_finish limit_reached(const struct generation *g) {
 // One chosen token: told to callbacks, shown, counted. Sets result->finish if it is the last.
 static enum status take_token(struct generation *g, int32_t token) {
     const xl_generate_options *o = g->options;
-    bool stopped = false;
+    enum choice choice;
     g->result->generated_tokens++;
-    sampler_accept(g->sampler, token);
     if (o->on_token && o->on_token(o->user, token) != 0) g->cancelled = true;
-    if (!o->ignore_end && g->tokenizer && tokenizer_is_end(g->tokenizer, token)) {
-        g->result->finish = XL_FINISH_END;
-        return STATUS_OK;
-    }
-    g->session->unfed = token;
-    TRY(show_token(g, token, &stopped));
-    g->result->finish = stopped ? XL_FINISH_STOP : limit_reached(g);
+    enum status status = chooser_take(&g->chooser, token, &choice, g->err);
+    if (choice != CHOICE_END) g->session->unfed = token;
+    TRY(status);
+    show(g);
+    g->result->finish = choice == CHOICE_END    ? XL_FINISH_END
+                        : choice == CHOICE_STOP ? XL_FINISH_STOP
+                                                : limit_reached(g);
     return STATUS_OK;
 }
 
@@ -195,7 +118,7 @@ static enum status take_pass(struct generation *g, int n_tried, int32_t chosen[G
     bool goes_on = true;
     for (*n_chosen = 0; goes_on;) {
         const float *logits = g->pass_logits + (size_t)*n_chosen * n_vocab;
-        int32_t token = sampler_choose(g->sampler, logits);
+        int32_t token = chooser_choose(&g->chooser, logits);
         goes_on = *n_chosen < n_tried && token == g->lookup.guesses[*n_chosen];
         g->n_held = held + *n_chosen;
         chosen[(*n_chosen)++] = token;
@@ -263,13 +186,8 @@ static enum status run(struct generation *g, const int32_t *prompt, size_t n_pro
         g->result->finish = XL_FINISH_LENGTH;
         return STATUS_OK;
     }
-    for (int i = 0; i < session->cache.n_used; i++)
-        sampler_accept(g->sampler, session->tokens[i]);
-    if (g->tokenizer) {
-        detokenizer_init(&g->detokenizer, g->tokenizer, false);
-        if (has_visible_text(g)) g->detokenizer.at_start = false;
-    }
-    int32_t token = sampler_choose(g->sampler, session->logits);
+    chooser_see(&g->chooser, session->tokens, (size_t)session->cache.n_used);
+    int32_t token = chooser_choose(&g->chooser, session->logits);
     g->result->first_token_s = clock_seconds() - start;
     g->n_held = session->cache.n_used;
     TRY(take_token(g, token));
@@ -305,11 +223,7 @@ static void summarise_times(struct generation *g) {
 static enum status generate(struct xl_session *session, const int32_t *prompt, size_t n_prompt,
                             const xl_generate_options *options, xl_generate_result *result,
                             struct error *err) {
-    struct generation g = {.session = session,
-                           .options = options,
-                           .tokenizer = session->engine->tokenizer,
-                           .result = result,
-                           .err = err};
+    struct generation g = {.session = session, .options = options, .result = result, .err = err};
     result->prompt_tokens = n_prompt > INT32_MAX ? INT32_MAX : (int)n_prompt;
     enum status status = generation_init(&g, err);
     if (status == STATUS_OK) status = run(&g, prompt, n_prompt);
@@ -327,7 +241,7 @@ static enum status begin(struct xl_session *session, const xl_generate_options *
                          "xl_generate_result of %zu bytes; this library knows %zu", result->size,
                          sizeof *result);
     session_set_cancel(session, false);
-    return read_options(own, options, err);
+    return generate_options_read(own, options, err);
 }
 
 static void hand_out(xl_generate_result *result, const xl_generate_result *own) {
