@@ -280,6 +280,9 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         [c_void_p, c_void_p, c_size_t, c_bool, c_void_p, c_void_p, c_void_p],
     ),
     "xl_token_is_end": (c_bool, [c_void_p, c_int32]),
+    "xl_token_text": (c_int, [c_void_p, c_int32, c_void_p, c_void_p, c_void_p]),
+    "xl_token_find": (c_int32, [c_void_p, c_char_p, c_size_t]),
+    "xl_tokenizer_describe": (c_int, [c_void_p, c_void_p, c_void_p]),
     "xl_chat_format": (
         c_int,
         [c_void_p, c_char_p, c_void_p, c_size_t, c_bool, c_void_p, c_void_p, c_void_p],
@@ -324,7 +327,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 }
 
 
-_LATER = ("xl_grammar_", "xl_worker_", "xl_request_")  # libraries without them still load
+_LATER = ("xl_grammar_", "xl_worker_", "xl_request_", "xl_token")  # libraries without them still load
 
 
 def _find() -> str:
