@@ -28,12 +28,11 @@ enum status generate_options_read(xl_generate_options *own, const xl_generate_op
     return STATUS_OK;
 }
 
-static enum status make_sampler(struct chooser *chooser, struct error *err) {
+static struct sampler_options sampler_options_of(const xl_generate_options *o) {
     _Static_assert(sizeof(struct logit_bias) == sizeof(xl_logit_bias) &&
                        offsetof(struct logit_bias, bias) == offsetof(xl_logit_bias, bias),
                    "biases are handed on as they are");
-    const xl_generate_options *o = chooser->options;
-    struct sampler_options options = {
+    return (struct sampler_options){
         .temperature = o->temperature,
         .top_k = o->top_k,
         .top_p = o->top_p,
@@ -46,17 +45,26 @@ static enum status make_sampler(struct chooser *chooser, struct error *err) {
         .biases = (const struct logit_bias *)o->biases,
         .n_biases = o->n_biases,
     };
-    return sampler_create(&chooser->sampler, &options, chooser->n_vocab, err);
+}
+
+enum status chooser_check(const xl_generate_options *options, const struct tokenizer *tokenizer,
+                          int n_vocab, struct error *err) {
+    struct stop_filter filter;
+    struct sampler_options sampler = sampler_options_of(options);
+    TRY(stop_filter_init(&filter, options->stops, options->n_stops, err)); // allocates nothing
+    if (!tokenizer && options->n_stops > 0)
+        return error_set(err, STATUS_UNSUPPORTED, "stop strings need a tokenizer");
+    return sampler_options_check(&sampler, n_vocab, err);
 }
 
 enum status chooser_init(struct chooser *chooser, const xl_generate_options *options,
                          const struct tokenizer *tokenizer, int n_vocab, struct error *err) {
+    struct sampler_options sampler = sampler_options_of(options);
     *chooser = (struct chooser){.options = options, .tokenizer = tokenizer, .n_vocab = n_vocab};
+    TRY(chooser_check(options, tokenizer, n_vocab, err));
     TRY(stop_filter_init(&chooser->filter, options->stops, options->n_stops, err));
-    if (!tokenizer && options->n_stops > 0)
-        return error_set(err, STATUS_UNSUPPORTED, "stop strings need a tokenizer");
     if (tokenizer) detokenizer_init(&chooser->detokenizer, tokenizer, false);
-    return make_sampler(chooser, err);
+    return sampler_create(&chooser->sampler, &sampler, n_vocab, err);
 }
 
 void chooser_deinit(struct chooser *chooser) {

@@ -41,6 +41,9 @@ enum choice {
 enum status generate_options_read(xl_generate_options *own, const xl_generate_options *given,
                                   struct error *err);
 
+// What chooser_init would refuse, without allocating anything.
+enum status chooser_check(const xl_generate_options *options, const struct tokenizer *tokenizer,
+                          int n_vocab, struct error *err);
 // Zeroed or initialised, deinit is allowed. n_vocab: of the logits.
 enum status chooser_init(struct chooser *chooser, const xl_generate_options *options,
                          const struct tokenizer *tokenizer, int n_vocab, struct error *err);

@@ -40,7 +40,7 @@ void sampler_options_default(struct sampler_options *options) {
         .top_p = 1, .repetition_penalty = 1, .penalty_window = 64, .temperature = 0};
 }
 
-static enum status check_options(const struct sampler_options *o, int n_vocab, struct error *err) {
+enum status sampler_options_check(const struct sampler_options *o, int n_vocab, struct error *err) {
     if (n_vocab < 1 || n_vocab > VOCABULARY_MAX)
         return error_set(err, STATUS_USAGE, "a vocabulary of %d tokens cannot be sampled", n_vocab);
     if (!isfinite(o->temperature) || o->temperature < 0)
@@ -105,7 +105,7 @@ static enum status allocate(struct sampler *sampler, struct error *err) {
 enum status sampler_create(struct sampler **result, const struct sampler_options *options,
                            int n_vocab, struct error *err) {
     *result = NULL;
-    TRY(check_options(options, n_vocab, err));
+    TRY(sampler_options_check(options, n_vocab, err));
     struct sampler *sampler = calloc(1, sizeof *sampler);
     if (!sampler) return error_no_memory(err, "the sampler", sizeof *sampler);
     sampler->options = *options;

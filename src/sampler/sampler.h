@@ -37,6 +37,9 @@ struct sampler_options {
 struct sampler;
 
 void sampler_options_default(struct sampler_options *options); // greedy, everything off, window 64
+// STATUS_USAGE with the reason if sampler_create would refuse them.
+enum status sampler_options_check(const struct sampler_options *options, int n_vocab,
+                                  struct error *err);
 enum status sampler_create(struct sampler **sampler, const struct sampler_options *options,
                            int n_vocab, struct error *err);
 void sampler_destroy(struct sampler *sampler);
