@@ -300,7 +300,7 @@ typedef struct xl_token_logprob {
 typedef struct xl_request_event {
     bool is_last;     // the end: no token; status, finish, message and counts are valid
     int32_t token;    // end tokens are not reported
-    const char *text; // whole characters that are certain now; may be empty
+    const char *text; // whole characters that are certain now, also at the end; may be empty
     size_t text_bytes;
     float logprob;                    // if logprobs were asked for
     const xl_token_logprob *logprobs; // [n_logprobs] the likeliest, in order
@@ -350,8 +350,9 @@ XL_API void xl_worker_describe(xl_worker *worker, xl_worker_stats *stats);
 // succeeds, on_event is called until is_last, exactly once, even if the worker closes.
 XL_API xl_status xl_request_submit(xl_worker *worker, const xl_request_options *options,
                                    xl_request **request, xl_error *error);
-XL_API void xl_request_cancel(xl_request *request);  // at the next layer; is_last still comes
-XL_API void xl_request_release(xl_request *request); // cancels it if it runs; NULL is allowed
+XL_API void xl_request_cancel(xl_request *request); // at the next layer; is_last still comes
+// Cancels it if it runs; is_last still comes, perhaps after this call. NULL is allowed.
+XL_API void xl_request_release(xl_request *request);
 
 // ---- Embeddings --------------------------------------------------------------------------------
 typedef enum xl_pooling {
