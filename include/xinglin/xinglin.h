@@ -339,6 +339,9 @@ typedef struct xl_worker_stats {
     double busy_s;                                            // computing
 } xl_worker_stats;
 
+// Makes the file of xl_worker_options.prefix_key, which only its owner can read; XL_USAGE if there
+// is a file of that name.
+XL_API xl_status xl_prefix_key_create(const char *path, xl_error *error);
 XL_API xl_worker_options xl_worker_options_default(void);
 XL_API xl_request_options xl_request_options_default(void);
 XL_API xl_status xl_worker_open(xl_engine *engine, const xl_worker_options *options,
