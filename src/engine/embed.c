@@ -153,11 +153,11 @@ static enum status embed_text(struct causal_feed *feed, const struct embedding_j
         feed->sums[i] = 0;
     for (size_t done = 0; done < n_total;) {
         size_t n = n_total - done < chunk ? n_total - done : chunk;
-        pthread_mutex_lock(&engine->turn);
+        fair_lock_take(&engine->turn);
         enum status status =
             model_hidden_states(engine->model, &feed->cache, feed->workspace,
                                 job->tokens[text] + done, (int)n, feed->states, err);
-        pthread_mutex_unlock(&engine->turn);
+        fair_lock_give(&engine->turn);
         TRY(status);
         pool_states(feed, job->pooling, done, n, n_total);
         done += n;
@@ -198,10 +198,10 @@ static enum status embed_with_encoder(const struct embedding_job *job, struct er
             texts[i] = (struct encoder_text){job->tokens[text], (int)job->n_tokens[text],
                                              job->embeddings + text * n_embd};
         }
-        pthread_mutex_lock(&engine->turn);
+        fair_lock_take(&engine->turn);
         status = encoder_embed(engine->model, &engine->kernels, engine->pool,
                                engine->n_threads_batch, texts, n, poolings[job->pooling], err);
-        pthread_mutex_unlock(&engine->turn);
+        fair_lock_give(&engine->turn);
     }
     free(texts);
     for (size_t i = 0; status == STATUS_OK && job->normalize && i < job->n_texts; i++)

@@ -3,6 +3,7 @@
 #ifndef XL_ENGINE_ENGINE_H
 #define XL_ENGINE_ENGINE_H
 
+#include "base/fair_lock.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "cache/kv_cache.h"
@@ -11,8 +12,6 @@
 #include "model/model.h"
 #include "tokenizer/tokenizer.h"
 #include "xinglin/xinglin.h"
-
-#include <pthread.h>
 
 // Immutable after xl_engine_open, but for the turn: sessions run one forward pass at a time,
 // because there is one pool of threads.
@@ -23,8 +22,8 @@ struct xl_engine {
     struct tokenizer *tokenizer;   // NULL: the checkpoint has no tokenizer
     struct kernels kernels;
     struct thread_pool *pool;
-    pthread_mutex_t turn;
-    bool has_turn; // the mutex was initialised
+    struct fair_lock turn;
+    bool has_turn; // the lock was initialised
     int context, chunk;
     int n_threads, n_threads_batch; // of the pool, for next tokens and for prompts
     enum dtype kv_dtype;

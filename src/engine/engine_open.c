@@ -194,8 +194,7 @@ static enum status open_parts(struct xl_engine *engine, const char *path,
     engine->chunk = options->chunk > 0 ? options->chunk : CHUNK_DEFAULT;
     if (engine->chunk > engine->context) engine->chunk = engine->context;
     engine->kv_dtype = choose_kv_dtype(options->kv_type, engine->model);
-    if (pthread_mutex_init(&engine->turn, NULL) != 0)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for a mutex");
+    TRY(fair_lock_init(&engine->turn, err));
     engine->has_turn = true;
     return STATUS_OK;
 }
@@ -225,7 +224,7 @@ xl_status xl_engine_open(const char *path, const xl_engine_options *options, xl_
 void xl_engine_close(xl_engine *engine) {
     if (!engine) return;
     thread_pool_destroy(engine->pool);
-    if (engine->has_turn) pthread_mutex_destroy(&engine->turn);
+    if (engine->has_turn) fair_lock_deinit(&engine->turn);
     tokenizer_destroy(engine->tokenizer);
     model_close(engine->model);
     checkpoint_close(engine->checkpoint);

@@ -90,10 +90,10 @@ static enum status feed_chunk(struct xl_session *session, const int32_t *tokens,
                               bool all_logits, float *logits, struct error *err) {
     struct xl_engine *engine = session->engine;
     int first = session->cache.n_used;
-    pthread_mutex_lock(&engine->turn);
+    fair_lock_take(&engine->turn);
     enum status status = model_forward(engine->model, &session->cache, session->workspace, tokens,
                                        n_tokens, all_logits, logits, err);
-    pthread_mutex_unlock(&engine->turn);
+    fair_lock_give(&engine->turn);
     if (status == STATUS_CANCELLED) return status; // the chunk was not fed
     if (status != STATUS_OK) {
         session->is_broken = true;
