@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/cpu_budget.h"
+#include "engine/grammar.h"
 #include "engine/vocabulary_source.h"
 #include "model/family.h"
 #include "model/packed_file.h"
@@ -223,6 +224,7 @@ xl_status xl_engine_open(const char *path, const xl_engine_options *options, xl_
 
 void xl_engine_close(xl_engine *engine) {
     if (!engine) return;
+    grammar_shelf_destroy(engine->grammars);
     thread_pool_destroy(engine->pool);
     if (engine->has_turn) fair_lock_deinit(&engine->turn);
     tokenizer_destroy(engine->tokenizer);

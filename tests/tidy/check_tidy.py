@@ -27,10 +27,11 @@ LAYERS = {
     "tokenizer": {"base"},
     "template": {"base"},
     "sampler": {"base"},
+    "grammar": {"base"},
     "quantize": {"base", "numeric", "kernels", "format"},
     "model": {"base", "numeric", "kernels", "format", "cache", "tokenizer"},
     "engine": {"base", "numeric", "kernels", "format", "cache", "tokenizer", "template",
-               "sampler", "quantize", "model", "xinglin"},
+               "sampler", "grammar", "quantize", "model", "xinglin"},
 }
 LINE_COLUMNS_MAX = 100
 FILE_LINES_MAX = 600
