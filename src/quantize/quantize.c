@@ -13,35 +13,41 @@ static const float half_max = 65504.0f;
 
 struct format {
     block_writer write; // NULL for plain numbers
+    block_keeper keep;  // NULL where no search for exact blocks is offered
     float reach;        // largest multiple of the half-float scale that every sign can have
 };
 
 static struct format format_of(enum dtype dtype) {
     switch (dtype) {
     case DTYPE_Q4_0:
-        return (struct format){write_q4_0, 7};
+        return (struct format){write_q4_0, keep_q4_0, 7};
     case DTYPE_Q4_1:
-        return (struct format){write_q4_1, 1};
+        return (struct format){write_q4_1, keep_q4_1, 1};
     case DTYPE_Q5_0:
-        return (struct format){write_q5_0, 15};
+        return (struct format){write_q5_0, keep_q5_0, 15};
     case DTYPE_Q5_1:
-        return (struct format){write_q5_1, 1};
+        return (struct format){write_q5_1, keep_q5_1, 1};
     case DTYPE_Q8_0:
-        return (struct format){write_q8_0, 127};
+        return (struct format){write_q8_0, keep_q8_0, 127};
     case DTYPE_Q4_K:
-        return (struct format){write_q4_k, 63};
+        return (struct format){write_q4_k, NULL, 63};
     case DTYPE_Q5_K:
-        return (struct format){write_q5_k, 63};
+        return (struct format){write_q5_k, NULL, 63};
     case DTYPE_Q6_K:
-        return (struct format){write_q6_k, 127 * 31};
+        return (struct format){write_q6_k, keep_q6_k, 127 * 31};
     default:
-        return (struct format){NULL, 0};
+        return (struct format){NULL, NULL, 0};
     }
 }
 
 bool quantize_supported(enum dtype dtype) {
     return dtype == DTYPE_F32 || dtype == DTYPE_F16 || dtype == DTYPE_BF16 ||
            format_of(dtype).write;
+}
+
+bool quantize_keeps(enum dtype dtype) {
+    struct format format = format_of(dtype);
+    return format.write ? format.keep != NULL : quantize_supported(dtype);
 }
 
 float quantize_magnitude_max(enum dtype dtype) {
@@ -69,15 +75,17 @@ static void weigh_block(const float *x, int n, float mean_square, const float *i
     }
 }
 
-static void write_row(struct format format, int block_elements, int block_bytes, const float *x,
+static void write_row(struct format format, const struct dtype_info *info, const float *x,
                       uint8_t *dst, size_t n_columns, const float *importance) {
+    const int block_elements = info->block_elements;
     double total = 0;
     for (size_t i = 0; i < n_columns; i++) {
         total += (double)x[i] * (double)x[i];
     }
     const float mean_square = (float)(total / (double)n_columns);
     const float limit = format.reach * half_max;
-    for (size_t at = 0; at < n_columns; at += (size_t)block_elements, dst += block_bytes) {
+    for (size_t at = 0; at < n_columns; at += (size_t)block_elements, dst += info->block_bytes) {
+        if (format.keep && format.keep(x + at, dst)) continue;
         float block[BLOCK_SUPER], w[BLOCK_SUPER];
         for (int i = 0; i < block_elements; i++) {
             float value = x[at + (size_t)i];
@@ -109,8 +117,8 @@ void quantize_rows(enum dtype dtype, const float *x, void *dst, size_t n_rows, s
     } else {
         size_t row_bytes = n_columns / (size_t)info->block_elements * (size_t)info->block_bytes;
         for (size_t row = 0; row < n_rows; row++) {
-            write_row(format, info->block_elements, info->block_bytes, x + row * n_columns,
-                      (uint8_t *)dst + row * row_bytes, n_columns, importance);
+            write_row(format, info, x + row * n_columns, (uint8_t *)dst + row * row_bytes,
+                      n_columns, importance);
         }
     }
 }

@@ -17,6 +17,10 @@ extern "C" {
 // Formats that can be written: f32 f16 bf16 q4_0 q4_1 q5_0 q5_1 q8_0 q4_k q5_k q6_k.
 bool quantize_supported(enum dtype dtype);
 
+// True if values that a block says already are written as just that block again, whatever
+// importance says: so the second time loses nothing, and the bytes are the same.
+bool quantize_keeps(enum dtype dtype);
+
 // No NaN and no infinity among n floats. quantize_rows must not see any.
 bool quantize_finite(const float *x, size_t n);
 

@@ -7,6 +7,7 @@
 
 #include "numeric/blocks.h"
 #include "numeric/float16.h"
+#include "quantize/grid.h"
 #include "quantize/scale_search.h"
 
 enum { TURNS = 2 };
@@ -204,23 +205,42 @@ static void fit_scale_super(struct scale_super *super, const struct run runs[16]
     }
 }
 
+static void pack_q6_k(uint16_t d, const int8_t scale[16], const int8_t q[BLOCK_SUPER],
+                      uint8_t *dst) {
+    struct block_q6_k block = {.d = d};
+    memcpy(block.scales, scale, sizeof block.scales);
+    for (int e = 0; e < BLOCK_SUPER; e++) { // places: see dequantize_q6_k
+        int h = e / 128, r = e / 32 % 4, code = q[e] + 32;
+        block.ql[64 * h + 32 * (r % 2) + e % 32] |= (uint8_t)((code & 15) << (r / 2 * 4));
+        block.qh[32 * h + e % 32] |= (uint8_t)(code >> 4 << (2 * r));
+    }
+    memcpy(dst, &block, sizeof block);
+}
+
+bool keep_q6_k(const float *x, uint8_t *dst) {
+    struct grid_groups found;
+    if (!grid_find_groups(x, &found)) return false;
+    pack_q6_k(found.d, found.scale, found.q, dst);
+    return true;
+}
+
 void write_q6_k(const float *x, const float *w, uint8_t *dst) {
     struct run runs[16];
     struct scale_super super;
+    int8_t q[BLOCK_SUPER];
     for (int g = 0; g < 16; g++) {
         run_init(&runs[g], x + 16 * g, w ? w + 16 * g : NULL, 16);
     }
     fit_scale_super(&super, runs);
-    struct block_q6_k block = {.d = super.d};
-    memcpy(block.scales, super.scale, sizeof block.scales);
     for (int g = 0; g < 16; g++) {
-        int q[RUN_MAX];
-        run_integers(&runs[g], float_from_f16(super.d) * (float)super.scale[g], 0, -32, 31, q);
-        for (int i = 0; i < 16; i++) { // places: see dequantize_q6_k
-            int e = 16 * g + i, h = e / 128, r = e / 32 % 4, code = q[i] + 32;
-            block.ql[64 * h + 32 * (r % 2) + e % 32] |= (uint8_t)((code & 15) << (r / 2 * 4));
-            block.qh[32 * h + e % 32] |= (uint8_t)(code >> 4 << (2 * r));
+        int group[RUN_MAX];
+        run_integers(&runs[g], float_from_f16(super.d) * (float)super.scale[g], 0, -32, 31, group);
+        for (int i = 0; i < 16; i++) {
+            q[16 * g + i] = (int8_t)group[i];
         }
     }
-    memcpy(dst, &block, sizeof block);
+    pack_q6_k(super.d, super.scale, q, dst);
+    float values[BLOCK_SUPER]; // of the blocks that say these values, the one that is kept
+    dequantize_row(DTYPE_Q6_K, dst, values, BLOCK_SUPER);
+    keep_q6_k(values, dst);
 }

@@ -250,6 +250,128 @@ static enum test_result run_rows_independent(void) {
     return TEST_PASS;
 }
 
+static const enum dtype keepers[] = {DTYPE_Q4_0, DTYPE_Q4_1, DTYPE_Q5_0, DTYPE_Q5_1, DTYPE_Q8_0,
+                                     DTYPE_Q6_K, DTYPE_F16,  DTYPE_BF16, DTYPE_F32};
+enum { N_KEEPERS = sizeof keepers / sizeof *keepers, KINDS = 12 };
+
+// Rows to which some block is equal, nearly equal, or equal to another format's: few levels, few
+// bits, offsets far larger than steps, and all of fill_extreme.
+static void fill_awkward(float *out, int kind) {
+    if (kind < KINDS) {
+        fill_extreme(out, kind);
+        return;
+    }
+    fill_gaussian(out, N_COLUMNS, (uint64_t)kind);
+    for (int i = 0; i < N_COLUMNS; i++) {
+        float block = (float)(i / BLOCK_SMALL % 16);
+        switch (kind - KINDS) {
+        case 0: // few levels
+            out[i] = 0.013671875f * (float)((int)(3 * out[i]));
+            break;
+        case 1: // even integers alone, threefold integers alone
+            out[i] = (1 + block) * 0x1p-20f * (float)((int)(2 * out[i]) * (i / BLOCK_SMALL % 4));
+            break;
+        case 2: // weights as checkpoints have them
+            out[i] = float_from_bf16(float_to_bf16(0.02f * out[i]));
+            break;
+        case 3:
+            out[i] = float_from_f16(float_to_f16(0.02f * out[i]));
+            break;
+        case 4: // a step far below the offset
+            out[i] = ldexpf(1, (int)block) + 1e-6f * out[i];
+            break;
+        case 5: // and far above
+            out[i] = ldexpf(out[i], (int)block) + 1e-7f;
+            break;
+        case 6: // alike, but nothing that a half float holds
+            out[i] = ldexpf(1.1f, (int)block * 3 - 30);
+            break;
+        case 7: // at the ends of the half floats
+            out[i] = 65504.0f * (float)((int)(4 * out[i]));
+            break;
+        case 8: // smallest half floats
+            out[i] = 0x1p-24f * (float)((int)(40 * out[i]));
+            break;
+        case 9: // alike in blocks, beyond the half floats too
+            out[i] = (block - 8) * 16376.03f;
+            break;
+        default: // all magnitudes together
+            out[i] = ldexpf(out[i], i * 7919 % 60 - 40);
+            break;
+        }
+    }
+}
+
+static enum test_result check_kept(enum dtype dtype, const float *row, int kind) {
+    uint8_t once[4 * N_COLUMNS], twice[4 * N_COLUMNS];
+    float said[N_COLUMNS], importance[N_COLUMNS];
+    const char *name = dtype_info((uint32_t)dtype)->name;
+    uint64_t size_bytes;
+    CHECK(quantize_keeps(dtype) && dtype_size_bytes(dtype, N_COLUMNS, &size_bytes));
+    quantize_rows(dtype, row, once, 1, N_COLUMNS, NULL);
+    CHECK(dequantize_row(dtype, once, said, N_COLUMNS));
+    quantize_rows(dtype, said, twice, 1, N_COLUMNS, NULL);
+    CHECK_MESSAGE(memcmp(once, twice, size_bytes) == 0, "%s, kind %d", name, kind);
+    for (int i = 0; i < N_COLUMNS; i++) {
+        importance[i] = (float)(i % 7);
+    }
+    quantize_rows(dtype, said, twice, 1, N_COLUMNS, importance);
+    CHECK_MESSAGE(memcmp(once, twice, size_bytes) == 0, "%s, kind %d, weighed", name, kind);
+    return TEST_PASS;
+}
+
+// The second time changes no byte, whatever the first saw.
+static enum test_result run_keeps(void) {
+    static float row[N_COLUMNS];
+    for (int f = 0; f < N_KEEPERS; f++) {
+        for (int kind = 0; kind < KINDS + 11; kind++) {
+            fill_awkward(row, kind);
+            CHECK(check_kept(keepers[f], row, kind) == TEST_PASS);
+        }
+        for (int kind = 0; kind < 200; kind++) {
+            fill_gaussian(row, N_COLUMNS, (uint64_t)kind + 1000);
+            for (int i = 0; i < N_COLUMNS; i++) {
+                row[i] = ldexpf(row[i] + (float)(kind % 5), kind % 40 - 30);
+            }
+            CHECK(check_kept(keepers[f], row, 1000 + kind) == TEST_PASS);
+        }
+    }
+    CHECK(!quantize_keeps(DTYPE_Q4_K) && !quantize_keeps(DTYPE_Q2_K));
+    return TEST_PASS;
+}
+
+// Blocks that others wrote: whatever bytes they have, their values come back exactly.
+static enum test_result run_foreign_blocks(void) {
+    static const enum dtype symmetric[] = {DTYPE_Q4_0, DTYPE_Q5_0, DTYPE_Q8_0, DTYPE_Q6_K};
+    uint8_t bytes[4 * N_COLUMNS], again[4 * N_COLUMNS];
+    float said[N_COLUMNS], back[N_COLUMNS];
+    random_state = 31;
+    for (int turn = 0; turn < 2000; turn++) {
+        enum dtype dtype = symmetric[turn % 4];
+        const struct dtype_info *info = dtype_info((uint32_t)dtype);
+        uint64_t size_bytes;
+        CHECK(dtype_size_bytes(dtype, N_COLUMNS, &size_bytes));
+        for (uint64_t i = 0; i < size_bytes; i++) {
+            bytes[i] = (uint8_t)(random_uniform() * 256);
+        }
+        for (uint64_t at = 0; at < size_bytes; at += (uint64_t)info->block_bytes) {
+            uint8_t *high = bytes + at + (dtype == DTYPE_Q6_K ? info->block_bytes - 1 : 1);
+            if ((*high & 0x7c) == 0x7c) *high ^= 4; // finite
+            for (int i = 2; dtype == DTYPE_Q8_0 && i < info->block_bytes; i++) {
+                if (bytes[at + (uint64_t)i] == 0x80) bytes[at + (uint64_t)i] = 0;
+            }
+        }
+        CHECK(dequantize_row(dtype, bytes, said, N_COLUMNS));
+        quantize_rows(dtype, said, again, 1, N_COLUMNS, NULL);
+        CHECK(dequantize_row(dtype, again, back, N_COLUMNS));
+        for (int i = 0; i < N_COLUMNS; i++) {
+            CHECK_MESSAGE(said[i] == back[i], "%s: %g for %g", info->name, (double)back[i],
+                          (double)said[i]);
+        }
+    }
+    return TEST_PASS;
+}
+
 static double weighted_error(const float *a, const float *b, const float *importance) {
     double total = 0;
     for (size_t i = 0; i < N; i++) {
@@ -346,6 +468,8 @@ int main(int argc, char **argv) {
         {"extremes", "zeros, denormals, outliers, the largest floats", run_extremes},
         {"zero_and_constant", "zeros stay zeros, constants stay put", run_zero_and_constant},
         {"rows_independent", "same bytes together or alone", run_rows_independent},
+        {"keeps", "what a block says gives that block again", run_keeps},
+        {"foreign_blocks", "values of any block survive", run_foreign_blocks},
         {"importance", "important columns get smaller errors", run_importance},
         {"finite", "NaN and infinity are found", run_finite},
         {"recipes", "names, aliases and the format of each tensor", run_recipes},
