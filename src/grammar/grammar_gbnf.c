@@ -384,7 +384,7 @@ static enum status find_root(struct gbnf *g, uint32_t *root) {
 }
 
 static enum status finish(struct gbnf *g, struct grammar_program **program) {
-    uint32_t root, rule;
+    uint32_t root = 0, rule = 0;
     TRY(find_root(g, &root));
     enum status status = grammar_builder_finish(&g->builder, root, program, &rule);
     if (status != STATUS_BAD_INPUT) return status;
