@@ -1,123 +1,198 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory of a KV cache: one block, reserved once and touched only where positions are written,
-// so that a large context costs nothing until it is used. Knows nothing of models or attention but
-// the tiles in which a head's keys and values lie.
+// The table of pages of one timeline. Knows nothing of models or attention but the tiles in which a
+// head's keys and values lie.
 #include "cache/kv_cache.h"
 
 #include "base/bytes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT_BYTES = 64 };
-
-static size_t part_bytes(enum dtype dtype, int head_dim, enum kv_part part, int n_positions) {
-    if (part == KV_KEYS) return kv_keys_bytes(dtype, head_dim, n_positions);
-    if (part == KV_VALUES) return kv_values_bytes(dtype, head_dim, n_positions);
-    return kv_scales_bytes(dtype, n_positions);
-}
-
-// Where the parts of a head begin; returns what a head needs.
-static size_t lay_out(enum dtype dtype, int head_dim, int n_positions, size_t offsets[KV_PARTS]) {
-    size_t size = 0;
-    for (int part = 0; part < KV_PARTS; part++) {
-        offsets[part] = size;
-        size += part_bytes(dtype, head_dim, (enum kv_part)part, n_positions);
-        size = (size + ALIGNMENT_BYTES - 1) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
-    }
-    return size;
-}
-
 bool kv_cache_bytes(enum dtype dtype, int n_layers, int n_kv_heads, int head_dim,
                     int n_positions_max, uint64_t *size_bytes) {
-    enum { MARGIN = 64 }; // of rounding up, in any dimension
-    size_t offsets[KV_PARTS];
-    // A bound first: what follows it cannot overflow.
-    uint64_t bound = 2 * sizeof(float);
-    if (!size_multiply(bound, (uint64_t)head_dim + MARGIN, &bound) ||
-        !size_multiply(bound, (uint64_t)n_positions_max + MARGIN, &bound) ||
-        !size_multiply(bound, (uint64_t)n_layers, &bound) ||
-        !size_multiply(bound, (uint64_t)n_kv_heads, &bound) || bound > SIZE_MAX / 2)
-        return false;
-    *size_bytes = (uint64_t)lay_out(dtype, head_dim, n_positions_max, offsets) *
-                  (uint64_t)n_layers * (uint64_t)n_kv_heads;
-    return true;
+    struct kv_layout layout;
+    return kv_layout_init(&layout, dtype, n_layers, n_kv_heads, head_dim, NULL) == STATUS_OK &&
+           size_multiply(kv_layout_stride_bytes(&layout), (uint64_t)kv_pages_of(n_positions_max),
+                         size_bytes) &&
+           *size_bytes <= SIZE_MAX / 2;
+}
+
+enum status kv_cache_init_on(struct kv_cache *cache, struct kv_pool *pool, int n_positions_max,
+                             struct error *err) {
+    memset(cache, 0, sizeof *cache);
+    if (n_positions_max < 1)
+        return error_set(err, STATUS_USAGE, "a KV cache of %d positions makes no sense",
+                         n_positions_max);
+    size_t n_pages = (size_t)kv_pages_of(n_positions_max);
+    cache->pages = calloc(n_pages, sizeof *cache->pages);
+    if (!cache->pages)
+        return error_no_memory(err, "a table of pages", n_pages * sizeof *cache->pages);
+    cache->layout = pool->layout;
+    cache->pool = pool;
+    cache->n_positions_max = n_positions_max;
+    return STATUS_OK;
+}
+
+static enum status init_on_own_pool(struct kv_cache *cache, struct kv_pool *pool,
+                                    const struct kv_layout *layout, int n_positions_max,
+                                    struct error *err) {
+    TRY(kv_pool_init(pool, layout, kv_pages_of(n_positions_max), err));
+    enum status status = kv_cache_init_on(cache, pool, n_positions_max, err);
+    if (status != STATUS_OK) kv_pool_deinit(pool);
+    return status;
 }
 
 enum status kv_cache_init(struct kv_cache *cache, enum dtype dtype, int n_layers, int n_kv_heads,
                           int head_dim, int n_positions_max, struct error *err) {
-    uint64_t size;
+    struct kv_layout layout;
     memset(cache, 0, sizeof *cache);
-    if (!kv_dtype_is_known(dtype))
-        return error_set(err, STATUS_UNSUPPORTED,
-                         "a KV cache holds f32, f16, bf16 or i8, not type %d", (int)dtype);
-    if (n_layers < 1 || n_kv_heads < 1 || head_dim < 1 || n_positions_max < 1)
-        return error_set(err, STATUS_USAGE,
-                         "KV cache of %d layers, %d heads of %d and %d positions makes no sense",
-                         n_layers, n_kv_heads, head_dim, n_positions_max);
-    if (!kv_cache_bytes(dtype, n_layers, n_kv_heads, head_dim, n_positions_max, &size))
-        return error_set(err, STATUS_NO_MEMORY, "KV cache of %d positions is too large to address",
+    TRY(kv_layout_init(&layout, dtype, n_layers, n_kv_heads, head_dim, err));
+    if (n_positions_max < 1)
+        return error_set(err, STATUS_USAGE, "a KV cache of %d positions makes no sense",
                          n_positions_max);
-    cache->memory = aligned_alloc(ALIGNMENT_BYTES, (size_t)size);
-    if (!cache->memory) return error_no_memory(err, "the KV cache", size);
-    cache->dtype = dtype;
-    cache->n_layers = n_layers;
-    cache->n_kv_heads = n_kv_heads;
-    cache->head_dim = head_dim;
-    cache->n_positions_max = n_positions_max;
-    cache->size_bytes = (size_t)size;
-    cache->head_bytes = lay_out(dtype, head_dim, n_positions_max, cache->part_offsets);
-    return STATUS_OK;
+    struct kv_pool *pool = malloc(sizeof *pool);
+    if (!pool) return error_no_memory(err, "the KV cache", sizeof *pool);
+    enum status status = init_on_own_pool(cache, pool, &layout, n_positions_max, err);
+    if (status != STATUS_OK)
+        free(pool);
+    else
+        cache->owns_pool = true;
+    return status;
 }
 
 void kv_cache_deinit(struct kv_cache *cache) {
-    if (cache->memory) {
-        for (int layer = 0; layer < cache->n_layers; layer++)
-            for (int head = 0; head < cache->n_kv_heads; head++)
-                for (int part = 0; part < KV_PARTS; part++) {
-                    size_t n_bytes;
-                    uint8_t *bytes = kv_cache_part(cache, layer, head, (enum kv_part)part,
-                                                   cache->n_written, &n_bytes);
-                    explicit_bzero(bytes, n_bytes);
-                }
-        free(cache->memory);
+    if (cache->owns_pool) {
+        kv_pool_deinit(cache->pool); // wipes the pages
+        free(cache->pool);
+    } else if (cache->pages) {
+        cache->n_used = 0;
+        kv_cache_trim(cache);
     }
+    free(cache->pages);
     memset(cache, 0, sizeof *cache);
 }
 
-static uint8_t *head_memory(const struct kv_cache *cache, int layer, int kv_head) {
-    size_t index = (size_t)layer * (size_t)cache->n_kv_heads + (size_t)kv_head;
-    return cache->memory + index * cache->head_bytes;
+// ---- Writing -----------------------------------------------------------------------------------
+
+static bool is_shared(const struct kv_cache *cache, int page) {
+    return kv_pool_references(cache->pool, cache->pages[page]) > 1;
 }
 
-struct kv_head kv_cache_head(const struct kv_cache *cache, int layer, int kv_head) {
-    uint8_t *memory = head_memory(cache, layer, kv_head);
-    struct kv_head head = {.dtype = cache->dtype,
-                           .keys = memory + cache->part_offsets[KV_KEYS],
-                           .values = memory + cache->part_offsets[KV_VALUES]};
-    if (cache->dtype == DTYPE_I8) {
-        head.key_scales = (float *)(void *)(memory + cache->part_offsets[KV_KEY_SCALES]);
-        head.value_scales = (float *)(void *)(memory + cache->part_offsets[KV_VALUE_SCALES]);
-    }
-    return head;
+// The pages that hold positions n_used .. n_used + n_tokens - 1.
+static void pages_written(const struct kv_cache *cache, int n_tokens, int *begin, int *end) {
+    *begin = cache->n_used / KV_PAGE;
+    *end = n_tokens > 0 ? kv_pages_of(cache->n_used + n_tokens) : *begin;
 }
 
-uint8_t *kv_cache_part(const struct kv_cache *cache, int layer, int kv_head, enum kv_part part,
-                       int n_positions, size_t *size_bytes) {
-    *size_bytes = part_bytes(cache->dtype, cache->head_dim, part, n_positions);
-    return head_memory(cache, layer, kv_head) + cache->part_offsets[part];
+int kv_cache_pages_wanted(const struct kv_cache *cache, int n_tokens) {
+    int begin, end, n = 0;
+    pages_written(cache, n_tokens, &begin, &end);
+    for (int page = begin; page < end; page++)
+        n += page >= cache->n_pages || is_shared(cache, page);
+    return n;
 }
 
-void kv_cache_clear_rest(const struct kv_cache *cache) {
-    int end = (cache->n_used + KV_TILE - 1) / KV_TILE * KV_TILE;
-    for (int layer = 0; layer < cache->n_layers; layer++)
-        for (int head = 0; head < cache->n_kv_heads; head++) {
+// Zeros what tiles that are used in part hold behind the first n_positions of a page.
+static void clear_page_rest(const struct kv_cache *cache, int page, int n_positions) {
+    int end = (n_positions + KV_TILE - 1) / KV_TILE * KV_TILE;
+    for (int layer = 0; layer < cache->layout.n_layers; layer++)
+        for (int head = 0; head < cache->layout.n_kv_heads; head++) {
             struct kv_head one = kv_cache_head(cache, layer, head);
-            kv_tile_clear(&one, cache->head_dim, cache->n_used, end);
+            struct kv_page at = kv_page_at(&one, page * KV_PAGE);
+            kv_tile_clear(&at, cache->layout.dtype, cache->layout.head_dim, n_positions, end);
         }
+}
+
+// A page of the cache's own with the first n_positions of the one that it shares, nothing else.
+static void replace_shared(struct kv_cache *cache, int page, int n_positions) {
+    uint8_t *from = cache->pages[page], *to = kv_pool_take(cache->pool);
+    for (int layer = 0; layer < cache->layout.n_layers; layer++)
+        for (int head = 0; head < cache->layout.n_kv_heads; head++)
+            for (int part = 0; part < KV_PARTS; part++) {
+                size_t offset = kv_layout_offset(&cache->layout, layer, head, (enum kv_part)part);
+                memcpy(to + offset, from + offset,
+                       kv_layout_part_bytes(&cache->layout, (enum kv_part)part, n_positions));
+            }
+    cache->pages[page] = to;
+    kv_pool_release(cache->pool, from);
+    clear_page_rest(cache, page, n_positions);
+}
+
+enum status kv_cache_reserve(struct kv_cache *cache, int n_tokens, struct error *err) {
+    int begin, end;
+    if (n_tokens < 0 || n_tokens > cache->n_positions_max - cache->n_used)
+        return error_set(err, STATUS_CONTEXT_FULL,
+                         "%d tokens do not fit: %d of the context's %d positions are used",
+                         n_tokens, cache->n_used, cache->n_positions_max);
+    int n_wanted = kv_cache_pages_wanted(cache, n_tokens);
+    if (n_wanted > cache->pool->n_free)
+        return error_set(err, STATUS_NO_MEMORY,
+                         "the KV memory has %d free pages of %d tokens, but %d are needed; raise "
+                         "its budget or wait until others have ended",
+                         cache->pool->n_free, KV_PAGE, n_wanted);
+    pages_written(cache, n_tokens, &begin, &end);
+    for (int page = begin; page < end; page++) {
+        int n_kept = page == begin ? cache->n_used % KV_PAGE : 0;
+        if (page >= cache->n_pages)
+            cache->pages[cache->n_pages++] = kv_pool_take(cache->pool);
+        else if (is_shared(cache, page))
+            replace_shared(cache, page, n_kept);
+    }
+    return STATUS_OK;
 }
 
 void kv_cache_rewind(struct kv_cache *cache, int n_positions) {
     if (n_positions < 0) n_positions = 0;
     if (n_positions < cache->n_used) cache->n_used = n_positions;
+}
+
+void kv_cache_trim(struct kv_cache *cache) {
+    while (cache->n_pages > kv_pages_of(cache->n_used))
+        kv_pool_release(cache->pool, cache->pages[--cache->n_pages]);
+}
+
+// ---- Sharing -----------------------------------------------------------------------------------
+
+void kv_cache_adopt_pages(struct kv_cache *cache, uint8_t *const *pages, int n_positions) {
+    assert(cache->n_used == 0 && n_positions >= 0 && n_positions <= cache->n_positions_max);
+    kv_cache_trim(cache);
+    for (int page = 0; page < kv_pages_of(n_positions); page++) {
+        kv_pool_retain(cache->pool, pages[page]);
+        cache->pages[cache->n_pages++] = pages[page];
+    }
+    cache->n_used = n_positions;
+}
+
+void kv_cache_fork(struct kv_cache *cache, const struct kv_cache *from, int n_positions) {
+    assert(cache->pool == from->pool && n_positions <= from->n_used);
+    kv_cache_adopt_pages(cache, from->pages, n_positions);
+}
+
+// ---- Reading -----------------------------------------------------------------------------------
+
+struct kv_head kv_cache_head(const struct kv_cache *cache, int layer, int kv_head) {
+    struct kv_head head = {.dtype = cache->layout.dtype, .pages = cache->pages};
+    for (int part = 0; part < KV_PARTS; part++)
+        head.offsets[part] = kv_layout_offset(&cache->layout, layer, kv_head, (enum kv_part)part);
+    return head;
+}
+
+uint8_t *kv_cache_part(const struct kv_cache *cache, int page, int layer, int kv_head,
+                       enum kv_part part, int n_positions, size_t *size_bytes) {
+    *size_bytes = kv_layout_part_bytes(&cache->layout, part, n_positions);
+    return cache->pages[page] + kv_layout_offset(&cache->layout, layer, kv_head, part);
+}
+
+enum status kv_cache_clear_rest(struct kv_cache *cache, struct error *err) {
+    int page = cache->n_used / KV_PAGE, n_positions = cache->n_used % KV_PAGE;
+    if (n_positions % KV_TILE == 0) return STATUS_OK;
+    if (is_shared(cache, page)) {
+        if (cache->pool->n_free == 0)
+            return error_set(err, STATUS_NO_MEMORY, "the KV memory has no free page for a copy");
+        replace_shared(cache, page, n_positions); // clears
+    } else {
+        clear_page_rest(cache, page, n_positions);
+    }
+    return STATUS_OK;
 }

@@ -64,10 +64,10 @@ static struct snapshot_header describe(const struct xl_session *session) {
     struct snapshot_header header = {
         .version = SNAPSHOT_VERSION,
         .fingerprint = engine_fingerprint(session->engine),
-        .kv_dtype = (int32_t)cache->dtype,
-        .n_layers = cache->n_layers,
-        .n_kv_heads = cache->n_kv_heads,
-        .head_dim = cache->head_dim,
+        .kv_dtype = (int32_t)cache->layout.dtype,
+        .n_layers = cache->layout.n_layers,
+        .n_kv_heads = cache->layout.n_kv_heads,
+        .head_dim = cache->layout.head_dim,
         .n_used = cache->n_used,
         .n_vocab = model_configuration(session->engine->model)->n_vocab,
         .has_logits = session->has_logits,
@@ -79,19 +79,31 @@ static struct snapshot_header describe(const struct xl_session *session) {
 
 // Bytes of one head at n_used positions.
 static size_t head_bytes(const struct kv_cache *cache, int n_used) {
-    size_t size = 0, part_bytes;
-    for (int part = 0; part < KV_PARTS; part++) {
-        kv_cache_part(cache, 0, 0, (enum kv_part)part, n_used, &part_bytes);
-        size += part_bytes;
-    }
+    size_t size = 0;
+    for (int part = 0; part < KV_PARTS; part++)
+        size += kv_layout_part_bytes(&cache->layout, (enum kv_part)part, n_used);
     return size;
 }
 
 static size_t snapshot_bytes(const struct kv_cache *cache, const struct snapshot_header *header) {
-    size_t heads = (size_t)cache->n_layers * (size_t)cache->n_kv_heads;
+    size_t heads = (size_t)cache->layout.n_layers * (size_t)cache->layout.n_kv_heads;
     return sizeof *header + (size_t)header->n_used * sizeof(int32_t) +
            (header->has_logits ? (size_t)header->n_vocab * sizeof(float) : 0) +
            heads * head_bytes(cache, header->n_used);
+}
+
+// Copies the first n_positions of a part of a head, page by page; returns where the bytes go on.
+static uint8_t *copy_part(const struct kv_cache *cache, int layer, int kv_head, enum kv_part part,
+                          int n_positions, uint8_t *bytes, bool to_bytes) {
+    for (int done = 0; done < n_positions; done += KV_PAGE) {
+        int left = n_positions - done;
+        size_t size;
+        uint8_t *memory = kv_cache_part(cache, done / KV_PAGE, layer, kv_head, part,
+                                        left < KV_PAGE ? left : KV_PAGE, &size);
+        memcpy(to_bytes ? bytes : memory, to_bytes ? memory : bytes, size);
+        bytes += size;
+    }
+    return bytes;
 }
 
 // Copies between the session and the bytes after the header, in either direction.
@@ -106,14 +118,11 @@ static void copy_payload(struct xl_session *session, const struct snapshot_heade
     memcpy(to_bytes ? bytes : (void *)session->logits, to_bytes ? (void *)session->logits : bytes,
            part);
     bytes += part;
-    for (int layer = 0; layer < cache->n_layers; layer++)
-        for (int head = 0; head < cache->n_kv_heads; head++)
-            for (int i = 0; i < KV_PARTS; i++) {
-                uint8_t *memory =
-                    kv_cache_part(cache, layer, head, (enum kv_part)i, header->n_used, &part);
-                memcpy(to_bytes ? bytes : memory, to_bytes ? memory : bytes, part);
-                bytes += part;
-            }
+    for (int layer = 0; layer < cache->layout.n_layers; layer++)
+        for (int head = 0; head < cache->layout.n_kv_heads; head++)
+            for (int i = 0; i < KV_PARTS; i++)
+                bytes =
+                    copy_part(cache, layer, head, (enum kv_part)i, header->n_used, bytes, to_bytes);
 }
 
 static uint64_t checksum_of(struct snapshot_header header, const uint8_t *data, size_t size_bytes) {
@@ -128,12 +137,15 @@ xl_status xl_session_snapshot(const xl_session *session, void **data, size_t *si
     if (!session || !data || !size_bytes || session->is_broken)
         return engine_report(
             error, error_set(&err, STATUS_USAGE, "no whole session to take a snapshot of"), &err);
+    // What a caller sees of the session stays as it is.
+    struct xl_session *own = (struct xl_session *)session;
+    enum status status = kv_cache_clear_rest(&own->cache, &err);
+    if (status != STATUS_OK) return engine_report(error, status, &err);
     struct snapshot_header header = describe(session);
     size_t size = snapshot_bytes(&session->cache, &header);
     uint8_t *bytes = malloc(size);
     if (!bytes) return engine_report(error, error_no_memory(&err, "a snapshot", size), &err);
-    kv_cache_clear_rest(&session->cache);
-    copy_payload((struct xl_session *)session, &header, bytes + sizeof header, true);
+    copy_payload(own, &header, bytes + sizeof header, true);
     header.checksum = checksum_of(header, bytes, size);
     memcpy(bytes, &header, sizeof header);
     *data = bytes;
@@ -198,9 +210,10 @@ xl_status xl_session_restore(xl_session *session, const void *data, size_t size_
                            header.n_vocab - 1);
         return engine_report(error, status, &err);
     }
+    status = kv_cache_reserve(&session->cache, header.n_used, &err);
+    if (status != STATUS_OK) return engine_report(error, status, &err);
     copy_payload(session, &header, (uint8_t *)data + sizeof header, false);
     session->cache.n_used = header.n_used;
-    if (header.n_used > session->cache.n_written) session->cache.n_written = header.n_used;
     session->has_logits = header.has_logits;
     session->unfed = header.unfed;
     return engine_report(error, STATUS_OK, NULL);

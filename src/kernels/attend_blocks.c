@@ -61,10 +61,10 @@ static int round_to_lanes(int n_positions) {
 
 // Rows of the block whose tokens see positions [*begin, *end) of the tile, all the same.
 static void weigh_evenly(const struct attend_block *block, const struct attend_steps *steps,
-                         int position, int first_row, int end_row, int begin, int end) {
+                         int first_row, int end_row, int begin, int end) {
     for (int row = first_row; row < end_row; row += ATTEND_GROUP) {
         int n_rows = end_row - row < ATTEND_GROUP ? end_row - row : ATTEND_GROUP;
-        steps->weigh(block, position, row, n_rows, begin, end);
+        steps->weigh(block, row, n_rows, begin, end);
     }
 }
 
@@ -95,6 +95,16 @@ static struct range tokens_that_see(const struct attend_block *block, int from, 
     return tokens;
 }
 
+// The page at `position`, and the next one if any token of the call sees something of it.
+static void set_tile(struct attend_block *block, int position) {
+    const struct attend_args *args = block->args;
+    int begin, end;
+    attend_visible(args, args->n_tokens - 1, &begin, &end);
+    block->tile = kv_page_at(&args->kv, position);
+    block->next = block->tile;
+    if (position + ATTEND_TILE < end) block->next = kv_page_at(&args->kv, position + ATTEND_TILE);
+}
+
 // One tile for all tokens that see something of it.
 static void visit_tile(struct attend_block *block, const struct attend_steps *steps, int position,
                        struct range tokens) {
@@ -107,8 +117,10 @@ static void visit_tile(struct attend_block *block, const struct attend_steps *st
     int n_positions = round_to_lanes(all.end - position);
     block->is_converted = end_group - first_group >= steps->convert_groups ||
                           (steps->needs_padding && block->dim_padded != block->args->head_dim);
-    if (block->is_converted) steps->convert(block, position, n_positions, all.begin, all.end);
-    steps->score(block, position, n_positions, first_group, end_group);
+    set_tile(block, position);
+    if (block->is_converted)
+        steps->convert(block, n_positions, all.begin - position, all.end - position);
+    steps->score(block, n_positions, first_group, end_group);
     int n_whole = 0; // rows before `token` that see the whole tile and wait for their values
     for (int token = tokens.begin; token <= tokens.end; token++) {
         struct range range = {0, 0};
@@ -116,15 +128,15 @@ static void visit_tile(struct attend_block *block, const struct attend_steps *st
         int row = token * n_heads;
         bool is_whole = range.end - range.begin == ATTEND_TILE;
         for (int i = 0; token < tokens.end && i < n_heads; i++)
-            steps->soften(block, position, row + i, range.begin - position, range.end - position);
+            steps->soften(block, row + i, range.begin - position, range.end - position);
         if (is_whole) {
             n_whole += n_heads;
             continue;
         }
-        weigh_evenly(block, steps, position, row - n_whole, row, 0, ATTEND_TILE);
+        weigh_evenly(block, steps, row - n_whole, row, 0, ATTEND_TILE);
         n_whole = 0;
         if (token < tokens.end)
-            weigh_evenly(block, steps, position, row, row + n_heads, range.begin - position,
+            weigh_evenly(block, steps, row, row + n_heads, range.begin - position,
                          range.end - position);
     }
 }

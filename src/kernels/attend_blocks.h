@@ -16,9 +16,9 @@ extern "C" {
 #endif
 
 enum {
-    ATTEND_TILE = 64,  // positions
-    ATTEND_GROUP = 6,  // query rows that share the registers of a step
-    ATTEND_LANES = 16, // floats in the running sum of a row
+    ATTEND_TILE = KV_PAGE, // positions: a tile is what a page holds of a head
+    ATTEND_GROUP = 6,      // query rows that share the registers of a step
+    ATTEND_LANES = 16,     // floats in the running sum of a row
     ATTEND_CONVERT_NEVER = INT32_MAX
 };
 
@@ -28,6 +28,8 @@ struct attend_block {
     const struct attend_args *args;
     int first_token, n_tokens, first_head, n_heads, n_rows;
     int dim_padded;      // head_dim rounded up to 16: the stride of acc and of converted values
+    struct kv_page tile; // the keys and values at hand,
+    struct kv_page next; // and those of the tile behind it; there is none: the same
     bool is_converted;   // the tile's keys and values are in `keys` and `values`
     float *queries;      // as the level packs them: ATTEND_GROUP * dim_padded floats a group
     float *scores;       // [rows][64]: scores, then weights
@@ -42,26 +44,24 @@ struct attend_block {
     float *values;       // [64][dim_padded] converted, zeros behind head_dim
 };
 
-// What a level does. Positions are absolute; a tile begins at `position`, a multiple of 64.
+// What a level does with block->tile. Positions are counted from where the tile begins.
 struct attend_steps {
     // From this many groups of rows on, a tile is converted to floats once for all of them.
     int convert_groups;
     bool needs_padding; // values must be converted if head_dim is no multiple of 16
     // All rows of the block, multiplied by scale / softcap or scale, into `queries`.
     void (*pack_queries)(const struct attend_block *block);
-    // Keys of n_positions (a multiple of 16) and values of positions [begin, end) of the tile.
-    void (*convert)(const struct attend_block *block, int position, int n_positions, int begin,
-                    int end);
+    // Keys of n_positions (a multiple of 16) and values of positions [begin, end).
+    void (*convert)(const struct attend_block *block, int n_positions, int begin, int end);
     // scores of rows of groups [first_group, end_group) for n_positions (a multiple of 16).
-    void (*score)(const struct attend_block *block, int position, int n_positions, int first_group,
+    void (*score)(const struct attend_block *block, int n_positions, int first_group,
                   int end_group);
-    // One row: scores outside [begin, end) of the tile are dropped, the others become weights;
-    // max, rescale and sums follow.
-    void (*soften)(const struct attend_block *block, int position, int row, int begin, int end);
-    // acc = acc * rescale + weights of positions [begin, end) of the tile times their values, for
-    // n_rows <= ATTEND_GROUP rows.
-    void (*weigh)(const struct attend_block *block, int position, int first_row, int n_rows,
-                  int begin, int end);
+    // One row: scores outside [begin, end) are dropped, the others become weights; max, rescale and
+    // sums follow.
+    void (*soften)(const struct attend_block *block, int row, int begin, int end);
+    // acc = acc * rescale + weights of positions [begin, end) times their values, for n_rows <=
+    // ATTEND_GROUP rows.
+    void (*weigh)(const struct attend_block *block, int first_row, int n_rows, int begin, int end);
     // The sum of 16 floats.
     float (*sum)(const float *x);
 };
@@ -88,28 +88,34 @@ static inline float *attend_packed_query(const struct attend_block *block, int r
     return block->queries + (size_t)first_row * (size_t)block->dim_padded + row - first_row;
 }
 
-// How far ahead of the tile at hand the cache is fetched into the first level while few rows
-// stream through it: a tile. With many rows a tile is in work long enough: 0, fetch nothing new.
-static inline size_t attend_ahead(const struct attend_block *block, size_t tile_bytes) {
-    return block->n_rows <= 2 * ATTEND_GROUP ? tile_bytes : 0;
+// Few rows stream through the cache: the next tile is fetched into the first level while one is at
+// hand. With many rows a tile is in work long enough.
+static inline bool attend_streams(const struct attend_block *block) {
+    return block->n_rows <= 2 * ATTEND_GROUP;
 }
 
-static inline void attend_fetch(const void *memory, size_t offset_bytes) {
-    __builtin_prefetch((const char *)memory + offset_bytes, 0, 3);
+// How far behind `tile` (the keys or values at hand) lies what attend_fetch() shall fetch: `next`,
+// if the block streams; else 0, nothing new.
+static inline uintptr_t attend_ahead(const struct attend_block *block, const void *tile,
+                                     const void *next) {
+    return attend_streams(block) ? (uintptr_t)next - (uintptr_t)tile : 0;
+}
+
+static inline void attend_fetch(const void *memory, uintptr_t offset_bytes) {
+    __builtin_prefetch((const void *)((uintptr_t)memory + offset_bytes), 0, 3);
 }
 
 // The part of the next tile's keys and values that is fetched into the second level while group
 // `group` of the block is at work; both have position_bytes a position.
-static inline void attend_fetch_part(const struct attend_block *block, int position,
-                                     size_t position_bytes, int group) {
+static inline void attend_fetch_part(const struct attend_block *block, size_t position_bytes,
+                                     int group) {
     size_t n_groups = (size_t)(block->n_rows + ATTEND_GROUP - 1) / ATTEND_GROUP;
-    size_t next = (size_t)(position + ATTEND_TILE) * position_bytes;
     size_t n_bytes = ATTEND_TILE * position_bytes, index = (size_t)group;
-    if (block->n_rows <= 2 * ATTEND_GROUP) return;
+    if (attend_streams(block)) return;
     for (size_t at = n_bytes * index / n_groups / 64 * 64; at < n_bytes * (index + 1) / n_groups;
          at += 64) {
-        __builtin_prefetch((const char *)block->args->kv.keys + next + at, 0, 2);
-        __builtin_prefetch((const char *)block->args->kv.values + next + at, 0, 2);
+        __builtin_prefetch((const char *)block->next.keys + at, 0, 2);
+        __builtin_prefetch((const char *)block->next.values + at, 0, 2);
     }
 }
 

@@ -58,9 +58,10 @@ struct matmul_args {
 };
 
 // ---- Attention ---------------------------------------------------------------------------------
-// Keys and values lie in tiles (numeric/kv_tiles.h). The query rows of an i8 cache are rotated
-// and rounded like its keys, so that scores come from exact integer sums. Positions are absolute;
-// their number is rounded up to KV_TILE. Positions that no token of a call sees may hold anything.
+// Keys and values lie in pages of tiles (numeric/kv_tiles.h). The query rows of an i8 cache are
+// rotated and rounded like its keys, so that scores come from exact integer sums. Positions are
+// absolute; their number is rounded up to KV_TILE. Positions that no token of a call sees may hold
+// anything; pages in which no token sees any are not touched.
 enum { KV_SEGMENT = 512 };
 // A call takes query rows (tokens times n_group) in blocks of up to this many: whole tokens, whose
 // keys and values are read once. Callers that deal tokens deal ATTEND_ROWS / n_group at a time.

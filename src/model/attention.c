@@ -130,7 +130,7 @@ static void center_key(const struct plan *plan, int kv_head, float *k) {
     const float *bias = plan->weights->k_bias;
     int set = model_config_layer_slides(config, plan->layer) ? 1 : 0, dim = config->head_dim;
     float common[HEAD_DIM_CENTERED_MAX];
-    enum dtype dtype = plan->pass->cache->dtype;
+    enum dtype dtype = plan->pass->cache->layout.dtype;
     if (!bias || plan->weights->k_norm || config->attention_softcap > 0 ||
         dim > HEAD_DIM_CENTERED_MAX || (dtype != DTYPE_BF16 && dtype != DTYPE_I8))
         return;

@@ -49,9 +49,15 @@ static void take_input(struct layout *layout, struct input_rows *input, int n_co
 static void take_member(struct layout *layout, struct encoder_member *member,
                         const struct model_config *config, const struct encoder_sizes *sizes) {
     int n = sizes->n_longest, dim = config->head_dim;
-    struct kv_head kv = {.dtype = DTYPE_F32};
-    kv.keys = take(layout, 1, kv_keys_bytes(DTYPE_F32, dim, n));
-    kv.values = take(layout, 1, kv_values_bytes(DTYPE_F32, dim, n));
+    int n_pages = (n + KV_PAGE - 1) / KV_PAGE;
+    uint64_t keys_bytes = kv_keys_bytes(DTYPE_F32, dim, KV_PAGE);
+    uint64_t page_bytes = keys_bytes + kv_values_bytes(DTYPE_F32, dim, KV_PAGE);
+    uint8_t **pages = take(layout, (uint64_t)n_pages, sizeof *pages);
+    uint8_t *memory = take(layout, (uint64_t)n_pages, page_bytes);
+    for (int page = 0; layout->base && page < n_pages; page++)
+        pages[page] = memory + (size_t)page * page_bytes;
+    struct kv_head kv = {.dtype = DTYPE_F32, .pages = pages};
+    kv.offsets[KV_VALUES] = keys_bytes;
     void *scratch = take(layout, 1, attend_scratch_bytes(n, 1, dim));
     float *piece = take(layout, BLOCK_TOKENS * BLOCK_ROWS, sizeof *piece);
     double *sums = take(layout, (uint64_t)config->n_embd, sizeof *sums);

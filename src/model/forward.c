@@ -320,8 +320,9 @@ static enum status check(const struct model *model, const struct kv_cache *cache
                          const struct forward_workspace *workspace, const int32_t *tokens,
                          int n_tokens, struct error *err) {
     const struct model_config *config = &model->config;
-    if (workspace->model != model || cache->n_layers != config->n_layers ||
-        cache->n_kv_heads != config->n_kv_heads || cache->head_dim != config->head_dim)
+    if (workspace->model != model || cache->layout.n_layers != config->n_layers ||
+        cache->layout.n_kv_heads != config->n_kv_heads ||
+        cache->layout.head_dim != config->head_dim)
         return error_set(err, STATUS_USAGE, "the cache or workspace belongs to another model");
     if (n_tokens < 1 || n_tokens > workspace->n_tokens_max)
         return error_set(err, STATUS_USAGE, "a chunk of %d tokens; the workspace takes 1..%d",
@@ -368,7 +369,7 @@ static enum status run_pass(struct forward_pass *pass, struct error *err) {
     pass->is_narrow = n_tokens <= NARROW_TOKENS_MAX;
     pass->n_threads = workspace->n_threads_wide;
     pass->stop = &stop;
-    if (cache->n_used + n_tokens > cache->n_written) cache->n_written = cache->n_used + n_tokens;
+    TRY(kv_cache_reserve(cache, n_tokens, err));
     if (pass->is_narrow)
         run_tuned(pass);
     else
@@ -408,4 +409,22 @@ enum status model_hidden_states(const struct model *model, struct kv_cache *cach
         .states = states,
     };
     return run_pass(&pass, err);
+}
+
+enum status model_forward_runs(const struct model *model, struct forward_workspace *workspace,
+                               struct forward_run *runs, int n_runs, struct error *err) {
+    for (int i = 0; i < n_runs; i++) {
+        struct forward_run *run = &runs[i];
+        int first_output = run->n_tokens - run->n_outputs;
+        size_t n_vocab = (size_t)model->config.n_vocab;
+        run->cancelled = run->cancel && __atomic_load_n(run->cancel, __ATOMIC_RELAXED) != 0;
+        if (run->cancelled) continue;
+        if (first_output > 0)
+            TRY(model_forward(model, run->cache, workspace, run->tokens, first_output, false, NULL,
+                              err));
+        for (int t = first_output; t < run->n_tokens; t++)
+            TRY(model_forward(model, run->cache, workspace, run->tokens + t, 1, false,
+                              run->logits + (size_t)(t - first_output) * n_vocab, err));
+    }
+    return STATUS_OK;
 }

@@ -46,7 +46,8 @@ enum weights_origin model_weights_origin(const struct model *model, double *seco
 // Most common type among the weight matrices, for people ("q4_0").
 enum dtype model_main_dtype(const struct model *model);
 
-// Scratch memory of one session for chunks of up to n_tokens_max tokens.
+// Scratch memory of forward passes of up to n_tokens_max tokens, all runs together; no run may
+// reach beyond n_positions_max.
 struct forward_workspace;
 enum status forward_workspace_create(struct forward_workspace **workspace,
                                      const struct model *model, const struct kernels *kernels,
@@ -69,6 +70,26 @@ enum status model_forward(const struct model *model, struct kv_cache *cache,
 enum status model_hidden_states(const struct model *model, struct kv_cache *cache,
                                 struct forward_workspace *workspace, const int32_t *tokens,
                                 int n_tokens, float *states, struct error *err);
+
+// One timeline's part of a pass: tokens at positions cache->n_used ….
+struct forward_run {
+    struct kv_cache *cache; // no two runs of a pass have the same
+    const int32_t *tokens;  // [n_tokens]
+    int n_tokens;           // at least 1
+    int n_outputs;          // logits of the last n_outputs tokens are wanted; 0: none
+    float *logits;          // [n_outputs][n_vocab]
+    const int *cancel;      // not 0: its result is not wanted any more (read atomically, once a
+                            // layer); may be NULL
+    bool cancelled;         // out: it was; the cache holds what it held before
+};
+
+// Feeds several timelines at once. Together they have at most the workspace's n_tokens_max tokens;
+// all go through each matrix together. The bytes of a run's logits are those it would get alone.
+// Runs that are cancelled at the end of the list are dropped on the way, others ride along; if all
+// are, the pass ends with STATUS_CANCELLED, as it does for the workspace's own cancel. Any other
+// failure leaves all caches as they were; it is found before anything is computed.
+enum status model_forward_runs(const struct model *model, struct forward_workspace *workspace,
+                               struct forward_run *runs, int n_runs, struct error *err);
 
 #ifdef __cplusplus
 }

@@ -40,27 +40,28 @@ static size_t key_lines(enum dtype dtype, size_t head_dim) {
     return dtype == DTYPE_I8 ? (head_dim + 3) / 4 : head_dim;
 }
 
-static void clear_value(const struct kv_head *head, size_t head_dim, size_t position) {
-    if (head->dtype == DTYPE_BF16) {
-        uint16_t *pairs = (uint16_t *)head->values + position / 2 * head_dim * 2;
+static void clear_value(const struct kv_page *page, enum dtype dtype, size_t head_dim,
+                        size_t position) {
+    if (dtype == DTYPE_BF16) {
+        uint16_t *pairs = (uint16_t *)page->values + position / 2 * head_dim * 2;
         for (size_t i = 0; i < head_dim; i++)
             pairs[2 * i + position % 2] = 0;
         return;
     }
-    size_t size = (size_t)kv_values_bytes(head->dtype, (int)head_dim, KV_TILE) / KV_TILE;
-    memset((uint8_t *)head->values + position * size, 0, size);
+    size_t size = kv_values_bytes(dtype, (int)head_dim, KV_TILE) / KV_TILE;
+    memset((uint8_t *)page->values + position * size, 0, size);
 }
 
-void kv_tile_clear(const struct kv_head *head, int head_dim, int begin, int end) {
-    size_t cell = key_cell_bytes(head->dtype), lines = key_lines(head->dtype, (size_t)head_dim);
+void kv_tile_clear(const struct kv_page *page, enum dtype dtype, int head_dim, int begin, int end) {
+    size_t cell = key_cell_bytes(dtype), lines = key_lines(dtype, (size_t)head_dim);
     size_t tile = (size_t)(begin / KV_TILE), first = (size_t)(begin % KV_TILE);
-    uint8_t *keys = (uint8_t *)head->keys + tile * lines * KV_TILE * cell;
+    uint8_t *keys = (uint8_t *)page->keys + tile * lines * KV_TILE * cell;
     if (begin >= end) return;
     for (size_t line = 0; line < lines; line++)
         memset(keys + (line * KV_TILE + first) * cell, 0, (size_t)(end - begin) * cell);
     for (int position = begin; position < end; position++) {
-        clear_value(head, (size_t)head_dim, (size_t)position);
-        if (head->key_scales) head->key_scales[position] = head->value_scales[position] = 0;
+        clear_value(page, dtype, (size_t)head_dim, (size_t)position);
+        if (dtype == DTYPE_I8) page->key_scales[position] = page->value_scales[position] = 0;
     }
 }
 

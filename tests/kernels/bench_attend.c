@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Speed of attention at the shape of an 8B model (one KV head of 128 with 4 query heads): prefill
 // of 240 tokens behind 2k and 16k positions in GFLOPS, decode of one token at 16k positions in GB/s
-// of keys and values. Decode walks over enough KV heads to come from memory.
+// of keys and values. Decode walks over enough KV heads to come from memory. A page holds all
+// heads.
 #include "bench_team.h"
 #include "checks.h"
 #include "random_data.h"
@@ -16,21 +17,27 @@ struct job {
     const struct check_context *context;
     struct attend_args args;
     int n_heads, next_head; // KV heads in memory
-    size_t head_bytes;
+    size_t head_bytes;      // in a page
+    uint8_t *pages[DEPTH / KV_PAGE];
     uint8_t *scratch;
     size_t scratch_bytes;
     float *out;
 };
 
 static struct kv_head head_at(const struct job *job, enum dtype dtype, int index) {
-    uint8_t *memory = bench_memory() + (size_t)index * job->head_bytes;
-    size_t keys = kv_keys_bytes(dtype, HEAD_DIM, DEPTH),
-           values = kv_values_bytes(dtype, HEAD_DIM, DEPTH);
-    struct kv_head head = {.dtype = dtype, .keys = memory, .values = memory + keys};
-    if (dtype != DTYPE_I8) return head;
-    head.key_scales = (float *)(void *)(memory + keys + values);
-    head.value_scales = head.key_scales + DEPTH;
+    struct kv_head head = {.dtype = dtype, .pages = job->pages};
+    size_t at = (size_t)index * job->head_bytes;
+    size_t keys = kv_keys_bytes(dtype, HEAD_DIM, KV_PAGE);
+    size_t values = kv_values_bytes(dtype, HEAD_DIM, KV_PAGE);
+    head.offsets[KV_KEYS] = at;
+    head.offsets[KV_VALUES] = at + keys;
+    head.offsets[KV_KEY_SCALES] = at + keys + values;
+    head.offsets[KV_VALUE_SCALES] = at + keys + values + kv_scales_bytes(dtype, KV_PAGE);
     return head;
+}
+
+static size_t page_bytes(const struct job *job) {
+    return (size_t)job->n_heads * job->head_bytes;
 }
 
 // Every thread attends a KV head of its own.
@@ -58,8 +65,10 @@ static void fill_heads(struct job *job, enum dtype dtype) {
         struct kv_store_args args = {first, key, value, p, HEAD_DIM};
         job->context->tested.kv_store(&args);
     }
-    for (int i = 1; i < job->n_heads; i++)
-        memcpy(bench_memory() + (size_t)i * job->head_bytes, bench_memory(), job->head_bytes);
+    for (int page = 0; page < DEPTH / KV_PAGE; page++)
+        for (int i = 1; i < job->n_heads; i++)
+            memcpy(job->pages[page] + (size_t)i * job->head_bytes, job->pages[page],
+                   job->head_bytes);
 }
 
 static double seconds_at(struct job *job, int n_tokens, int depth) {
@@ -71,9 +80,13 @@ static double seconds_at(struct job *job, int n_tokens, int depth) {
 static void bench_type(struct job *job, enum dtype dtype) {
     int n_threads = job->context->n_threads;
     job->args.kv.dtype = dtype;
-    job->head_bytes = kv_keys_bytes(dtype, HEAD_DIM, DEPTH) +
-                      kv_values_bytes(dtype, HEAD_DIM, DEPTH) + 2 * kv_scales_bytes(dtype, DEPTH);
-    job->n_heads = (int)(BENCH_MEMORY_BYTES / job->head_bytes) / n_threads * n_threads;
+    job->head_bytes = kv_keys_bytes(dtype, HEAD_DIM, KV_PAGE) +
+                      kv_values_bytes(dtype, HEAD_DIM, KV_PAGE) +
+                      2 * kv_scales_bytes(dtype, KV_PAGE);
+    size_t depth_bytes = job->head_bytes * (DEPTH / KV_PAGE); // of one head
+    job->n_heads = (int)(BENCH_MEMORY_BYTES / depth_bytes) / n_threads * n_threads;
+    for (int page = 0; page < DEPTH / KV_PAGE; page++)
+        job->pages[page] = bench_memory() + (size_t)page * page_bytes(job);
     fill_heads(job, dtype);
     double flops = 4e-9 * HEAD_DIM * GROUP * TOKENS * n_threads;
     double shallow = seconds_at(job, TOKENS, 2048), deep = seconds_at(job, TOKENS, DEPTH);
@@ -82,7 +95,7 @@ static void bench_type(struct job *job, enum dtype dtype) {
            "decode at 16k %.1f us, %.1f GB/s\n",
            dtype_info(dtype)->name, isa_name(job->context->tested.isa), n_threads, TOKENS,
            flops * (2048 - TOKENS / 2) / shallow, flops * (DEPTH - TOKENS / 2) / deep, decode * 1e6,
-           1e-9 * (double)job->head_bytes * n_threads / decode);
+           1e-9 * (double)depth_bytes * n_threads / decode);
 }
 
 void bench_attend(const struct check_context *context) {

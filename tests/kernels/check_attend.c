@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention of all query heads of a KV head, against double arithmetic on the numbers that were
 // stored; and against itself: any split of the tokens over calls and of the segments over threads
-// must give the same bytes. Everything that no token sees holds NaN.
+// must give the same bytes. Everything that no token sees holds NaN; pages lie anywhere, in any
+// order, and those of which no token sees anything lie nowhere.
 #include "checks.h"
 #include "guarded.h"
 #include "random_data.h"
@@ -21,6 +22,7 @@ static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I8};
 struct attend_case {
     struct attend_args args;
     int n_positions;
+    uint8_t *pages[POSITIONS_MAX / KV_PAGE + 1];
     float *keys, *values; // [n_positions][head_dim] what the cache stands for; i8: rotated keys
     bool rounds_bf16;     // the level multiplies bf16 by bf16
 };
@@ -87,22 +89,41 @@ static void *stale(size_t size_bytes, bool at_end) {
     return memory;
 }
 
+// The pages from that of position `first` on, with guards around each. A head's parts lie somewhere
+// in a page, in any order.
+static void place_pages(struct attend_case *c, int first, bool at_end) {
+    enum dtype dtype = c->args.kv.dtype;
+    int n_pages = (c->n_positions + KV_PAGE - 1) / KV_PAGE, dim = c->args.head_dim;
+    const size_t sizes[KV_PARTS] = {
+        kv_keys_bytes(dtype, dim, KV_PAGE), kv_values_bytes(dtype, dim, KV_PAGE),
+        kv_scales_bytes(dtype, KV_PAGE), kv_scales_bytes(dtype, KV_PAGE)};
+    size_t page_bytes = 0;
+    for (int i = 0, from = random_between(0, KV_PARTS - 1); i < KV_PARTS; i++) {
+        int part = (from + i) % KV_PARTS;
+        page_bytes += 64 * (size_t)random_between(0, 2);
+        c->args.kv.offsets[part] = page_bytes;
+        page_bytes += (sizes[part] + 63) / 64 * 64;
+    }
+    for (int i = 0, from = random_between(0, n_pages - 1); i < n_pages; i++) {
+        int page = (from + 7 * i) % n_pages; // each once, if 7 does not divide n_pages
+        if (n_pages % 7 == 0) page = i;
+        c->pages[page] = NULL;
+        if (page >= first / KV_PAGE) c->pages[page] = stale(page_bytes, at_end);
+    }
+    c->args.kv.pages = c->pages;
+}
+
 // The cache, filled by the specification where some token sees it.
 static void fill_cache(struct attend_case *c, const struct check_context *context, bool at_end) {
     struct attend_args *args = &c->args;
     enum dtype dtype = args->kv.dtype;
     int dim = args->head_dim, n = c->n_positions, first = args->first_position + 1 - args->window;
-    if (args->n_visible > 0) first = 0;
-    args->kv.keys = stale(kv_keys_bytes(dtype, dim, n), at_end);
-    args->kv.values = stale(kv_values_bytes(dtype, dim, n), at_end);
-    if (dtype == DTYPE_I8) {
-        args->kv.key_scales = stale(kv_scales_bytes(dtype, n), at_end);
-        args->kv.value_scales = stale(kv_scales_bytes(dtype, n), at_end);
-    }
+    if (args->n_visible > 0 || args->window == 0 || first < 0) first = 0;
+    place_pages(c, first, at_end);
     c->keys = malloc((size_t)n * (size_t)dim * sizeof(float));
     c->values = malloc((size_t)n * (size_t)dim * sizeof(float));
     if (!c->keys || !c->values) exit(1);
-    for (int p = args->window > 0 && first > 0 ? first : 0; p < n; p++) {
+    for (int p = first; p < n; p++) {
         float *key = c->keys + (size_t)p * (size_t)dim,
               *value = c->values + (size_t)p * (size_t)dim;
         random_activations(key, dim, DATA_RANDOM);

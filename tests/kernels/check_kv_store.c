@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TRIALS = 400, POSITIONS_MAX = 70, HEAD_MAX = 260 };
+enum { TRIALS = 400, POSITIONS_MAX = 150, HEAD_MAX = 260 };
 
 static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I8};
 
@@ -39,12 +39,12 @@ static void put(uint8_t *memory, size_t index, size_t size, uint32_t value) {
 }
 
 // What a correct kv_store makes of the copy in `kv`.
-static void store_expected(const struct kv_store_args *args, const struct kv_head *kv) {
-    enum dtype dtype = kv->dtype;
+static void store_expected(const struct kv_store_args *args, const struct kv_page *kv) {
+    enum dtype dtype = args->kv.dtype;
     size_t size = dtype == DTYPE_F32 ? 4 : dtype == DTYPE_I8 ? 1 : 2;
     size_t unit = dtype == DTYPE_BF16 ? 2 : dtype == DTYPE_I8 ? 4 : 1; // elements side by side
     size_t dim = (size_t)args->head_dim, lines = (dim + unit - 1) / unit;
-    size_t position = (size_t)args->position, tile = position / 16, lane = position % 16;
+    size_t position = (size_t)args->position % 64, tile = position / 16, lane = position % 16;
     float rotated[HEAD_MAX];
     const float *keys = dtype == DTYPE_I8 ? rotated : args->keys;
     kv_rotate(args->keys, rotated, args->head_dim, kv_rotation_size(args->head_dim));
@@ -63,39 +63,39 @@ static void store_expected(const struct kv_store_args *args, const struct kv_hea
     kv->value_scales[position] = value_scale;
 }
 
+// The page that is written and what it should become; there is no other.
 struct memory {
-    size_t keys_bytes, values_bytes, scales_bytes;
-    struct kv_head tested, expected;
+    enum dtype dtype;
+    size_t page_bytes;
+    uint8_t *pages[POSITIONS_MAX / KV_PAGE + 1];
+    struct kv_head tested;
+    struct kv_page expected;
 };
 
-static void *random_copy(void **expected, size_t size_bytes, bool at_end) {
-    uint8_t *memory = guarded_new(size_bytes, at_end);
-    uint8_t *copy = guarded_new(size_bytes, at_end);
-    for (size_t i = 0; i < size_bytes; i++)
-        memory[i] = copy[i] = (uint8_t)random_bits();
-    *expected = copy;
-    return memory;
-}
-
-static struct memory new_memory(enum dtype dtype, int head_dim, int n_positions) {
-    struct memory memory = {.keys_bytes = kv_keys_bytes(dtype, head_dim, n_positions),
-                            .values_bytes = kv_values_bytes(dtype, head_dim, n_positions),
-                            .scales_bytes = kv_scales_bytes(dtype, n_positions)};
+static void place_memory(struct memory *memory, enum dtype dtype, int head_dim, int position) {
     bool at_end = random_between(0, 1);
-    void *copy;
-    memory.tested.dtype = memory.expected.dtype = dtype;
-    memory.tested.keys = random_copy(&memory.expected.keys, memory.keys_bytes, at_end);
-    memory.tested.values = random_copy(&memory.expected.values, memory.values_bytes, at_end);
-    if (dtype != DTYPE_I8) return memory;
-    memory.tested.key_scales = random_copy(&copy, memory.scales_bytes, at_end);
-    memory.expected.key_scales = copy;
-    memory.tested.value_scales = random_copy(&copy, memory.scales_bytes, at_end);
-    memory.expected.value_scales = copy;
-    return memory;
+    const size_t sizes[KV_PARTS] = {
+        kv_keys_bytes(dtype, head_dim, KV_PAGE), kv_values_bytes(dtype, head_dim, KV_PAGE),
+        kv_scales_bytes(dtype, KV_PAGE), kv_scales_bytes(dtype, KV_PAGE)};
+    memset(memory, 0, sizeof *memory);
+    for (int part = 0; part < KV_PARTS; part++) {
+        memory->tested.offsets[part] = memory->page_bytes;
+        memory->page_bytes += (sizes[part] + 63) / 64 * 64;
+    }
+    uint8_t *page = guarded_new(memory->page_bytes, at_end);
+    uint8_t *copy = guarded_new(memory->page_bytes, at_end);
+    for (size_t i = 0; i < memory->page_bytes; i++)
+        page[i] = copy[i] = (uint8_t)random_bits();
+    memory->tested.dtype = dtype;
+    memory->tested.pages = memory->pages;
+    memory->pages[position / KV_PAGE] = copy;
+    memory->expected = kv_page_at(&memory->tested, position);
+    memory->pages[position / KV_PAGE] = page;
 }
 
 // NaN has many patterns; any will do where one is expected.
-static void forgive_nan(struct kv_head *tested, const struct kv_head *expected, int position) {
+static void forgive_nan(const struct kv_page *tested, const struct kv_page *expected,
+                        int position) {
     if (isnan(expected->key_scales[position]) && isnan(tested->key_scales[position]))
         tested->key_scales[position] = expected->key_scales[position];
     if (isnan(expected->value_scales[position]) && isnan(tested->value_scales[position]))
@@ -108,9 +108,9 @@ static bool run_trial(const struct check_context *context, int trial) {
     enum dtype dtype = types[trial % 4];
     enum data_mode mode = modes[trial / 4 % 7];
     int head_dim = trial % 3 ? 8 * random_between(1, 32) : random_between(1, HEAD_MAX);
-    int n_positions = random_between(1, POSITIONS_MAX),
-        position = random_between(0, n_positions - 1);
-    struct memory memory = new_memory(dtype, head_dim, n_positions);
+    int position = random_between(0, POSITIONS_MAX - 1);
+    struct memory memory;
+    place_memory(&memory, dtype, head_dim, position);
     float *keys = guarded_new((size_t)head_dim * sizeof(float), random_between(0, 1));
     float *values = guarded_new((size_t)head_dim * sizeof(float), random_between(0, 1));
     random_activations(keys, head_dim, mode);
@@ -119,19 +119,13 @@ static bool run_trial(const struct check_context *context, int trial) {
     struct kv_store_args args = {memory.tested, keys, values, position, head_dim};
     context->tested.kv_store(&args);
     store_expected(&args, &memory.expected);
-    if (dtype == DTYPE_I8) forgive_nan(&memory.tested, &memory.expected, position);
-    bool same = memcmp(memory.tested.keys, memory.expected.keys, memory.keys_bytes) == 0 &&
-                memcmp(memory.tested.values, memory.expected.values, memory.values_bytes) == 0;
-    if (same && dtype == DTYPE_I8)
-        same = memcmp(memory.tested.key_scales, memory.expected.key_scales, memory.scales_bytes) ==
-                   0 &&
-               memcmp(memory.tested.value_scales, memory.expected.value_scales,
-                      memory.scales_bytes) == 0;
+    struct kv_page stored_page = kv_page_at(&memory.tested, position);
+    if (dtype == DTYPE_I8) forgive_nan(&stored_page, &memory.expected, position % KV_PAGE);
+    bool same = memcmp(stored_page.keys, memory.expected.keys, memory.page_bytes) == 0;
     if (!guarded_release()) return check_failed("wrote outside its buffers");
     if (same) return true;
-    return check_failed("%s, head_dim %d, position %d of %d, %s data: wrong bytes",
-                        dtype_info(dtype)->name, head_dim, position, n_positions,
-                        data_mode_names[mode]);
+    return check_failed("%s, head_dim %d, position %d, %s data: wrong bytes",
+                        dtype_info(dtype)->name, head_dim, position, data_mode_names[mode]);
 }
 
 bool check_kv_store(const struct check_context *context) {

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { BUFFERS_MAX = 32, CANARY = 0xa5 };
+enum { BUFFERS_MAX = 96, CANARY = 0xa5 };
 
 struct guarded {
     uint8_t *map; // guard page, usable pages, guard page

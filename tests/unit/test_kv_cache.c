@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The KV cache: layout, rewind, wiping, and sizes that make no sense.
+// The KV cache and its pool: layout, rewind, sharing, wiping, and sizes that make no sense.
 #include "harness.h"
 
 #include "cache/kv_cache.h"
@@ -8,37 +8,46 @@
 #include <string.h>
 
 static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I8};
-enum { N_LAYERS = 3, N_HEADS = 2, HEAD_DIM = 21, N_POSITIONS = 50 };
+enum { N_LAYERS = 3, N_HEADS = 2, HEAD_DIM = 21, N_POSITIONS = 150 };
+
+static int fill_number(int page, int layer, int head, int part) {
+    return 1 + ((page * N_LAYERS + layer) * N_HEADS + head) * KV_PARTS + part;
+}
+
+// Fills every part of every page (write), or looks whether it holds what was filled in.
+static bool visit_parts(const struct kv_cache *cache, bool write) {
+    for (int page = 0; page < cache->n_pages; page++)
+        for (int i = 0; i < N_LAYERS * N_HEADS * KV_PARTS; i++) {
+            size_t n;
+            int layer = i / KV_PARTS / N_HEADS, head = i / KV_PARTS % N_HEADS, part = i % KV_PARTS;
+            uint8_t *bytes =
+                kv_cache_part(cache, page, layer, head, (enum kv_part)part, KV_PAGE, &n);
+            struct kv_head one = kv_cache_head(cache, layer, head);
+            struct kv_page at = kv_page_at(&one, page * KV_PAGE + 3);
+            const void *places[] = {at.keys, at.values, at.key_scales, at.value_scales};
+            if ((uintptr_t)bytes % 64 != 0 || places[part] != bytes) return false;
+            if ((n > 0) != (cache->layout.dtype == DTYPE_I8 || part <= KV_VALUES)) return false;
+            if (write) memset(bytes, fill_number(page, layer, head, part), n);
+            for (size_t byte = 0; byte < n; byte++)
+                if (bytes[byte] != fill_number(page, layer, head, part)) return false;
+        }
+    return true;
+}
 
 static enum test_result check_layout(enum dtype dtype) {
     struct kv_cache cache;
     struct error err;
-    size_t n;
+    uint64_t n_bytes;
     CHECK(kv_cache_init(&cache, dtype, N_LAYERS, N_HEADS, HEAD_DIM, N_POSITIONS, &err) ==
           STATUS_OK);
-    CHECK((uintptr_t)cache.memory % 64 == 0);
+    CHECK(cache.n_pages == 0 && kv_cache_pages_wanted(&cache, N_POSITIONS) == 3);
+    CHECK(kv_cache_reserve(&cache, N_POSITIONS, &err) == STATUS_OK && cache.n_pages == 3);
     // Every part of every head has room of its own: fill each with its number, then look.
-    for (int i = 0; i < N_LAYERS * N_HEADS * KV_PARTS; i++) {
-        int layer = i / KV_PARTS / N_HEADS, head = i / KV_PARTS % N_HEADS;
-        uint8_t *part =
-            kv_cache_part(&cache, layer, head, (enum kv_part)(i % KV_PARTS), N_POSITIONS, &n);
-        CHECK((uintptr_t)part % 64 == 0 && part + n <= cache.memory + cache.size_bytes);
-        memset(part, i + 1, n);
-    }
-    for (int i = 0; i < N_LAYERS * N_HEADS * KV_PARTS; i++) {
-        int layer = i / KV_PARTS / N_HEADS, head = i / KV_PARTS % N_HEADS;
-        const uint8_t *part =
-            kv_cache_part(&cache, layer, head, (enum kv_part)(i % KV_PARTS), N_POSITIONS, &n);
-        CHECK((n > 0) == (dtype == DTYPE_I8 || i % KV_PARTS <= KV_VALUES));
-        for (size_t at = 0; at < n; at++)
-            CHECK(part[at] == i + 1);
-        struct kv_head one = kv_cache_head(&cache, layer, head);
-        const void *places[] = {one.keys, one.values, one.key_scales, one.value_scales};
-        CHECK(n == 0 ? places[i % KV_PARTS] == NULL : places[i % KV_PARTS] == part);
-    }
-    cache.n_written = N_POSITIONS;
+    CHECK(visit_parts(&cache, true) && visit_parts(&cache, false));
+    CHECK(kv_cache_bytes(dtype, N_LAYERS, N_HEADS, HEAD_DIM, N_POSITIONS, &n_bytes) &&
+          n_bytes == cache.pool->memory_bytes);
     kv_cache_deinit(&cache);
-    CHECK(cache.memory == NULL && cache.size_bytes == 0);
+    CHECK(cache.pages == NULL && cache.pool == NULL);
     return TEST_PASS;
 }
 
@@ -48,10 +57,10 @@ static enum test_result layout(void) {
     return TEST_PASS;
 }
 
-// Bytes of a whole part that are zero.
+// Bytes of a whole part of the only page that are zero.
 static size_t count_zeros(const struct kv_cache *cache, enum kv_part part) {
     size_t n, zeros = 0;
-    const uint8_t *bytes = kv_cache_part(cache, 0, 0, part, cache->n_positions_max, &n);
+    const uint8_t *bytes = kv_cache_part(cache, 0, 0, 0, part, KV_PAGE, &n);
     for (size_t i = 0; i < n; i++)
         zeros += bytes[i] == 0;
     return zeros;
@@ -61,18 +70,92 @@ static enum test_result clearing(void) {
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct kv_cache cache;
         struct error err;
-        CHECK(kv_cache_init(&cache, types[i], 1, 1, HEAD_DIM, N_POSITIONS, &err) == STATUS_OK);
-        memset(cache.memory, 0xff, cache.size_bytes);
-        cache.n_written = N_POSITIONS;
+        CHECK(kv_cache_init(&cache, types[i], 1, 1, HEAD_DIM, KV_PAGE, &err) == STATUS_OK);
+        CHECK(kv_cache_reserve(&cache, KV_PAGE, &err) == STATUS_OK);
+        memset(cache.pages[0], 0xff, cache.layout.page_bytes);
         cache.n_used = 32; // no rest
-        kv_cache_clear_rest(&cache);
+        CHECK(kv_cache_clear_rest(&cache, &err) == STATUS_OK);
         CHECK(count_zeros(&cache, KV_KEYS) == 0 && count_zeros(&cache, KV_VALUES) == 0);
         cache.n_used = 21; // 11 positions behind it in their tile
-        kv_cache_clear_rest(&cache);
+        CHECK(kv_cache_clear_rest(&cache, &err) == STATUS_OK);
         CHECK(count_zeros(&cache, KV_KEYS) == kv_keys_bytes(types[i], HEAD_DIM, 16) / 16 * 11);
         CHECK(count_zeros(&cache, KV_VALUES) == kv_values_bytes(types[i], HEAD_DIM, 16) / 16 * 11);
         CHECK(count_zeros(&cache, KV_KEY_SCALES) == kv_scales_bytes(types[i], 16) / 16 * 11);
         kv_cache_deinit(&cache);
+    }
+    return TEST_PASS;
+}
+
+static bool is_zero(const uint8_t *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != 0) return false;
+    return true;
+}
+
+// Pages are handed out until there are none, and come back wiped when nobody refers to them.
+static enum test_result pool_pages(void) {
+    struct kv_layout plan;
+    struct kv_pool pool;
+    struct error err;
+    uint8_t *pages[3];
+    CHECK(kv_layout_init(&plan, DTYPE_F16, N_LAYERS, N_HEADS, HEAD_DIM, &err) == STATUS_OK);
+    CHECK(kv_pool_init(&pool, &plan, 0, &err) == STATUS_USAGE);
+    CHECK(kv_pool_init(&pool, &plan, 3, &err) == STATUS_OK);
+    for (int i = 0; i < 3; i++) {
+        pages[i] = kv_pool_take(&pool);
+        CHECK(pages[i] && kv_pool_references(&pool, pages[i]) == 1);
+        memset(pages[i], 7, plan.page_bytes);
+    }
+    CHECK(kv_pool_take(&pool) == NULL && kv_pool_used(&pool) == 3);
+    kv_pool_retain(&pool, pages[1]);
+    kv_pool_release(&pool, pages[1]);
+    CHECK(pool.n_free == 0 && pages[1][0] == 7);
+    kv_pool_release(&pool, pages[1]);
+    CHECK(pool.n_free == 1 && is_zero(pages[1], plan.page_bytes) && pages[0][0] == 7);
+    CHECK(kv_pool_take(&pool) == pages[1]);
+    kv_pool_deinit(&pool);
+    CHECK(pool.memory == NULL && pool.n_pages == 0);
+    return TEST_PASS;
+}
+
+// Two timelines on one pool: whole pages are shared, a page used in part is copied by whoever
+// writes first, and only what the writer may see.
+static enum test_result sharing(void) {
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        struct kv_layout plan;
+        struct kv_pool pool;
+        struct kv_cache one, other;
+        struct error err;
+        CHECK(kv_layout_init(&plan, types[i], N_LAYERS, N_HEADS, HEAD_DIM, &err) == STATUS_OK);
+        CHECK(kv_pool_init(&pool, &plan, 4, &err) == STATUS_OK);
+        CHECK(kv_cache_init_on(&one, &pool, 3 * KV_PAGE, &err) == STATUS_OK);
+        CHECK(kv_cache_init_on(&other, &pool, 3 * KV_PAGE, &err) == STATUS_OK);
+        CHECK(kv_cache_reserve(&one, 100, &err) == STATUS_OK);
+        CHECK(visit_parts(&one, true));
+        one.n_used = 100;
+        kv_cache_fork(&other, &one, 64 + 21);
+        CHECK(other.n_used == 85 && kv_pool_used(&pool) == 2);
+        CHECK(kv_pool_references(&pool, one.pages[0]) == 2);
+        CHECK(kv_cache_pages_wanted(&other, 1) == 1 && kv_cache_pages_wanted(&one, 1) == 1);
+        CHECK(kv_cache_reserve(&other, 1, &err) == STATUS_OK);
+        CHECK(other.pages[0] == one.pages[0] && other.pages[1] != one.pages[1]);
+        CHECK(kv_cache_pages_wanted(&one, 1) == 0 && visit_parts(&one, false));
+        // 32 positions were copied; 11 of them are nobody's business.
+        size_t n, zeros = 0, used = kv_keys_bytes(types[i], HEAD_DIM, 16) / 16 * 21;
+        const uint8_t *keys = kv_cache_part(&other, 1, 1, 1, KV_KEYS, KV_PAGE, &n);
+        for (size_t byte = 0; byte < n; byte++)
+            zeros += keys[byte] == 0;
+        CHECK(zeros == n - used);
+        CHECK(kv_cache_reserve(&one, 80, &err) == STATUS_OK); // the last page
+        CHECK(kv_cache_reserve(&other, 80, &err) == STATUS_NO_MEMORY && other.n_pages == 2);
+        CHECK(kv_cache_reserve(&other, 108, &err) == STATUS_CONTEXT_FULL);
+        kv_cache_trim(&one);
+        CHECK(pool.n_free == 1 && one.n_pages == 2);
+        kv_cache_deinit(&one);
+        CHECK(kv_pool_used(&pool) == 2 && other.pages[0][0] == 1);
+        kv_cache_deinit(&other);
+        CHECK(kv_pool_used(&pool) == 0 && is_zero(pool.memory, pool.memory_bytes));
+        kv_pool_deinit(&pool);
     }
     return TEST_PASS;
 }
@@ -105,13 +188,15 @@ static enum test_result rewinding(void) {
     struct kv_cache cache;
     struct error err;
     CHECK(kv_cache_init(&cache, DTYPE_F16, 1, 1, 8, 10, &err) == STATUS_OK);
-    cache.n_used = cache.n_written = 7;
+    CHECK(kv_cache_reserve(&cache, 7, &err) == STATUS_OK);
+    cache.n_used = 7;
     kv_cache_rewind(&cache, 9);
     CHECK(cache.n_used == 7);
     kv_cache_rewind(&cache, 4);
-    CHECK(cache.n_used == 4 && cache.n_written == 7);
+    CHECK(cache.n_used == 4 && cache.n_pages == 1);
     kv_cache_rewind(&cache, -3);
-    CHECK(cache.n_used == 0);
+    kv_cache_trim(&cache);
+    CHECK(cache.n_used == 0 && cache.n_pages == 0);
     kv_cache_deinit(&cache);
     kv_cache_deinit(&cache); // harmless twice
     return TEST_PASS;
@@ -126,7 +211,7 @@ static enum test_result refused(void) {
     CHECK(kv_cache_init(&cache, DTYPE_F32, INT_MAX, INT_MAX, INT_MAX, INT_MAX, &err) ==
           STATUS_NO_MEMORY);
     CHECK(kv_cache_init(&cache, DTYPE_F32, 512, 4096, 4096, INT_MAX, &err) == STATUS_NO_MEMORY);
-    CHECK(cache.memory == NULL);
+    CHECK(cache.pages == NULL && cache.pool == NULL);
     kv_cache_deinit(&cache);
     return TEST_PASS;
 }
@@ -134,8 +219,10 @@ static enum test_result refused(void) {
 static const struct test tests[] = {
     {"layout", "parts, heads and layers do not overlap, in all types", layout},
     {"clearing", "what is left behind the last position is cleared, nothing else", clearing},
+    {"pool_pages", "pages are handed out once and come back wiped", pool_pages},
+    {"sharing", "timelines share pages; writing copies what the writer may see", sharing},
     {"rotation", "the rotation of 8-bit keys is its own inverse and spreads outliers", rotation},
-    {"rewinding", "rewind lowers n_used only", rewinding},
+    {"rewinding", "rewind lowers n_used only, trim frees what is behind", rewinding},
     {"refused", "impossible sizes and types are refused", refused},
 };
 

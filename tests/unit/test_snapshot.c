@@ -46,10 +46,11 @@ static enum test_result test_wiped(void) {
     xl_engine *engine = open_model(scratch_path("tiny.gguf"));
     CHECK(engine && take_snapshot(engine, &data, &size));
     CHECK(xl_session_open(engine, &session, NULL) == XL_OK);
-    CHECK(session->cache.n_written == 0);
+    CHECK(session->cache.n_pages == 0);
     CHECK(xl_session_restore(session, data, size, NULL) == XL_OK);
-    CHECK(session->cache.n_written == N_TOKENS); // deinit wipes that many
-    CHECK(xl_session_rewind(session, 0, NULL) == XL_OK && session->cache.n_written == N_TOKENS);
+    CHECK(session->cache.n_pages == kv_pages_of(N_TOKENS)); // deinit wipes those
+    CHECK(xl_session_rewind(session, 0, NULL) == XL_OK &&
+          session->cache.n_pages == kv_pages_of(N_TOKENS));
     xl_session_close(session);
     xl_engine_close(engine);
     xl_free(data);

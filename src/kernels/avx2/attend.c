@@ -60,7 +60,7 @@ static void pack_queries(const struct attend_block *block) {
 struct key_tiles {
     const uint8_t *keys; // of the tile of 64
     size_t tile_bytes;   // of 16 positions
-    size_t ahead;        // bytes
+    uintptr_t ahead;     // bytes
     int dim;
 };
 
@@ -117,11 +117,10 @@ VEC_INLINE void score(enum form form, const struct attend_block *block, const st
         score_group(form, k, tile, q, scores, block->n_rows - first_row);
 }
 
-static void soften(const struct attend_block *block, int position, int row, int begin, int end) {
+static void soften(const struct attend_block *block, int row, int begin, int end) {
     float *scores = block->scores + (size_t)row * ATTEND_TILE;
     __m256i masks[ATTEND_VECTORS];
     __m256 weights[ATTEND_VECTORS];
-    (void)position;
     UNROLL for (int i = 0; i < ATTEND_VECTORS; i++) {
         masks[i] = attend_mask(i, begin, end);
         weights[i] = _mm256_load_ps(scores + 8 * i);
@@ -135,7 +134,7 @@ struct weighing {
     const struct attend_block *block;
     const uint8_t *values; // of the tile
     size_t dim;            // elements from a position to the next
-    size_t ahead;          // bytes
+    uintptr_t ahead;       // bytes
     int first_row, begin, end;
 };
 
@@ -198,23 +197,22 @@ VEC_INLINE void weigh(enum form form, const struct weighing *w, int n_rows) {
 
 // ---- Floats, also those of a converted tile -----------------------------------------------------
 
-static void score_f32(const struct attend_block *block, int position, int n_positions,
-                      int first_group, int end_group) {
-    const struct attend_args *args = block->args;
-    size_t tile_bytes = (size_t)args->head_dim * 64;
-    const uint8_t *keys =
-        (const uint8_t *)args->kv.keys + (size_t)(position / KV_TILE) * tile_bytes;
-    struct key_tiles k = {keys, tile_bytes, attend_ahead(block, 4 * tile_bytes), args->head_dim};
+// Keys as they lie, tile_bytes for 16 positions.
+VEC_INLINE void score_tile(enum form form, const struct attend_block *block, size_t tile_bytes,
+                           int n_positions, int first_group, int end_group) {
+    struct key_tiles k = {block->tile.keys, tile_bytes,
+                          attend_ahead(block, block->tile.keys, block->next.keys),
+                          block->args->head_dim};
     for (int group = first_group; group < end_group; group++)
-        score(FORM_F32, block, &k, n_positions, group);
+        score(form, block, &k, n_positions, group);
 }
 
-static void score_converted(const struct attend_block *block, int position, int n_positions,
-                            int first_group, int end_group) {
+static void score_converted(const struct attend_block *block, int n_positions, int first_group,
+                            int end_group) {
     size_t dim = (size_t)block->args->head_dim;
     struct key_tiles k = {(const uint8_t *)block->keys, dim * 64, 0, block->args->head_dim};
     for (int group = first_group; group < end_group; group++) {
-        attend_fetch_part(block, position, dim * 2, group);
+        attend_fetch_part(block, dim * 2, group);
         score(FORM_F32, block, &k, n_positions, group);
     }
 }
@@ -230,53 +228,59 @@ static void weigh_converted(const struct attend_block *block, int first_row, int
     weigh(FORM_F32, &w, n_rows);
 }
 
-// The values of the tile at `position` as they lie.
-static struct weighing weighing_of(const struct attend_block *block, int position, size_t size,
-                                   int first_row, int begin, int end) {
-    size_t dim = (size_t)block->args->head_dim;
-    const uint8_t *values = (const uint8_t *)block->args->kv.values + (size_t)position * dim * size;
-    return (struct weighing){block,     values, dim, attend_ahead(block, ATTEND_TILE * dim * size),
-                             first_row, begin,  end};
-}
-
-static void weigh_f32(const struct attend_block *block, int position, int first_row, int n_rows,
-                      int begin, int end) {
-    struct weighing w = weighing_of(block, position, 4, first_row, begin, end);
+// Values as they lie.
+VEC_INLINE void weigh_tile(enum form form, const struct attend_block *block, int first_row,
+                           int n_rows, int begin, int end) {
+    struct weighing w = {.block = block,
+                         .values = block->tile.values,
+                         .dim = (size_t)block->args->head_dim,
+                         .ahead = attend_ahead(block, block->tile.values, block->next.values),
+                         .first_row = first_row,
+                         .begin = begin,
+                         .end = end};
     if (block->is_converted)
         weigh_converted(block, first_row, n_rows, begin, end);
     else
-        weigh(FORM_F32, &w, n_rows);
+        weigh(form, &w, n_rows);
+}
+
+static void score_f32(const struct attend_block *block, int n_positions, int first_group,
+                      int end_group) {
+    score_tile(FORM_F32, block, (size_t)block->args->head_dim * 64, n_positions, first_group,
+               end_group);
+}
+
+static void weigh_f32(const struct attend_block *block, int first_row, int n_rows, int begin,
+                      int end) {
+    weigh_tile(FORM_F32, block, first_row, n_rows, begin, end);
 }
 
 // Where the converted values of a position go; zeros behind the last element.
 static float *converted_values(const struct attend_block *block, int position) {
-    float *to = block->values + (size_t)(position % ATTEND_TILE) * (size_t)block->dim_padded;
+    float *to = block->values + (size_t)position * (size_t)block->dim_padded;
     for (int d = block->args->head_dim; d < block->dim_padded; d++)
         to[d] = 0;
     return to;
 }
 
 // Only values of an odd head are copied, to get zeros behind them.
-static void convert_f32(const struct attend_block *block, int position, int n_positions, int begin,
-                        int end) {
+static void convert_f32(const struct attend_block *block, int n_positions, int begin, int end) {
     size_t dim = (size_t)block->args->head_dim;
     (void)n_positions;
-    (void)position;
     for (int p = begin; p < end; p++)
-        memcpy(converted_values(block, p), (const float *)block->args->kv.values + (size_t)p * dim,
+        memcpy(converted_values(block, p), (const float *)block->tile.values + (size_t)p * dim,
                dim * sizeof(float));
 }
 
 // ---- f16 ----------------------------------------------------------------------------------------
 
-static void convert_f16(const struct attend_block *block, int position, int n_positions, int begin,
-                        int end) {
+static void convert_f16(const struct attend_block *block, int n_positions, int begin, int end) {
     int dim = block->args->head_dim;
-    const uint16_t *keys = (const uint16_t *)block->args->kv.keys + (size_t)position * (size_t)dim;
+    const uint16_t *keys = block->tile.keys;
     for (int i = 0; i < n_positions * dim; i += 8)
         _mm256_store_ps(block->keys + i, vec_from_f16(keys + i));
     for (int p = begin; p < end; p++) {
-        const uint16_t *from = (const uint16_t *)block->args->kv.values + (size_t)p * (size_t)dim;
+        const uint16_t *from = (const uint16_t *)block->tile.values + (size_t)p * (size_t)dim;
         float *to = converted_values(block, p);
         int d = 0;
         for (; d + 8 <= dim; d += 8)
@@ -286,35 +290,26 @@ static void convert_f16(const struct attend_block *block, int position, int n_po
     }
 }
 
-static void score_f16(const struct attend_block *block, int position, int n_positions,
-                      int first_group, int end_group) {
-    size_t dim = (size_t)block->args->head_dim;
-    const uint8_t *keys = (const uint8_t *)block->args->kv.keys + (size_t)position * dim * 2;
-    struct key_tiles k = {keys, dim * 32, attend_ahead(block, dim * 128), block->args->head_dim};
-    if (block->is_converted) {
-        score_converted(block, position, n_positions, first_group, end_group);
-        return;
-    }
-    for (int group = first_group; group < end_group; group++)
-        score(FORM_F16, block, &k, n_positions, group);
+static void score_f16(const struct attend_block *block, int n_positions, int first_group,
+                      int end_group) {
+    if (block->is_converted)
+        score_converted(block, n_positions, first_group, end_group);
+    else
+        score_tile(FORM_F16, block, (size_t)block->args->head_dim * 32, n_positions, first_group,
+                   end_group);
 }
 
-static void weigh_f16(const struct attend_block *block, int position, int first_row, int n_rows,
-                      int begin, int end) {
-    struct weighing w = weighing_of(block, position, 2, first_row, begin, end);
-    if (block->is_converted)
-        weigh_converted(block, first_row, n_rows, begin, end);
-    else
-        weigh(FORM_F16, &w, n_rows);
+static void weigh_f16(const struct attend_block *block, int first_row, int n_rows, int begin,
+                      int end) {
+    weigh_tile(FORM_F16, block, first_row, n_rows, begin, end);
 }
 
 // ---- bf16 ---------------------------------------------------------------------------------------
 
-static void convert_bf16(const struct attend_block *block, int position, int n_positions, int begin,
-                         int end) {
+static void convert_bf16(const struct attend_block *block, int n_positions, int begin, int end) {
     int dim = block->args->head_dim;
-    size_t pairs = ((size_t)dim + 1) / 2, tile = (size_t)(position / KV_TILE);
-    const uint8_t *keys = (const uint8_t *)block->args->kv.keys + tile * pairs * 64;
+    size_t pairs = ((size_t)dim + 1) / 2;
+    const uint8_t *keys = block->tile.keys;
     float *to = block->keys;
     for (int i = 0; i < n_positions / KV_TILE; i++, keys += pairs * 64)
         for (int d = 0; d < dim; d++, to += 16) {
@@ -323,7 +318,7 @@ static void convert_bf16(const struct attend_block *block, int position, int n_p
         }
     for (int p = begin; p < end; p++) {
         const uint16_t *from =
-            (const uint16_t *)block->args->kv.values + (size_t)(p / 2) * (size_t)dim * 2;
+            (const uint16_t *)block->tile.values + (size_t)(p / 2) * (size_t)dim * 2;
         int d = 0;
         to = converted_values(block, p);
         for (; d + 8 <= dim; d += 8)
@@ -333,38 +328,25 @@ static void convert_bf16(const struct attend_block *block, int position, int n_p
     }
 }
 
-static void score_bf16(const struct attend_block *block, int position, int n_positions,
-                       int first_group, int end_group) {
-    size_t pair_bytes = ((size_t)block->args->head_dim + 1) / 2 * 4;
-    const uint8_t *keys = (const uint8_t *)block->args->kv.keys + (size_t)position * pair_bytes;
-    struct key_tiles k = {keys, pair_bytes * 16, attend_ahead(block, pair_bytes * 64),
-                          block->args->head_dim};
-    if (block->is_converted) {
-        score_converted(block, position, n_positions, first_group, end_group);
-        return;
-    }
-    for (int group = first_group; group < end_group; group++)
-        score(FORM_BF16, block, &k, n_positions, group);
+static void score_bf16(const struct attend_block *block, int n_positions, int first_group,
+                       int end_group) {
+    if (block->is_converted)
+        score_converted(block, n_positions, first_group, end_group);
+    else
+        score_tile(FORM_BF16, block, ((size_t)block->args->head_dim + 1) / 2 * 64, n_positions,
+                   first_group, end_group);
 }
 
-static void weigh_bf16(const struct attend_block *block, int position, int first_row, int n_rows,
-                       int begin, int end) {
-    struct weighing w = weighing_of(block, position, 2, first_row, begin, end);
-    if (block->is_converted)
-        weigh_converted(block, first_row, n_rows, begin, end);
-    else
-        weigh(FORM_BF16, &w, n_rows);
+static void weigh_bf16(const struct attend_block *block, int first_row, int n_rows, int begin,
+                       int end) {
+    weigh_tile(FORM_BF16, block, first_row, n_rows, begin, end);
 }
 
 // ---- 8-bit values, under weights that carry their scales ----------------------------------------
 
-void avx2_attend_weigh_i8(const struct attend_block *block, int position, int first_row, int n_rows,
-                          int begin, int end) {
-    struct weighing w = weighing_of(block, position, 1, first_row, begin, end);
-    if (block->is_converted)
-        weigh_converted(block, first_row, n_rows, begin, end);
-    else
-        weigh(FORM_I8, &w, n_rows);
+void avx2_attend_weigh_i8(const struct attend_block *block, int first_row, int n_rows, int begin,
+                          int end) {
+    weigh_tile(FORM_I8, block, first_row, n_rows, begin, end);
 }
 
 static const struct attend_steps steps_f32 = {

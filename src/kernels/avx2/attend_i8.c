@@ -50,7 +50,7 @@ VEC_INLINE __m256i dot(__m256i sum, __m256i key, __m256i size, __m256i q) {
 }
 
 // 16 positions, n_rows (constant) query rows.
-VEC_INLINE void score_rows(const uint8_t *keys, size_t ahead, int n_quads, const uint32_t *q,
+VEC_INLINE void score_rows(const uint8_t *keys, uintptr_t ahead, int n_quads, const uint32_t *q,
                            float *scores, int n_rows) {
     __m256i low[ROWS], high[ROWS];
     UNROLL for (int r = 0; r < n_rows; r++) low[r] = high[r] = _mm256_setzero_si256();
@@ -71,7 +71,7 @@ VEC_INLINE void score_rows(const uint8_t *keys, size_t ahead, int n_quads, const
     }
 }
 
-static void score_tile(const uint8_t *keys, size_t ahead, int n_quads, const uint32_t *q,
+static void score_tile(const uint8_t *keys, uintptr_t ahead, int n_quads, const uint32_t *q,
                        float *scores, int n_rows) {
     if (n_rows >= ROWS)
         score_rows(keys, ahead, n_quads, q, scores, 3);
@@ -81,12 +81,12 @@ static void score_tile(const uint8_t *keys, size_t ahead, int n_quads, const uin
         score_rows(keys, ahead, n_quads, q, scores, 1);
 }
 
-static void score(const struct attend_block *block, int position, int n_positions, int first_group,
+static void score(const struct attend_block *block, int n_positions, int first_group,
                   int end_group) {
     int n_quads = (block->args->head_dim + 3) / 4;
-    size_t tile_bytes = (size_t)n_quads * 64, ahead = attend_ahead(block, 4 * tile_bytes);
-    const uint8_t *keys =
-        (const uint8_t *)block->args->kv.keys + (size_t)(position / KV_TILE) * tile_bytes;
+    size_t tile_bytes = (size_t)n_quads * 64;
+    const uint8_t *keys = block->tile.keys;
+    uintptr_t ahead = attend_ahead(block, keys, block->next.keys);
     for (int group = first_group; group < end_group; group++) {
         int first_row = group * ATTEND_GROUP, n_rows = block->n_rows - first_row;
         const uint32_t *q =
@@ -101,10 +101,9 @@ static void score(const struct attend_block *block, int position, int n_position
     }
 }
 
-static void soften(const struct attend_block *block, int position, int row, int begin, int end) {
+static void soften(const struct attend_block *block, int row, int begin, int end) {
     float *scores = block->scores + (size_t)row * ATTEND_TILE;
-    const float *key_scales = block->args->kv.key_scales + position;
-    const float *value_scales = block->args->kv.value_scales + position;
+    const float *key_scales = block->tile.key_scales, *value_scales = block->tile.value_scales;
     __m256 weights[ATTEND_VECTORS], q_scale = _mm256_set1_ps(block->query_scales[row]);
     __m256i masks[ATTEND_VECTORS];
     UNROLL for (int i = 0; i < ATTEND_VECTORS; i++) {
@@ -119,14 +118,12 @@ static void soften(const struct attend_block *block, int position, int row, int 
     }
 }
 
-static void convert(const struct attend_block *block, int position, int n_positions, int begin,
-                    int end) {
+static void convert(const struct attend_block *block, int n_positions, int begin, int end) {
     int dim = block->args->head_dim;
-    (void)position;
     (void)n_positions;
     for (int p = begin; p < end; p++) {
-        const int8_t *from = (const int8_t *)block->args->kv.values + (size_t)p * (size_t)dim;
-        float *to = block->values + (size_t)(p % ATTEND_TILE) * (size_t)block->dim_padded;
+        const int8_t *from = (const int8_t *)block->tile.values + (size_t)p * (size_t)dim;
+        float *to = block->values + (size_t)p * (size_t)block->dim_padded;
         int d = 0;
         for (; d + 8 <= dim; d += 8) {
             __m256i words = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)(from + d)));

@@ -59,8 +59,8 @@ static inline float attend_sum_lanes(const float *x) {
 }
 
 // In attend.c: the floats that bytes (or a converted tile) stand for.
-void avx2_attend_weigh_i8(const struct attend_block *block, int position, int first_row, int n_rows,
-                          int begin, int end);
+void avx2_attend_weigh_i8(const struct attend_block *block, int first_row, int n_rows, int begin,
+                          int end);
 void avx2_attend_i8(const struct attend_args *args);
 
 #endif

@@ -12,18 +12,23 @@ static int lesser(int a, int b) {
     return a < b ? a : b;
 }
 
-static void store_f32(const struct kv_store_args *args, size_t tile, size_t lane) {
+// Where the position lies.
+struct place {
+    struct kv_page page;
+    size_t position, tile, lane; // in the page, and its tile and lane there
+};
+
+static void store_f32(const struct kv_store_args *args, const struct place *place) {
     size_t dim = (size_t)args->head_dim;
-    float *keys = (float *)args->kv.keys + tile * dim * KV_TILE + lane;
+    float *keys = (float *)place->page.keys + place->tile * dim * KV_TILE + place->lane;
     for (size_t i = 0; i < dim; i++)
         keys[i * KV_TILE] = args->keys[i];
-    memcpy((float *)args->kv.values + (size_t)args->position * dim, args->values,
-           dim * sizeof(float));
+    memcpy((float *)place->page.values + place->position * dim, args->values, dim * sizeof(float));
 }
 
-static void store_f16(const struct kv_store_args *args, size_t tile, size_t lane) {
+static void store_f16(const struct kv_store_args *args, const struct place *place) {
     size_t dim = (size_t)args->head_dim;
-    uint16_t *keys = (uint16_t *)args->kv.keys + tile * dim * KV_TILE + lane;
+    uint16_t *keys = (uint16_t *)place->page.keys + place->tile * dim * KV_TILE + place->lane;
     for (int done = 0; done < args->head_dim; done += PIECE) {
         uint16_t piece[PIECE];
         int n = lesser(PIECE, args->head_dim - done);
@@ -31,14 +36,15 @@ static void store_f16(const struct kv_store_args *args, size_t tile, size_t lane
         for (int i = 0; i < n; i++, keys += KV_TILE)
             *keys = piece[i];
     }
-    avx2_to_f16(args->values, (uint16_t *)args->kv.values + (size_t)args->position * dim,
+    avx2_to_f16(args->values, (uint16_t *)place->page.values + place->position * dim,
                 args->head_dim);
 }
 
-static void store_bf16(const struct kv_store_args *args, size_t tile, size_t lane) {
-    size_t dim = (size_t)args->head_dim, n_pairs = (dim + 1) / 2, p = (size_t)args->position;
-    uint16_t *keys = (uint16_t *)args->kv.keys + (tile * n_pairs * KV_TILE + lane) * 2;
-    uint16_t *values = (uint16_t *)args->kv.values + p / 2 * dim * 2 + p % 2;
+static void store_bf16(const struct kv_store_args *args, const struct place *place) {
+    size_t dim = (size_t)args->head_dim, n_pairs = (dim + 1) / 2, p = place->position;
+    uint16_t *keys =
+        (uint16_t *)place->page.keys + (place->tile * n_pairs * KV_TILE + place->lane) * 2;
+    uint16_t *values = (uint16_t *)place->page.values + p / 2 * dim * 2 + p % 2;
     for (int done = 0; done < args->head_dim; done += PIECE, values += 2 * PIECE) {
         uint16_t piece[PIECE + 1];
         int n = lesser(PIECE, args->head_dim - done);
@@ -87,12 +93,13 @@ static float choose_key_scale(const float *x, int n) {
     return scale;
 }
 
-static void store_key_i8(const struct kv_store_args *args, size_t tile, size_t lane) {
+static void store_key_i8(const struct kv_store_args *args, const struct place *place) {
     int dim = args->head_dim, n_quads = (dim + 3) / 4, size = kv_rotation_size(dim);
-    uint32_t *keys = (uint32_t *)args->kv.keys + tile * (size_t)n_quads * KV_TILE + lane;
+    uint32_t *keys =
+        (uint32_t *)place->page.keys + place->tile * (size_t)n_quads * KV_TILE + place->lane;
     float scale = choose_key_scale(args->keys, dim), piece[KV_ROTATION_MAX];
     __m256 inverse = _mm256_set1_ps(scale > 0 ? 1.0f / scale : 0.0f);
-    args->kv.key_scales[args->position] = scale;
+    place->page.key_scales[place->position] = scale;
     for (int quad = 0; quad < n_quads; quad += 2, keys += 2 * KV_TILE) {
         int first = 4 * quad % KV_ROTATION_MAX;
         if (first == 0)
@@ -104,13 +111,13 @@ static void store_key_i8(const struct kv_store_args *args, size_t tile, size_t l
     }
 }
 
-static void store_i8(const struct kv_store_args *args, size_t tile, size_t lane) {
+static void store_i8(const struct kv_store_args *args, const struct place *place) {
     int dim = args->head_dim;
-    int8_t *values = (int8_t *)args->kv.values + (size_t)args->position * (size_t)dim;
+    int8_t *values = (int8_t *)place->page.values + place->position * (size_t)dim;
     float value_scale = choose_scale(args->values, dim);
     __m256 value_inverse = _mm256_set1_ps(value_scale > 0 ? 1.0f / value_scale : 0.0f);
-    store_key_i8(args, tile, lane);
-    args->kv.value_scales[args->position] = value_scale;
+    store_key_i8(args, place);
+    place->page.value_scales[place->position] = value_scale;
     for (int i = 0; i < dim; i += 8) {
         __m128i bytes = quantize(args->values + i, dim - i, value_inverse);
         int8_t piece[16];
@@ -121,13 +128,15 @@ static void store_i8(const struct kv_store_args *args, size_t tile, size_t lane)
 }
 
 void avx2_kv_store(const struct kv_store_args *args) {
-    size_t tile = (size_t)(args->position / KV_TILE), lane = (size_t)(args->position % KV_TILE);
+    size_t position = (size_t)(args->position % KV_PAGE);
+    struct place place = {kv_page_at(&args->kv, args->position), position, position / KV_TILE,
+                          position % KV_TILE};
     if (args->kv.dtype == DTYPE_F32)
-        store_f32(args, tile, lane);
+        store_f32(args, &place);
     else if (args->kv.dtype == DTYPE_F16)
-        store_f16(args, tile, lane);
+        store_f16(args, &place);
     else if (args->kv.dtype == DTYPE_BF16)
-        store_bf16(args, tile, lane);
+        store_bf16(args, &place);
     else
-        store_i8(args, tile, lane);
+        store_i8(args, &place);
 }

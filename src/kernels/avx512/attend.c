@@ -57,8 +57,9 @@ static void pack_queries(const struct attend_block *block) {
 }
 
 // n_tiles (constant) tiles of 16 positions, n_rows (constant) query rows.
-VEC512_INLINE void score_rows(enum form form, const uint8_t *keys, size_t tile_bytes, size_t ahead,
-                              int dim, const float *q, float *scores, int n_tiles, int n_rows) {
+VEC512_INLINE void score_rows(enum form form, const uint8_t *keys, size_t tile_bytes,
+                              uintptr_t ahead, int dim, const float *q, float *scores, int n_tiles,
+                              int n_rows) {
     __m512 sums[ATTEND_VECTORS][ATTEND_GROUP];
     UNROLL for (int r = 0; r < n_rows; r++) UNROLL for (int i = 0; i < n_tiles; i++) sums[i][r] =
         _mm512_setzero_ps();
@@ -78,8 +79,9 @@ VEC512_INLINE void score_rows(enum form form, const uint8_t *keys, size_t tile_b
         _mm512_store_ps(scores + r * ATTEND_TILE + 16 * i, sums[i][r]);
 }
 
-VEC512_INLINE void score_group(enum form form, const uint8_t *keys, size_t tile_bytes, size_t ahead,
-                               int dim, const float *q, float *scores, int n_tiles, int n_rows) {
+VEC512_INLINE void score_group(enum form form, const uint8_t *keys, size_t tile_bytes,
+                               uintptr_t ahead, int dim, const float *q, float *scores, int n_tiles,
+                               int n_rows) {
     switch (n_rows) {
     case 1:
         score_rows(form, keys, tile_bytes, ahead, dim, q, scores, n_tiles, 1);
@@ -102,15 +104,15 @@ VEC512_INLINE void score_group(enum form form, const uint8_t *keys, size_t tile_
 }
 
 VEC512_INLINE void score(enum form form, const struct attend_block *block, const uint8_t *keys,
-                         size_t tile_bytes, int n_positions, int first_group, int end_group) {
+                         size_t tile_bytes, uintptr_t ahead, int n_positions, int first_group,
+                         int end_group) {
     int dim = block->args->head_dim;
-    size_t ahead = attend_ahead(block, ATTEND_VECTORS * tile_bytes);
     for (int group = first_group; group < end_group; group++) {
         int first_row = group * ATTEND_GROUP, n_rows = block->n_rows - first_row;
         const float *q = block->queries + (size_t)first_row * (size_t)block->dim_padded;
         float *scores = block->scores + (size_t)first_row * ATTEND_TILE;
         // Floats that stream through come fastest in one run of lines.
-        bool is_run = form == FORM_F32 && ahead > 0;
+        bool is_run = form == FORM_F32 && attend_streams(block);
         if (n_positions == ATTEND_TILE && !is_run) {
             score_group(form, keys, tile_bytes, ahead, dim, q, scores, ATTEND_VECTORS, n_rows);
             continue;
@@ -121,11 +123,10 @@ VEC512_INLINE void score(enum form form, const struct attend_block *block, const
     }
 }
 
-static void soften(const struct attend_block *block, int position, int row, int begin, int end) {
+static void soften(const struct attend_block *block, int row, int begin, int end) {
     float *scores = block->scores + (size_t)row * ATTEND_TILE;
     __mmask16 masks[ATTEND_VECTORS];
     __m512 weights[ATTEND_VECTORS];
-    (void)position;
     UNROLL for (int i = 0; i < ATTEND_VECTORS; i++) {
         masks[i] = attend_mask(i, begin, end);
         weights[i] = _mm512_load_ps(scores + 16 * i);
@@ -140,7 +141,7 @@ struct weighing {
     const struct attend_block *block;
     const uint8_t *values; // of the tile
     size_t dim;            // elements from a position to the next
-    size_t ahead;          // bytes
+    uintptr_t ahead;       // bytes
     int first_row, begin, end;
 };
 
@@ -198,62 +199,74 @@ VEC512_INLINE void weigh(enum form form, const struct weighing *w, int n_rows) {
 
 // ---- Floats, also those of a converted tile -----------------------------------------------------
 
-static void score_floats(const struct attend_block *block, const void *keys, int n_positions,
-                         int first_group, int end_group) {
-    score(FORM_F32, block, keys, (size_t)block->args->head_dim * 64, n_positions, first_group,
-          end_group);
-}
-
-static void weigh_floats(const struct attend_block *block, const void *values, size_t dim,
-                         int first_row, int n_rows, int begin, int end) {
-    struct weighing w = {block,     values, dim, attend_ahead(block, ATTEND_TILE * dim * 4),
-                         first_row, begin,  end};
-    weigh(FORM_F32, &w, n_rows);
-}
-
-static void score_converted(const struct attend_block *block, int position, int n_positions,
-                            int first_group, int end_group, size_t position_bytes) {
+static void score_converted(const struct attend_block *block, int n_positions, int first_group,
+                            int end_group, size_t position_bytes) {
+    size_t tile_bytes = (size_t)block->args->head_dim * 64;
     for (int group = first_group; group < end_group; group++) {
-        attend_fetch_part(block, position, position_bytes, group);
-        score_floats(block, block->keys, n_positions, group, group + 1);
+        attend_fetch_part(block, position_bytes, group);
+        score(FORM_F32, block, (const uint8_t *)block->keys, tile_bytes, 0, n_positions, group,
+              group + 1);
     }
 }
 
 static void weigh_converted(const struct attend_block *block, int first_row, int n_rows, int begin,
                             int end) {
-    weigh_floats(block, block->values, (size_t)block->dim_padded, first_row, n_rows, begin, end);
+    struct weighing w = {.block = block,
+                         .values = (const uint8_t *)block->values,
+                         .dim = (size_t)block->dim_padded,
+                         .first_row = first_row,
+                         .begin = begin,
+                         .end = end};
+    weigh(FORM_F32, &w, n_rows);
 }
 
-static const uint8_t *tile_of(const void *memory, int position, size_t position_bytes) {
-    return (const uint8_t *)memory + (size_t)position * position_bytes;
+// Keys as they lie, tile_bytes for 16 positions.
+VEC512_INLINE void score_tile(enum form form, const struct attend_block *block, size_t tile_bytes,
+                              int n_positions, int first_group, int end_group) {
+    score(form, block, block->tile.keys, tile_bytes,
+          attend_ahead(block, block->tile.keys, block->next.keys), n_positions, first_group,
+          end_group);
 }
 
-static void score_f32(const struct attend_block *block, int position, int n_positions,
-                      int first_group, int end_group) {
-    const struct attend_args *args = block->args;
-    score_floats(block, tile_of(args->kv.keys, position, (size_t)args->head_dim * 4), n_positions,
-                 first_group, end_group);
-}
-
-static void weigh_f32(const struct attend_block *block, int position, int first_row, int n_rows,
-                      int begin, int end) {
-    size_t dim = (size_t)block->args->head_dim;
+// Values as they lie.
+VEC512_INLINE void weigh_tile(enum form form, const struct attend_block *block, int first_row,
+                              int n_rows, int begin, int end) {
+    struct weighing w = {.block = block,
+                         .values = block->tile.values,
+                         .dim = (size_t)block->args->head_dim,
+                         .ahead = attend_ahead(block, block->tile.values, block->next.values),
+                         .first_row = first_row,
+                         .begin = begin,
+                         .end = end};
     if (block->is_converted)
         weigh_converted(block, first_row, n_rows, begin, end);
     else
-        weigh_floats(block, tile_of(block->args->kv.values, position, dim * 4), dim, first_row,
-                     n_rows, begin, end);
+        weigh(form, &w, n_rows);
+}
+
+// Where the converted values of a position go.
+static float *converted_values(const struct attend_block *block, int position) {
+    return block->values + (size_t)position * (size_t)block->dim_padded;
+}
+
+static void score_f32(const struct attend_block *block, int n_positions, int first_group,
+                      int end_group) {
+    score_tile(FORM_F32, block, (size_t)block->args->head_dim * 64, n_positions, first_group,
+               end_group);
+}
+
+static void weigh_f32(const struct attend_block *block, int first_row, int n_rows, int begin,
+                      int end) {
+    weigh_tile(FORM_F32, block, first_row, n_rows, begin, end);
 }
 
 // Only values of an odd head are copied, to get zeros behind them.
-static void convert_f32(const struct attend_block *block, int position, int n_positions, int begin,
-                        int end) {
+static void convert_f32(const struct attend_block *block, int n_positions, int begin, int end) {
     int dim = block->args->head_dim;
     (void)n_positions;
-    (void)position;
     for (int p = begin; p < end; p++) {
-        const float *from = (const float *)block->args->kv.values + (size_t)p * (size_t)dim;
-        float *to = block->values + (size_t)(p % ATTEND_TILE) * (size_t)block->dim_padded;
+        const float *from = (const float *)block->tile.values + (size_t)p * (size_t)dim;
+        float *to = converted_values(block, p);
         for (int d = 0; d < dim; d += 16)
             _mm512_store_ps(to + d, vec512_load(from + d, dim - d));
     }
@@ -261,15 +274,14 @@ static void convert_f32(const struct attend_block *block, int position, int n_po
 
 // ---- f16 ----------------------------------------------------------------------------------------
 
-static void convert_f16(const struct attend_block *block, int position, int n_positions, int begin,
-                        int end) {
+static void convert_f16(const struct attend_block *block, int n_positions, int begin, int end) {
     int dim = block->args->head_dim;
-    const uint8_t *keys = tile_of(block->args->kv.keys, position, (size_t)dim * 2);
+    const uint16_t *keys = block->tile.keys;
     for (int i = 0; i < n_positions * dim; i += 16)
-        _mm512_store_ps(block->keys + i, vec512_from_f16(keys + 2 * (size_t)i));
+        _mm512_store_ps(block->keys + i, vec512_from_f16(keys + i));
     for (int p = begin; p < end; p++) {
-        const uint16_t *from = (const uint16_t *)block->args->kv.values + (size_t)p * (size_t)dim;
-        float *to = block->values + (size_t)(p % ATTEND_TILE) * (size_t)block->dim_padded;
+        const uint16_t *from = (const uint16_t *)block->tile.values + (size_t)p * (size_t)dim;
+        float *to = converted_values(block, p);
         for (int d = 0; d < dim; d += 16) {
             __m256i halves = _mm256_maskz_loadu_epi16(vec512_mask(dim - d), from + d);
             _mm512_store_ps(to + d, _mm512_cvtph_ps(halves));
@@ -277,45 +289,33 @@ static void convert_f16(const struct attend_block *block, int position, int n_po
     }
 }
 
-static void score_f16(const struct attend_block *block, int position, int n_positions,
-                      int first_group, int end_group) {
+static void score_f16(const struct attend_block *block, int n_positions, int first_group,
+                      int end_group) {
     size_t dim = (size_t)block->args->head_dim;
     if (block->is_converted)
-        score_converted(block, position, n_positions, first_group, end_group,
-                        (size_t)block->args->head_dim * 2);
+        score_converted(block, n_positions, first_group, end_group, dim * 2);
     else
-        score(FORM_F16, block, tile_of(block->args->kv.keys, position, dim * 2), dim * 32,
-              n_positions, first_group, end_group);
+        score_tile(FORM_F16, block, dim * 32, n_positions, first_group, end_group);
 }
 
-static void weigh_f16(const struct attend_block *block, int position, int first_row, int n_rows,
-                      int begin, int end) {
-    size_t dim = (size_t)block->args->head_dim;
-    struct weighing w = {block,     tile_of(block->args->kv.values, position, dim * 2),
-                         dim,       attend_ahead(block, ATTEND_TILE * dim * 2),
-                         first_row, begin,
-                         end};
-    if (block->is_converted)
-        weigh_converted(block, first_row, n_rows, begin, end);
-    else
-        weigh(FORM_F16, &w, n_rows);
+static void weigh_f16(const struct attend_block *block, int first_row, int n_rows, int begin,
+                      int end) {
+    weigh_tile(FORM_F16, block, first_row, n_rows, begin, end);
 }
 
 // ---- bf16 ---------------------------------------------------------------------------------------
 
-static void convert_bf16(const struct attend_block *block, int position, int n_positions, int begin,
-                         int end) {
+static void convert_bf16(const struct attend_block *block, int n_positions, int begin, int end) {
     int dim = block->args->head_dim;
-    size_t pairs = ((size_t)dim + 1) / 2, tile = (size_t)(position / KV_TILE);
-    const uint8_t *keys = (const uint8_t *)block->args->kv.keys + tile * pairs * 64;
+    size_t pairs = ((size_t)dim + 1) / 2;
+    const uint8_t *keys = block->tile.keys;
     float *to = block->keys;
     for (int i = 0; i < n_positions / KV_TILE; i++, keys += pairs * 64)
         for (int d = 0; d < dim; d++, to += 16)
             _mm512_store_ps(to, load_keys(FORM_BF16, keys, d));
     for (int p = begin; p < end; p++) {
-        const uint32_t *from =
-            (const uint32_t *)block->args->kv.values + (size_t)(p / 2) * (size_t)dim;
-        to = block->values + (size_t)(p % ATTEND_TILE) * (size_t)block->dim_padded;
+        const uint32_t *from = (const uint32_t *)block->tile.values + (size_t)(p / 2) * (size_t)dim;
+        to = converted_values(block, p);
         for (int d = 0; d < dim; d += 16) {
             __m512i words = _mm512_maskz_loadu_epi32(vec512_mask(dim - d), from + d);
             words = p % 2 ? _mm512_and_si512(words, _mm512_set1_epi32(-65536))
@@ -325,43 +325,25 @@ static void convert_bf16(const struct attend_block *block, int position, int n_p
     }
 }
 
-static void score_bf16(const struct attend_block *block, int position, int n_positions,
-                       int first_group, int end_group) {
-    size_t pair_bytes = ((size_t)block->args->head_dim + 1) / 2 * 4;
+static void score_bf16(const struct attend_block *block, int n_positions, int first_group,
+                       int end_group) {
+    size_t dim = (size_t)block->args->head_dim;
     if (block->is_converted)
-        score_converted(block, position, n_positions, first_group, end_group,
-                        (size_t)block->args->head_dim * 2);
+        score_converted(block, n_positions, first_group, end_group, dim * 2);
     else
-        score(FORM_BF16, block, tile_of(block->args->kv.keys, position, pair_bytes),
-              pair_bytes * 16, n_positions, first_group, end_group);
+        score_tile(FORM_BF16, block, (dim + 1) / 2 * 64, n_positions, first_group, end_group);
 }
 
-static void weigh_bf16(const struct attend_block *block, int position, int first_row, int n_rows,
-                       int begin, int end) {
-    size_t dim = (size_t)block->args->head_dim;
-    struct weighing w = {block,     tile_of(block->args->kv.values, position, dim * 2),
-                         dim,       attend_ahead(block, ATTEND_TILE * dim * 2),
-                         first_row, begin,
-                         end};
-    if (block->is_converted)
-        weigh_converted(block, first_row, n_rows, begin, end);
-    else
-        weigh(FORM_BF16, &w, n_rows);
+static void weigh_bf16(const struct attend_block *block, int first_row, int n_rows, int begin,
+                       int end) {
+    weigh_tile(FORM_BF16, block, first_row, n_rows, begin, end);
 }
 
 // ---- 8-bit values, under weights that carry their scales ----------------------------------------
 
-void avx512_attend_weigh_i8(const struct attend_block *block, int position, int first_row,
-                            int n_rows, int begin, int end) {
-    size_t dim = (size_t)block->args->head_dim;
-    struct weighing w = {block,     tile_of(block->args->kv.values, position, dim),
-                         dim,       attend_ahead(block, ATTEND_TILE * dim),
-                         first_row, begin,
-                         end};
-    if (block->is_converted)
-        weigh_converted(block, first_row, n_rows, begin, end);
-    else
-        weigh(FORM_I8, &w, n_rows);
+void avx512_attend_weigh_i8(const struct attend_block *block, int first_row, int n_rows, int begin,
+                            int end) {
+    weigh_tile(FORM_I8, block, first_row, n_rows, begin, end);
 }
 
 static const struct attend_steps steps_f32 = {

@@ -27,7 +27,7 @@ VEC512_INLINE __m512 multiply_add(__m512 sum, __m512i a, __m512i b) {
 }
 
 // n_tiles (constant) tiles of 16 positions, n_rows (constant) query rows.
-VEC512_INLINE void score_rows(const uint8_t *keys, size_t ahead, int n_pairs, const uint32_t *q,
+VEC512_INLINE void score_rows(const uint8_t *keys, uintptr_t ahead, int n_pairs, const uint32_t *q,
                               float *scores, int n_tiles, int n_rows) {
     __m512 sums[ATTEND_VECTORS][ATTEND_GROUP];
     UNROLL for (int r = 0; r < n_rows; r++) UNROLL for (int i = 0; i < n_tiles; i++) sums[i][r] =
@@ -48,7 +48,7 @@ VEC512_INLINE void score_rows(const uint8_t *keys, size_t ahead, int n_pairs, co
         _mm512_store_ps(scores + r * ATTEND_TILE + 16 * i, sums[i][r]);
 }
 
-VEC512_INLINE void score_group(const uint8_t *keys, size_t ahead, int n_pairs, const uint32_t *q,
+VEC512_INLINE void score_group(const uint8_t *keys, uintptr_t ahead, int n_pairs, const uint32_t *q,
                                float *scores, int n_tiles, int n_rows) {
     switch (n_rows) {
     case 1:
@@ -71,21 +71,20 @@ VEC512_INLINE void score_group(const uint8_t *keys, size_t ahead, int n_pairs, c
     }
 }
 
-static void score(const struct attend_block *block, int position, int n_positions, int first_group,
+static void score(const struct attend_block *block, int n_positions, int first_group,
                   int end_group) {
     int n_pairs = (block->args->head_dim + 1) / 2;
     size_t tile_bytes = (size_t)n_pairs * 64;
-    size_t ahead = attend_ahead(block, ATTEND_VECTORS * tile_bytes);
-    const uint8_t *keys =
-        (const uint8_t *)block->args->kv.keys + (size_t)(position / KV_TILE) * tile_bytes;
+    const uint8_t *keys = block->tile.keys;
+    uintptr_t ahead = attend_ahead(block, keys, block->next.keys);
     for (int group = first_group; group < end_group; group++) {
         int first_row = group * ATTEND_GROUP, n_rows = block->n_rows - first_row;
         const uint32_t *q =
             (const uint32_t *)block->queries + (size_t)first_row * (size_t)block->dim_padded;
         float *scores = block->scores + (size_t)first_row * ATTEND_TILE;
         // A cache that streams through comes fastest in one run of lines.
-        if (n_positions == ATTEND_TILE && ahead == 0) {
-            score_group(keys, ahead, n_pairs, q, scores, ATTEND_VECTORS, n_rows);
+        if (n_positions == ATTEND_TILE && !attend_streams(block)) {
+            score_group(keys, 0, n_pairs, q, scores, ATTEND_VECTORS, n_rows);
             continue;
         }
         for (int i = 0; i < n_positions / KV_TILE; i++)
@@ -95,11 +94,10 @@ static void score(const struct attend_block *block, int position, int n_position
 }
 
 // A row's weights are 64 bf16 where its scores were.
-static void soften(const struct attend_block *block, int position, int row, int begin, int end) {
+static void soften(const struct attend_block *block, int row, int begin, int end) {
     float *scores = block->scores + (size_t)row * ATTEND_TILE;
     __m512 weights[ATTEND_VECTORS];
     __mmask16 masks[ATTEND_VECTORS];
-    (void)position;
     UNROLL for (int i = 0; i < ATTEND_VECTORS; i++) {
         masks[i] = attend_mask(i, begin, end);
         weights[i] = _mm512_load_ps(scores + 16 * i);
@@ -117,7 +115,7 @@ struct weighing {
     const struct attend_block *block;
     const uint32_t *values; // of the tile: pairs of positions
     size_t dim;             // from a pair to the next
-    size_t ahead;           // bytes
+    uintptr_t ahead;        // bytes
     int first_row, begin, end;
 };
 
@@ -163,13 +161,14 @@ VEC512_INLINE void weigh_vectors(const struct weighing *w, int n_rows) {
         weigh_rows(w, offset, 1, n_rows);
 }
 
-static void weigh(const struct attend_block *block, int position, int first_row, int n_rows,
-                  int begin, int end) {
-    size_t dim = (size_t)block->args->head_dim;
-    const uint32_t *values =
-        (const uint32_t *)block->args->kv.values + (size_t)(position / 2) * dim;
-    struct weighing w = {block,     values, dim, attend_ahead(block, ATTEND_TILE * dim * 2),
-                         first_row, begin,  end};
+static void weigh(const struct attend_block *block, int first_row, int n_rows, int begin, int end) {
+    struct weighing w = {.block = block,
+                         .values = block->tile.values,
+                         .dim = (size_t)block->args->head_dim,
+                         .ahead = attend_ahead(block, block->tile.values, block->next.values),
+                         .first_row = first_row,
+                         .begin = begin,
+                         .end = end};
     switch (n_rows) {
     case 1:
         weigh_vectors(&w, 1);

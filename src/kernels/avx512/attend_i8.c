@@ -44,7 +44,7 @@ static void pack_queries(const struct attend_block *block) {
 }
 
 // n_tiles (constant) tiles of 16 positions, n_rows (constant) query rows.
-VEC512_INLINE void score_rows(const uint8_t *keys, size_t ahead, int n_quads, const uint32_t *q,
+VEC512_INLINE void score_rows(const uint8_t *keys, uintptr_t ahead, int n_quads, const uint32_t *q,
                               const int32_t *starts, float *scores, int n_tiles, int n_rows) {
     const __m512i shift = _mm512_set1_epi8(-128);
     __m512i sums[ATTEND_VECTORS][ATTEND_GROUP];
@@ -66,7 +66,7 @@ VEC512_INLINE void score_rows(const uint8_t *keys, size_t ahead, int n_quads, co
         _mm512_store_ps(scores + r * ATTEND_TILE + 16 * i, _mm512_cvtepi32_ps(sums[i][r]));
 }
 
-VEC512_INLINE void score_group(const uint8_t *keys, size_t ahead, int n_quads, const uint32_t *q,
+VEC512_INLINE void score_group(const uint8_t *keys, uintptr_t ahead, int n_quads, const uint32_t *q,
                                const int32_t *starts, float *scores, int n_tiles, int n_rows) {
     switch (n_rows) {
     case 1:
@@ -89,13 +89,12 @@ VEC512_INLINE void score_group(const uint8_t *keys, size_t ahead, int n_quads, c
     }
 }
 
-static void score(const struct attend_block *block, int position, int n_positions, int first_group,
+static void score(const struct attend_block *block, int n_positions, int first_group,
                   int end_group) {
     int n_quads = (block->args->head_dim + 3) / 4;
     size_t tile_bytes = (size_t)n_quads * 64;
-    size_t ahead = attend_ahead(block, ATTEND_VECTORS * tile_bytes);
-    const uint8_t *keys =
-        (const uint8_t *)block->args->kv.keys + (size_t)(position / KV_TILE) * tile_bytes;
+    const uint8_t *keys = block->tile.keys;
+    uintptr_t ahead = attend_ahead(block, keys, block->next.keys);
     for (int group = first_group; group < end_group; group++) {
         int first_row = group * ATTEND_GROUP, n_rows = block->n_rows - first_row;
         const uint32_t *q =
@@ -112,10 +111,9 @@ static void score(const struct attend_block *block, int position, int n_position
     }
 }
 
-static void soften(const struct attend_block *block, int position, int row, int begin, int end) {
+static void soften(const struct attend_block *block, int row, int begin, int end) {
     float *scores = block->scores + (size_t)row * ATTEND_TILE;
-    const float *key_scales = block->args->kv.key_scales + position;
-    const float *value_scales = block->args->kv.value_scales + position;
+    const float *key_scales = block->tile.key_scales, *value_scales = block->tile.value_scales;
     __m512 weights[ATTEND_VECTORS], q_scale = _mm512_set1_ps(block->query_scales[row]);
     __mmask16 masks[ATTEND_VECTORS];
     UNROLL for (int i = 0; i < ATTEND_VECTORS; i++) {
@@ -135,14 +133,12 @@ VEC512_INLINE __m512 floats_of(__m128i bytes) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
 }
 
-static void convert(const struct attend_block *block, int position, int n_positions, int begin,
-                    int end) {
+static void convert(const struct attend_block *block, int n_positions, int begin, int end) {
     int dim = block->args->head_dim;
-    (void)position;
     (void)n_positions;
     for (int p = begin; p < end; p++) {
-        const int8_t *from = (const int8_t *)block->args->kv.values + (size_t)p * (size_t)dim;
-        float *to = block->values + (size_t)(p % ATTEND_TILE) * (size_t)block->dim_padded;
+        const int8_t *from = (const int8_t *)block->tile.values + (size_t)p * (size_t)dim;
+        float *to = block->values + (size_t)p * (size_t)block->dim_padded;
         for (int d = 0; d < dim; d += 16)
             _mm512_store_ps(to + d,
                             floats_of(_mm_maskz_loadu_epi8(vec512_mask(dim - d), from + d)));

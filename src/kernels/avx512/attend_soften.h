@@ -76,8 +76,8 @@ VEC512_INLINE void attend_store_acc(const struct attend_block *block, int first_
 }
 
 // In attend.c: the floats that bytes (or a converted tile) stand for.
-void avx512_attend_weigh_i8(const struct attend_block *block, int position, int first_row,
-                            int n_rows, int begin, int end);
+void avx512_attend_weigh_i8(const struct attend_block *block, int first_row, int n_rows, int begin,
+                            int end);
 void avx512_attend_i8(const struct attend_args *args);
 
 static inline float attend_sum_lanes(const float *x) {

@@ -12,14 +12,15 @@
 #include <string.h>
 
 static double key_element(const struct kv_head *kv, int head_dim, int position, int i) {
-    size_t tile = (size_t)(position / KV_TILE), lane = (size_t)(position % KV_TILE);
+    const void *keys = kv_page_at(kv, position).keys;
+    size_t tile = (size_t)(position % KV_PAGE / KV_TILE), lane = (size_t)(position % KV_TILE);
     size_t dim = (size_t)head_dim, d = (size_t)i;
     if (kv->dtype == DTYPE_F32)
-        return (double)((const float *)kv->keys)[(tile * dim + d) * KV_TILE + lane];
+        return (double)((const float *)keys)[(tile * dim + d) * KV_TILE + lane];
     if (kv->dtype == DTYPE_I8)
-        return ((const int8_t *)
-                    kv->keys)[((tile * ((dim + 3) / 4) + d / 4) * KV_TILE + lane) * 4 + d % 4];
-    const uint16_t *halves = kv->keys;
+        return (
+            (const int8_t *)keys)[((tile * ((dim + 3) / 4) + d / 4) * KV_TILE + lane) * 4 + d % 4];
+    const uint16_t *halves = keys;
     if (kv->dtype == DTYPE_F16)
         return (double)float_from_f16(halves[(tile * dim + d) * KV_TILE + lane]);
     size_t at = ((tile * ((dim + 1) / 2) + d / 2) * KV_TILE + lane) * 2 + d % 2;
@@ -27,11 +28,12 @@ static double key_element(const struct kv_head *kv, int head_dim, int position, 
 }
 
 static double value_element(const struct kv_head *kv, int head_dim, int position, int i) {
-    size_t p = (size_t)position, dim = (size_t)head_dim, d = (size_t)i;
-    if (kv->dtype == DTYPE_F32) return (double)((const float *)kv->values)[p * dim + d];
+    struct kv_page page = kv_page_at(kv, position);
+    size_t p = (size_t)(position % KV_PAGE), dim = (size_t)head_dim, d = (size_t)i;
+    if (kv->dtype == DTYPE_F32) return (double)((const float *)page.values)[p * dim + d];
     if (kv->dtype == DTYPE_I8)
-        return (double)kv->value_scales[p] * ((const int8_t *)kv->values)[p * dim + d];
-    const uint16_t *halves = kv->values;
+        return (double)page.value_scales[p] * ((const int8_t *)page.values)[p * dim + d];
+    const uint16_t *halves = page.values;
     if (kv->dtype == DTYPE_F16) return (double)float_from_f16(halves[p * dim + d]);
     return (double)float_from_bf16(halves[(p / 2 * dim + d) * 2 + p % 2]);
 }
@@ -55,7 +57,8 @@ static double score(const struct attend_args *args, const float *q, float q_scal
         dot += element * key_element(&args->kv, args->head_dim, position, i);
     }
     if (is_i8)
-        dot *= (double)q_scale * (double)args->kv.key_scales[position] /
+        dot *= (double)q_scale *
+               (double)kv_page_at(&args->kv, position).key_scales[position % KV_PAGE] /
                kv_rotation_size(args->head_dim);
     dot *= (double)args->scale;
     double cap = (double)args->softcap;
