@@ -15,6 +15,7 @@
 
 struct convert_flags {
     const char *family, *format, *type, *out_dir, *temporary, *tokenizer;
+    struct option_texts keep;
     int threads, json;
 };
 
@@ -57,6 +58,8 @@ static int parse(struct convert_flags *flags, const char **model, int argc, char
          "accepted for compatibility: no intermediate file is needed", 0, 0},
         {'k', "tokenizer-path", OPTION_TEXT, &flags->tokenizer, "TOKENIZER",
          "take the tokenizer from this directory (the model's)", 0, 0},
+        {0, "keep", OPTION_TEXTS, &flags->keep, "NAMES",
+         "modules whose matrices keep their type: lm_head,q_proj,blk.0", 0, 0},
         {0, "threads", OPTION_INT, &flags->threads, "N", "threads; 0: automatic (0)", 0, 512},
         {0, "json", OPTION_FLAG, &flags->json, NULL, "print {\"path\", \"bytes\"}", 0, 0},
     };
@@ -108,6 +111,8 @@ int convert_command(int argc, char **argv) {
     options.out_dir = flags.out_dir;
     options.tokenizer = flags.tokenizer;
     options.threads = flags.threads;
+    options.keep = flags.keep.items;
+    options.n_keep = (size_t)flags.keep.n_items;
     options.on_progress = show_progress;
     char *path = NULL;
     xl_error error;

@@ -362,7 +362,8 @@ typedef enum xl_pooling {
     XL_POOLING_AUTO, // what the model was trained for; of models that say nothing, the mean
     XL_POOLING_MEAN, // of all tokens' states
     XL_POOLING_CLS,  // the first token's
-    XL_POOLING_LAST  // the last token's
+    XL_POOLING_LAST, // the last token's
+    XL_POOLING_NONE  // every token's state, a row a token: embeddings is [all tokens][n_embd]
 } xl_pooling;
 
 // One vector a text from its tokens' last hidden states (behind the model's final norm).
@@ -388,6 +389,10 @@ typedef struct xl_convert_options {
     // Called now and then with 0 <= done <= 1; not 0 stops with XL_CANCELLED. May be NULL.
     int (*on_progress)(void *user, double done, const char *tensor);
     void *user;
+    // Modules whose matrices keep the type that they have: whole parts of tensors' names, the
+    // checkpoint's or GGUF's ("lm_head", "q_proj", "blk.0.attn_q").
+    const char *const *keep;
+    size_t n_keep;
 } xl_convert_options;
 
 XL_API xl_convert_options xl_convert_options_default(void);

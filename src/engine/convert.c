@@ -132,10 +132,15 @@ static enum status choose_path(struct conversion *conversion, const char *model,
     return STATUS_OK;
 }
 
+static struct convert_keep keep_of(const struct conversion *conversion) {
+    return (struct convert_keep){conversion->options.keep, conversion->options.n_keep};
+}
+
 static struct convert_job job_of(const struct conversion *conversion) {
     return (struct convert_job){
         .plan = &conversion->plan,
         .recipe = conversion->recipe,
+        .keep = keep_of(conversion),
         .writer = conversion->writer,
         .pool = conversion->pool,
         .on_progress = conversion->options.on_progress,
@@ -183,6 +188,8 @@ static enum status convert(struct conversion *conversion, const char *model,
     TRY(choose_path(conversion, model, err));
     TRY(export_plan_create(&conversion->plan, conversion->checkpoint, conversion->options.family,
                            err));
+    const struct convert_keep keep = keep_of(conversion);
+    TRY(convert_keep_check(&keep, &conversion->plan, err));
     TRY(create_pool(conversion, err));
     return write_file(conversion, err);
 }

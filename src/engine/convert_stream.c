@@ -37,10 +37,12 @@ static struct recipe_tensor describe(const struct export_plan *plan, size_t inde
     };
 }
 
-enum dtype convert_dtype(const struct export_plan *plan, const struct recipe *recipe,
-                         size_t index) {
-    struct recipe_tensor tensor = describe(plan, index);
-    return recipe_choose(recipe, &tensor);
+enum dtype convert_dtype(const struct convert_job *job, size_t index) {
+    const struct export_tensor *exported = &job->plan->tensors[index];
+    struct recipe_tensor tensor = describe(job->plan, index);
+    if (exported->is_matrix && exported->source && convert_keep_has(&job->keep, job->plan, index))
+        return exported->source->dtype;
+    return recipe_choose(job->recipe, &tensor);
 }
 
 enum status convert_declare(const struct convert_job *job, uint64_t *size_bytes,
@@ -48,7 +50,7 @@ enum status convert_declare(const struct convert_job *job, uint64_t *size_bytes,
     *size_bytes = 0;
     for (size_t i = 0; i < job->plan->n_tensors; i++) {
         const struct export_tensor *tensor = &job->plan->tensors[i];
-        enum dtype dtype = convert_dtype(job->plan, job->recipe, i);
+        enum dtype dtype = convert_dtype(job, i);
         TRY(gguf_writer_declare(job->writer, tensor->name, dtype, tensor->n_dims, tensor->dims,
                                 err));
         uint64_t n_elements, tensor_bytes;
@@ -163,7 +165,7 @@ static enum status convert_tensor(const struct convert_job *job, size_t index, d
     struct export_reader reader;
     TRY(export_reader_init(&reader, job->plan, index, err));
     struct slab slab = {.reader = &reader, .n_columns = tensor->n_columns};
-    slab.dtype = convert_dtype(job->plan, job->recipe, index);
+    slab.dtype = convert_dtype(job, index);
     slab.is_copy = false;
     uint64_t raw_bytes;
     if (tensor->source && tensor->source->dtype == slab.dtype && tensor->n_rows > 0)

@@ -5,6 +5,7 @@
 #define XL_ENGINE_CONVERT_STREAM_H
 
 #include "base/thread_pool.h"
+#include "engine/convert_keep.h"
 #include "format/gguf_writer.h"
 #include "model/gguf_export.h"
 #include "quantize/recipe.h"
@@ -16,6 +17,7 @@ extern "C" {
 struct convert_job {
     const struct export_plan *plan;
     const struct recipe *recipe;
+    struct convert_keep keep; // tensors that keep their type
     struct gguf_writer *writer;
     struct thread_pool *pool;
     int (*on_progress)(void *user, double done, const char *tensor); // may be NULL
@@ -23,7 +25,7 @@ struct convert_job {
 };
 
 // The type that tensor `index` of the plan gets.
-enum dtype convert_dtype(const struct export_plan *plan, const struct recipe *recipe, size_t index);
+enum dtype convert_dtype(const struct convert_job *job, size_t index);
 // Declares every tensor. *size_bytes: of all their data.
 enum status convert_declare(const struct convert_job *job, uint64_t *size_bytes, struct error *err);
 // After gguf_writer_begin_data: writes every tensor. NaN, infinity and values that the type cannot

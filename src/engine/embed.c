@@ -21,7 +21,7 @@ struct embedding_job {
     size_t n_texts, n_tokens_max; // the longest text
     xl_pooling pooling;           // not XL_POOLING_AUTO
     bool normalize;
-    float *embeddings; // [n_texts][n_embd]
+    float *embeddings; // [n_texts][n_embd], or a row a token
 };
 
 // What feeding a causal model takes.
@@ -76,7 +76,7 @@ static enum status choose_pooling(struct embedding_job *job, struct error *err) 
 static enum status check_job(struct embedding_job *job, struct error *err) {
     if (!job->engine) return error_set(err, STATUS_USAGE, "no engine to embed with");
     TRY(engine_require_model(job->engine, err));
-    if (job->pooling < XL_POOLING_AUTO || job->pooling > XL_POOLING_LAST)
+    if (job->pooling < XL_POOLING_AUTO || job->pooling > XL_POOLING_NONE)
         return error_set(err, STATUS_USAGE, "unknown pooling %d", (int)job->pooling);
     if (job->pooling == XL_POOLING_AUTO) TRY(choose_pooling(job, err));
     if (job->n_texts == 0) return STATUS_OK;
@@ -131,6 +131,11 @@ static void causal_feed_deinit(struct causal_feed *feed) {
     kv_cache_deinit(&feed->cache);
 }
 
+// Rows that a text gets.
+static size_t rows_of(const struct embedding_job *job, size_t text) {
+    return job->pooling == XL_POOLING_NONE ? job->n_tokens[text] : 1;
+}
+
 // Adds what states [n] at positions first … of a text of n_total tokens give to its vector.
 static void pool_states(struct causal_feed *feed, xl_pooling pooling, size_t first, size_t n,
                         size_t n_total) {
@@ -144,8 +149,9 @@ static void pool_states(struct causal_feed *feed, xl_pooling pooling, size_t fir
     }
 }
 
+// rows: [rows_of(text)][n_embd] results.
 static enum status embed_text(struct causal_feed *feed, const struct embedding_job *job,
-                              size_t text, struct error *err) {
+                              size_t text, float *rows, struct error *err) {
     struct xl_engine *engine = job->engine;
     size_t n_total = job->n_tokens[text], chunk = (size_t)feed->chunk;
     kv_cache_rewind(&feed->cache, 0);
@@ -159,22 +165,27 @@ static enum status embed_text(struct causal_feed *feed, const struct embedding_j
                                 job->tokens[text] + done, (int)n, feed->states, err);
         fair_lock_give(&engine->turn);
         TRY(status);
-        pool_states(feed, job->pooling, done, n, n_total);
+        if (job->pooling == XL_POOLING_NONE)
+            memcpy(rows + done * feed->n_embd, feed->states, n * feed->n_embd * sizeof *rows);
+        else
+            pool_states(feed, job->pooling, done, n, n_total);
         done += n;
     }
+    if (job->pooling == XL_POOLING_NONE) return STATUS_OK;
     double divisor = job->pooling == XL_POOLING_MEAN ? (double)n_total : 1;
-    float *row = job->embeddings + text * feed->n_embd;
     for (size_t i = 0; i < feed->n_embd; i++)
-        row[i] = (float)(feed->sums[i] / divisor);
-    if (job->normalize) normalize_row(row, feed->n_embd);
+        rows[i] = (float)(feed->sums[i] / divisor);
     return STATUS_OK;
 }
 
 static enum status embed_with_causal_model(const struct embedding_job *job, struct error *err) {
     struct causal_feed feed;
     enum status status = causal_feed_init(&feed, job, err);
-    for (size_t i = 0; status == STATUS_OK && i < job->n_texts; i++)
-        status = embed_text(&feed, job, i, err);
+    float *rows = job->embeddings;
+    for (size_t i = 0; status == STATUS_OK && i < job->n_texts; i++) {
+        status = embed_text(&feed, job, i, rows, err);
+        rows += rows_of(job, i) * feed.n_embd;
+    }
     causal_feed_deinit(&feed);
     return status;
 }
@@ -184,19 +195,21 @@ static enum status embed_with_encoder(const struct embedding_job *job, struct er
     enum { SLICE = 1024 };
     static const enum model_pooling poolings[] = {[XL_POOLING_MEAN] = MODEL_POOLING_MEAN,
                                                   [XL_POOLING_CLS] = MODEL_POOLING_CLS,
-                                                  [XL_POOLING_LAST] = MODEL_POOLING_LAST};
+                                                  [XL_POOLING_LAST] = MODEL_POOLING_LAST,
+                                                  [XL_POOLING_NONE] = MODEL_POOLING_NONE};
     struct xl_engine *engine = job->engine;
     size_t n_embd = (size_t)model_configuration(engine->model)->n_embd;
     size_t size = job->n_texts < SLICE ? job->n_texts : SLICE;
     struct encoder_text *texts = malloc(size * sizeof *texts);
     if (!texts) return error_no_memory(err, "a list of texts", size * sizeof *texts);
     enum status status = STATUS_OK;
+    float *rows = job->embeddings;
     for (size_t first = 0; status == STATUS_OK && first < job->n_texts; first += size) {
         size_t n = job->n_texts - first < size ? job->n_texts - first : size;
         for (size_t i = 0; i < n; i++) {
             size_t text = first + i;
-            texts[i] = (struct encoder_text){job->tokens[text], (int)job->n_tokens[text],
-                                             job->embeddings + text * n_embd};
+            texts[i] = (struct encoder_text){job->tokens[text], (int)job->n_tokens[text], rows};
+            rows += rows_of(job, text) * n_embd;
         }
         fair_lock_take(&engine->turn);
         status = encoder_embed(engine->model, &engine->kernels, engine->pool,
@@ -204,9 +217,15 @@ static enum status embed_with_encoder(const struct embedding_job *job, struct er
         fair_lock_give(&engine->turn);
     }
     free(texts);
-    for (size_t i = 0; status == STATUS_OK && job->normalize && i < job->n_texts; i++)
-        normalize_row(job->embeddings + i * n_embd, n_embd);
     return status;
+}
+
+static void normalize_rows(const struct embedding_job *job) {
+    size_t n_embd = (size_t)model_configuration(job->engine->model)->n_embd, n_rows = 0;
+    for (size_t i = 0; i < job->n_texts; i++)
+        n_rows += rows_of(job, i);
+    for (size_t i = 0; i < n_rows; i++)
+        normalize_row(job->embeddings + i * n_embd, n_embd);
 }
 
 xl_status xl_embed(xl_engine *engine, const int32_t *const *tokens, const size_t *n_tokens,
@@ -227,5 +246,6 @@ xl_status xl_embed(xl_engine *engine, const int32_t *const *tokens, const size_t
         status = model_configuration(engine->model)->family->is_encoder
                      ? embed_with_encoder(&job, &err)
                      : embed_with_causal_model(&job, &err);
+    if (status == STATUS_OK && normalize && n_texts > 0) normalize_rows(&job);
     return engine_report(error, status, &err);
 }

@@ -15,10 +15,10 @@ extern "C" {
 struct encoder_text {
     const int32_t *tokens; // 1 .. n_context_train of them, each below n_vocab: the caller checks
     int n_tokens;
-    float *vector; // [n_embd] result
+    float *vector; // [n_embd] result; for NONE [n_tokens][n_embd]
 };
 
-// pooling: MEAN, CLS or LAST. Uses the first n_threads threads of the pool. Scratch memory is
+// pooling: MEAN, CLS, LAST or NONE. Uses the first n_threads threads of the pool. Scratch memory is
 // allocated for the call and wiped behind it.
 enum status encoder_embed(const struct model *model, const struct kernels *kernels,
                           struct thread_pool *pool, int n_threads, const struct encoder_text *texts,

@@ -272,6 +272,10 @@ static void run_layer(const struct encoder_pass *pass, int index, int member_ind
 static void pool_text(const struct encoder_pass *pass, const struct encoder_text *text,
                       const float *states, double *sums) {
     size_t n_embd = (size_t)pass->model->config.n_embd, n = (size_t)text->n_tokens;
+    if (pass->pooling == MODEL_POOLING_NONE) {
+        memcpy(text->vector, states, n * n_embd * sizeof *states);
+        return;
+    }
     if (pass->pooling != MODEL_POOLING_MEAN) {
         size_t token = pass->pooling == MODEL_POOLING_CLS ? 0 : n - 1;
         memcpy(text->vector, states + token * n_embd, n_embd * sizeof *states);

@@ -23,7 +23,8 @@ enum model_pooling {
     MODEL_POOLING_MEAN,
     MODEL_POOLING_CLS,
     MODEL_POOLING_LAST,
-    MODEL_POOLING_OTHER
+    MODEL_POOLING_OTHER,
+    MODEL_POOLING_NONE // every token's state
 };
 
 struct family; // model/family.h

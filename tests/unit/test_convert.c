@@ -205,6 +205,50 @@ static enum test_result run_types(void) {
     return TEST_PASS;
 }
 
+static enum dtype written_type(const char *path, const char *tensor) {
+    struct gguf *gguf;
+    struct error err;
+    enum dtype dtype = DTYPE_F64;
+    if (gguf_open(&gguf, path, &err) != STATUS_OK) return dtype;
+    for (size_t i = 0; i < gguf_n_tensors(gguf); i++)
+        if (strcmp(gguf_tensor_at(gguf, i)->name, tensor) == 0)
+            dtype = gguf_tensor_at(gguf, i)->dtype;
+    gguf_close(gguf);
+    return dtype;
+}
+
+// Names are whole parts of tensors' names, and one that names nothing is a mistake.
+static enum test_result run_keep(void) {
+    static const char *const keep[] = {"attn_q", "blk.1.ffn_up", "output"};
+    static const char *const wrong[] = {"attn_q", "attn", "q.weight", "ffn_u", ""};
+    char source[1024], *path;
+    xl_error error;
+    make_directory("keep");
+    CHECK(make_source(source, sizeof source, UNDAMAGED));
+    xl_convert_options options = xl_convert_options_default();
+    options.type = "sym_int4";
+    options.out_dir = directory;
+    options.keep = keep;
+    options.n_keep = sizeof keep / sizeof *keep;
+    CHECK_MESSAGE(xl_convert(source, &options, &path, &error) == XL_OK, "%s", error.message);
+    CHECK(written_type(path, "blk.0.attn_q.weight") == DTYPE_F32);
+    CHECK(written_type(path, "blk.1.attn_q.weight") == DTYPE_F32);
+    CHECK(written_type(path, "blk.1.ffn_up.weight") == DTYPE_F32);
+    CHECK(written_type(path, "output.weight") == DTYPE_F32);
+    CHECK(written_type(path, "blk.0.ffn_up.weight") == DTYPE_Q4_0);
+    CHECK(written_type(path, "blk.0.attn_k.weight") == DTYPE_Q4_0);
+    remove(path);
+    xl_free(path);
+    options.n_keep = 1;
+    for (size_t i = 1; i < sizeof wrong / sizeof *wrong; i++) {
+        options.keep = &wrong[i];
+        CHECK(xl_convert(source, &options, &path, &error) == XL_USAGE);
+        CHECK_MESSAGE(strstr(error.message, wrong[i]), "%s", error.message);
+    }
+    CHECK(count_files(directory) == 0);
+    return TEST_PASS;
+}
+
 static uint8_t *read_file(const char *path, size_t *size_bytes) {
     FILE *file = fopen(path, "rb");
     struct stat info;
@@ -533,6 +577,7 @@ static enum test_result run_names(void) {
 int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"types", "every type from a float32 GGUF, near the source", run_types},
+        {"keep", "modules that are not quantized", run_keep},
         {"same_bytes", "threads and a second conversion change nothing", run_same_bytes},
         {"golden", "Hugging Face models keep their logits on the way to GGUF", run_golden},
         {"bad_values", "NaN, infinity and values out of range are refused", run_bad_values},

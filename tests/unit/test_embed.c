@@ -118,6 +118,39 @@ static enum test_result test_pooling(void) {
     return TEST_PASS;
 }
 
+// Without pooling every token has a row, text after text; the poolings follow from them.
+static enum test_result test_every_state(void) {
+    xl_engine *engine = open_engine(0, 0), *narrow = open_engine(3, 0);
+    struct batch batch = {0};
+    CHECK(engine && narrow && batch_init(&batch, engine));
+    size_t n = batch.n_embd, n_tokens = 0;
+    for (int i = 0; i < N_TEXTS; i++)
+        n_tokens += batch.n_tokens[i];
+    float *states = malloc(n_tokens * n * sizeof *states);
+    float *other = malloc(n_tokens * n * sizeof *other);
+    CHECK(states && other);
+    CHECK(embed(engine, &batch, XL_POOLING_NONE, false, states, NULL) == XL_OK);
+    CHECK(embed(narrow, &batch, XL_POOLING_NONE, false, other, NULL) == XL_OK);
+    CHECK(memcmp(states, other, n_tokens * n * sizeof *states) == 0);
+    CHECK(embed(engine, &batch, XL_POOLING_LAST, false, batch.rows, NULL) == XL_OK);
+    size_t end = 0;
+    for (int i = 0; i < N_TEXTS; i++) {
+        end += batch.n_tokens[i];
+        CHECK(memcmp(states + (end - 1) * n, batch.rows + (size_t)i * n, n * sizeof *states) == 0);
+    }
+    CHECK(embed(engine, &batch, XL_POOLING_NONE, true, other, NULL) == XL_OK);
+    double squares = 0;
+    for (size_t i = 0; i < n; i++)
+        squares += (double)other[(n_tokens - 1) * n + i] * (double)other[(n_tokens - 1) * n + i];
+    CHECK(fabs(squares - 1) < 1e-5);
+    free(states);
+    free(other);
+    batch_deinit(&batch);
+    xl_engine_close(narrow);
+    xl_engine_close(engine);
+    return TEST_PASS;
+}
+
 static enum test_result test_refusals(void) {
     xl_engine *engine = open_engine(0, 8);
     struct batch batch = {0};
@@ -184,6 +217,7 @@ static enum test_result test_tokenizer_only(void) {
 static const struct test tests[] = {
     {"same_bytes", "neither chunk nor neighbours change a vector", test_same_bytes},
     {"pooling", "first, last and mean; vectors of length 1", test_pooling},
+    {"every_state", "a row a token, of which the poolings are made", test_every_state},
     {"refusals", "wrong calls", test_refusals},
     {"tokenizer_only", "no weights, no sessions", test_tokenizer_only},
 };

@@ -23,6 +23,7 @@ STATUS_OK, STATUS_CANCELLED = 0, 9
 FINISH_NAMES = ("none", "end", "stop", "length", "context", "cancelled")
 KV_TYPES = {"auto": 0, "f32": 1, "f16": 2, "bf16": 3, "i8": 4, "int8": 4}
 POOLINGS = {"auto": 0, "mean": 1, "cls": 2, "last": 3}
+POOLING_NONE = 4
 
 OnText = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
 OnToken = ctypes.CFUNCTYPE(c_int, c_void_p, c_int32)
@@ -244,6 +245,8 @@ class ConvertOptions(ctypes.Structure):
         ("threads", c_int),
         ("on_progress", OnProgress),
         ("user", c_void_p),
+        ("keep", POINTER(c_char_p)),
+        ("n_keep", c_size_t),
     ]
 
 

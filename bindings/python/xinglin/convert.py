@@ -6,7 +6,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from . import _native as native
@@ -56,6 +56,7 @@ def llm_convert(
     tokenizer_path: str | os.PathLike[str] | None = None,
     *,
     threads: int = 0,
+    keep: Sequence[str] = (),
     on_progress: Callable[[float, str], Any] | None = None,
 ) -> str:
     """Converts a checkpoint to one quantized GGUF file and returns that file's path.
@@ -65,8 +66,9 @@ def llm_convert(
     or ``auto``: what it says. ``outtype``: any of :func:`convert_types`. ``model_format``: ``pth``
     (a checkpoint of safetensors or PyTorch files, as found), ``auto``, ``safetensors`` or ``gguf``.
     ``tmp_path`` is accepted and not needed. ``tokenizer_path``: where the tokenizer is, if not
-    beside the model. ``on_progress(done, tensor)`` with done from 0 to 1 ends the conversion by
-    returning something true.
+    beside the model. ``keep``: modules whose matrices keep the type that they have, by whole parts
+    of tensors' names ("lm_head", "q_proj", "blk.0.attn_q"). ``on_progress(done, tensor)`` with done
+    from 0 to 1 ends the conversion by returning something true.
     """
     if model_format == "gptq":
         raise UnsupportedError(
@@ -82,6 +84,8 @@ def llm_convert(
     if tokenizer_path is not None:
         options.tokenizer = native.path_argument(tokenizer_path)
     options.threads = threads
+    names = [native.text_argument(name) for name in ([keep] if isinstance(keep, str) else keep)]
+    options.keep, options.n_keep = (ctypes.c_char_p * len(names))(*names), len(names)
     options.on_progress = native.OnProgress(progress.report)
     path, error, source = ctypes.c_void_p(), native.Error(), native.path_argument(model)
     made = _make_directory(os.fsdecode(outfile))
