@@ -400,6 +400,12 @@ XL_API xl_convert_options xl_convert_options_default(void);
 // Writes OUT_DIR/<name>-<type>.gguf, whole or not at all. *path: xl_free(), its name.
 XL_API xl_status xl_convert(const char *model, const xl_convert_options *options, char **path,
                             xl_error *error);
+// What xl_convert makes of a matrix (is_output: of the one for logits, which gets more bits), as
+// floats again: values [n_rows][n_columns] may be weights. Converting them loses nothing further;
+// types of which that is not true are XL_UNSUPPORTED.
+XL_API xl_status xl_quantize_matrix(const char *type, bool is_output, const float *weights,
+                                    size_t n_rows, size_t n_columns, float *values,
+                                    xl_error *error);
 // Names of all types that xl_convert writes, NULL-terminated, static.
 XL_API const char *const *xl_convert_types(void);
 // Names of all families that can be run, NULL-terminated, static.

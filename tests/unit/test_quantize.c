@@ -6,6 +6,7 @@
 #include "numeric/float16.h"
 #include "quantize/quantize.h"
 #include "quantize/recipe.h"
+#include "xinglin/xinglin.h"
 
 #include <float.h>
 #include <math.h>
@@ -460,6 +461,41 @@ static enum test_result run_recipes(void) {
     return TEST_PASS;
 }
 
+static enum test_result run_matrix(void) {
+    static const struct {
+        const char *type;
+        bool is_output;
+        enum dtype dtype;
+    } cases[] = {{"sym_int4", false, DTYPE_Q4_0},
+                 {"sym_int4", true, DTYPE_Q6_K},
+                 {"asym_int4", false, DTYPE_Q4_1},
+                 {"int8", true, DTYPE_Q8_0},
+                 {"bf16", false, DTYPE_BF16}};
+    xl_error error;
+    fill_gaussian(x, N, 3);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CHECK(round_trip(cases[i].dtype, x, N_ROWS, N_COLUMNS, NULL, y));
+        CHECK(xl_quantize_matrix(cases[i].type, cases[i].is_output, x, N_ROWS, N_COLUMNS, z,
+                                 &error) == XL_OK);
+        CHECK(memcmp(y, z, sizeof y) == 0);
+        CHECK(xl_quantize_matrix(cases[i].type, cases[i].is_output, z, N_ROWS, N_COLUMNS, z,
+                                 &error) == XL_OK); // in place
+        CHECK(memcmp(y, z, sizeof y) == 0);
+    }
+    CHECK(xl_quantize_matrix("int3", false, x, 1, 32, y, &error) == XL_USAGE);
+    CHECK(xl_quantize_matrix("q4_k_m", false, x, 1, 256, y, &error) == XL_UNSUPPORTED);
+    CHECK(xl_quantize_matrix("q4_k", false, x, 1, 256, y, NULL) == XL_UNSUPPORTED);
+    CHECK(xl_quantize_matrix("int4", false, x, 0, 32, y, &error) == XL_OK);
+    CHECK(xl_quantize_matrix("int4", false, x, 1, 0, y, &error) == XL_USAGE);
+    CHECK(xl_quantize_matrix("int4", false, x, 3, 20, y, &error) == XL_OK); // half floats
+    x[40] = 1e30f;
+    CHECK(xl_quantize_matrix("int4", false, x, 2, 32, y, &error) == XL_BAD_INPUT);
+    CHECK(strstr(error.message, "row 1"));
+    x[40] = NAN;
+    CHECK(xl_quantize_matrix("int4", false, x, 2, 32, y, &error) == XL_BAD_INPUT);
+    return TEST_PASS;
+}
+
 int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"gaussian", "error of every format on Gaussian rows", run_gaussian},
@@ -472,6 +508,7 @@ int main(int argc, char **argv) {
         {"foreign_blocks", "values of any block survive", run_foreign_blocks},
         {"importance", "important columns get smaller errors", run_importance},
         {"finite", "NaN and infinity are found", run_finite},
+        {"matrix", "xl_quantize_matrix: the same values as a conversion's", run_matrix},
         {"recipes", "names, aliases and the format of each tensor", run_recipes},
     };
     return harness_main("quantize", tests, sizeof tests / sizeof *tests, argc, argv);

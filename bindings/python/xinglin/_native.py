@@ -326,6 +326,10 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "xl_convert": (c_int, [c_char_p, c_void_p, c_void_p, c_void_p]),
     "xl_convert_types": (POINTER(c_char_p), []),
     "xl_families": (POINTER(c_char_p), []),
+    "xl_quantize_matrix": (
+        c_int,
+        [c_char_p, c_bool, c_void_p, c_size_t, c_size_t, c_void_p, c_void_p],
+    ),
     "xl_inspect": (c_int, [c_char_p, c_void_p, c_void_p]),
 }
 
