@@ -53,6 +53,8 @@ def quantized_values(
     name = native.text_argument(low_bit) or b""
     source = weight.detach().to("cpu", torch.float32).contiguous()
     target = torch.empty_like(source)
+    if not source.numel():
+        return target.to(weight.device)
     n_parts = max(1, min(len(os.sched_getaffinity(0)), source.numel() // _ROWS_ALONE))
     if n_parts == 1:
         _quantize_part(name, is_output, source, target)
