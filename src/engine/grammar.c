@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "grammar/grammar_gbnf.h"
 #include "grammar/grammar_matcher.h"
+#include "grammar/grammar_schema.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -206,7 +207,10 @@ static enum status compile(struct xl_grammar *grammar, const char *text, size_t 
                            struct error *err) {
     struct grammar_program *program = NULL;
     struct grammar_place place = {0};
-    TRY(grammar_from_gbnf(&program, text, text_bytes, err));
+    if (grammar->notation == NOTATION_GBNF)
+        TRY(grammar_from_gbnf(&program, text, text_bytes, err));
+    else
+        TRY(grammar_from_schema(&program, text, text_bytes, err));
     TRY(grammar_matcher_create(&grammar->matcher, program, &grammar->shelf->tries, err));
     // A grammar that cannot even begin is refused now.
     enum status status = grammar_matcher_begin(grammar->matcher, &place, false, err);
@@ -243,6 +247,13 @@ xl_status xl_grammar_from_gbnf(xl_engine *engine, const char *gbnf, size_t gbnf_
     struct error err = {0};
     return engine_report(
         error, open_grammar(engine, NOTATION_GBNF, gbnf, gbnf_bytes, grammar, &err), &err);
+}
+
+xl_status xl_grammar_from_json_schema(xl_engine *engine, const char *schema, size_t schema_bytes,
+                                      xl_grammar **grammar, xl_error *error) {
+    struct error err = {0};
+    return engine_report(
+        error, open_grammar(engine, NOTATION_SCHEMA, schema, schema_bytes, grammar, &err), &err);
 }
 
 // ---- Guides ------------------------------------------------------------------------------------

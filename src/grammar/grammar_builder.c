@@ -182,6 +182,27 @@ struct fragment build_call(struct grammar_builder *b, uint32_t rule) {
     return (struct fragment){call, end};
 }
 
+uint32_t build_place(struct grammar_builder *b) {
+    return add_pass(b);
+}
+
+void build_link(struct grammar_builder *b, uint32_t place, uint32_t node) {
+    lead_to(b, place, node);
+}
+
+uint32_t build_before(struct grammar_builder *b, struct fragment fragment, uint32_t node) {
+    lead_to(b, fragment.end, node);
+    return fragment.start;
+}
+
+uint32_t build_fork(struct grammar_builder *b, const uint32_t *nodes, uint32_t n) {
+    if (n == 1) return nodes[0];
+    uint32_t choice = add_choice(b, n);
+    for (uint32_t i = 0; i < n; i++)
+        set_option(b, choice, i, nodes[i]);
+    return choice;
+}
+
 uint32_t build_rule(struct grammar_builder *b) {
     struct grammar_program *p = b->program;
     if (!reserve(b, (void **)&p->rules, &b->rules_capacity, p->n_rules, GRAMMAR_RULES_MAX,

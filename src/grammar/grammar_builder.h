@@ -39,6 +39,14 @@ struct fragment build_choice(struct grammar_builder *builder, const struct fragm
 struct fragment build_repeat(struct grammar_builder *builder, struct fragment body, uint32_t min,
                              uint32_t max);
 struct fragment build_call(struct grammar_builder *builder, uint32_t rule);
+
+// Networks that are no fragments, built from their ends: nodes lead to nodes, many to one.
+uint32_t build_place(struct grammar_builder *builder); // leads nowhere until it is linked
+void build_link(struct grammar_builder *builder, uint32_t place, uint32_t node);
+// The fragment's way in; behind it comes `node`.
+uint32_t build_before(struct grammar_builder *builder, struct fragment fragment, uint32_t node);
+uint32_t build_fork(struct grammar_builder *builder, const uint32_t *nodes, uint32_t n);
+
 // A rule may be called before it is defined.
 uint32_t build_rule(struct grammar_builder *builder);
 void build_define(struct grammar_builder *builder, uint32_t rule, struct fragment body);
