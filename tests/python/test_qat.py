@@ -19,6 +19,15 @@ LINEAR_TYPES = {"sym_int4": "q4_0", "asym_int4": "q4_1", "sym_int8": "q8_0"}
 ALL_TYPES = ["sym_int4", "asym_int4", "sym_int5", "asym_int5", "sym_int8", "fp16", "bf16"]
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The matrices are too small for torch's threads to help."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def awkward_rows():
     """Rows on which searches for scales disagree most easily."""
     generator = torch.Generator().manual_seed(3)

@@ -58,7 +58,8 @@ def _write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         file.write(len(text).to_bytes(8, "little") + text)
         for tensor in kept:
             data = tensor.detach().cpu().contiguous().view(-1)
-            file.write(memoryview(data.view(torch.uint8).numpy() if data.numel() else b""))
+            if data.numel():
+                file.write(data.view(torch.uint8).numpy().data)
 
 
 def _copy_companions(source: Path, directory: Path) -> None:
@@ -95,8 +96,9 @@ def export(
         tensors[name] = rounded[id(value)][1] if id(value) in rounded else value.detach()
     if source is not None:
         _copy_companions(Path(source), out)
-    if hasattr(model, "save_pretrained"):
-        model.save_pretrained(out, state_dict=tensors)
+    save = getattr(model, "save_pretrained", None)
+    if save is not None:
+        save(out, state_dict=tensors)
     elif source is None:
         raise UsageError("export() of a module that is no transformers model needs source=")
     else:

@@ -208,8 +208,8 @@ def prepare(
     ``modules_to_not_convert``: modules to leave alone, by whole parts of their names; give the same
     to ``llm_convert(keep=)``, which else rounds them after the training."""
     quantized_values(torch.zeros(1, 32), low_bit)  # refuses unknown types before anything changes
-    spared = set([modules_to_not_convert] if isinstance(modules_to_not_convert, str)
-                 else modules_to_not_convert or ())
+    names = modules_to_not_convert or ()
+    spared = {names} if isinstance(names, str) else set(names)
     source, output = _input_and_output(model)
     output_weight = getattr(output, "weight", None)
     n_prepared = 0
@@ -224,7 +224,7 @@ def prepare(
             continue
         is_output = module is output or module.weight is output_weight
         module.__class__ = _rounding_class(type(module), base)
-        module.rounding = _Rounding(low_bit, is_output)  # type: ignore[assignment]
+        module.rounding = _Rounding(low_bit, is_output)
         n_prepared += 1
     if not n_prepared:
         raise UsageError("the model has no linear layers to prepare, or they are prepared already")
@@ -249,7 +249,7 @@ def convert(model: nn.Module) -> nn.Module:
     return model
 
 
-def rounded_parameters(model: nn.Module) -> dict[int, tuple[nn.Parameter, Tensor]]:
+def rounded_parameters(model: nn.Module) -> dict[int, tuple[Tensor, Tensor]]:
     """Parameters of prepared layers and their rounded values, by the parameters' identity: tied
     layers have one."""
     return {
