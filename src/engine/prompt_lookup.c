@@ -89,6 +89,10 @@ int prompt_lookup_guess(struct prompt_lookup *lookup, const int32_t *tokens, int
     return worth_trying(lookup, n < n_max ? n : n_max < 0 ? 0 : n_max);
 }
 
+double prompt_lookup_success(const struct prompt_lookup *lookup) {
+    return lookup->success[lookup->match_class];
+}
+
 static void average(double *mean, double value) {
     *mean = *mean == 0 ? value : *mean + weight_of_new * (value - *mean);
 }

@@ -34,6 +34,8 @@ void prompt_lookup_init(struct prompt_lookup *lookup, int n_guesses_max);
 // lookup->guesses are worth a try.
 int prompt_lookup_guess(struct prompt_lookup *lookup, const int32_t *tokens, int n_tokens,
                         int n_max);
+// How often the first of the guesses was right after such a match.
+double prompt_lookup_success(const struct prompt_lookup *lookup);
 // What really followed (n_chosen >= 1 tokens) and how long the pass over 1 + n_tried tokens took.
 void prompt_lookup_learn(struct prompt_lookup *lookup, const int32_t *chosen, int n_chosen,
                          int n_tried, double pass_s);

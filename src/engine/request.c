@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "engine/logprobs.h"
+#include "engine/prefix_tree.h"
 #include "engine/worker.h"
 
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static void copy_all(struct copier *copier, struct xl_request *request,
                      const xl_request_options *options, const xl_generate_options *generate) {
     xl_generate_options *own = &request->generate;
     const char *user = options->user ? options->user : "";
-    request->user = copy_bytes(copier, user, strlen(user) + 1);
+    request->turn.user = copy_bytes(copier, user, strlen(user) + 1);
     own->biases =
         copy_bytes(copier, generate->biases, generate->n_biases * sizeof *generate->biases);
     const char **stops =
@@ -116,6 +117,18 @@ static enum status check_prompt(const struct xl_worker *worker, const xl_request
     return STATUS_OK;
 }
 
+// What it needs at most must fit into an empty worker.
+static enum status check_memory(const struct xl_request *request, struct error *err) {
+    const struct xl_worker *worker = request->worker;
+    int n_positions = request_positions_max(request), n_pages = kv_pages_of(n_positions);
+    if (n_pages <= worker->pool.n_pages) return STATUS_OK;
+    return error_set(err, STATUS_NO_MEMORY,
+                     "a prompt of %d tokens and up to %d more need %d pages of KV memory, but the "
+                     "worker has %d; lower max_tokens or raise the worker's memory",
+                     request->n_prompt, n_positions - request->n_prompt, n_pages,
+                     worker->pool.n_pages);
+}
+
 static enum status check_generate(const struct xl_worker *worker,
                                   const xl_generate_options *generate, struct error *err) {
     if (generate->n_stops > STOPS_MAX)
@@ -142,14 +155,22 @@ static enum status copy_prompt(struct xl_request *request, const xl_request_opti
     return STATUS_OK;
 }
 
-static void destroy(struct xl_request *request) {
-    if (!request) return;
+// Everything that says what was asked or answered.
+static void wipe(struct xl_request *request) {
     chooser_deinit(&request->chooser);
+    explicit_bzero(&request->lookup, sizeof request->lookup);
     if (request->tokens)
         explicit_bzero(request->tokens, (size_t)request->n_tokens_max * sizeof(int32_t));
     if (request->copies) explicit_bzero(request->copies, request->copies_bytes);
     free(request->tokens);
     free(request->copies);
+    request->tokens = NULL;
+    request->copies = NULL;
+}
+
+static void destroy(struct xl_request *request) {
+    if (!request) return;
+    wipe(request);
     free(request);
 }
 
@@ -171,16 +192,19 @@ static enum status create(struct xl_request **created, xl_worker *worker,
     if (!request) return error_no_memory(err, "a request", sizeof *request);
     request->worker = worker;
     request->generate = generate;
-    request->priority = options->priority;
+    request->turn.request = request;
+    request->turn.priority = options->priority;
     request->n_logprobs = options->n_logprobs;
     request->no_prefix = options->no_prefix;
     request->save_prefix = options->save_prefix;
     request->on_event = options->on_event;
     request->user_data = options->user_data;
     request->submitted_s = clock_seconds();
+    request->node = PAGE_NONE;
     request->n_holders = 2;
     enum status status = make_copies(request, options, &generate, err);
     if (status == STATUS_OK) status = copy_prompt(request, options, err);
+    if (status == STATUS_OK) status = check_memory(request, err);
     if (status != STATUS_OK) {
         destroy(request);
         return status;
@@ -265,4 +289,5 @@ void request_tell_end(struct xl_request *request, enum status status, const stru
         .total_s = now - request->submitted_s,
     };
     request->on_event(request->user_data, &event);
+    wipe(request);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// See worker.h.
+// See worker.h. The thread's round: take what is new, end what was cancelled, admit whose turn it
+// is, make a step.
 #include "engine/worker.h"
 
 #include "base/clock.h"
@@ -7,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNNING_DEFAULT = 32, RUNNING_MAX = 1024, WAITING_DEFAULT = 256, WAITING_MAX = 1 << 20 };
+enum {
+    RUNNING_DEFAULT = 32,
+    RUNNING_MAX = 1024,
+    WAITING_DEFAULT = 256,
+    WAITING_MAX = 1 << 20,
+    PREEMPTED_MAX = 2 // background requests that lost their place so often keep it
+};
 
 xl_worker_options xl_worker_options_default(void) {
     return (xl_worker_options){.size = sizeof(xl_worker_options)};
@@ -77,99 +84,202 @@ void worker_wake(struct xl_worker *worker) {
     pthread_mutex_unlock(&worker->lock);
 }
 
-// ---- The thread --------------------------------------------------------------------------------
-
-static void end(struct xl_request *request, enum status status, struct error *err) {
-    struct xl_worker *worker = request->worker;
+// What describe() says about memory.
+static void count_memory(struct xl_worker *worker) {
+    const struct kv_pool *pool = &worker->pool;
+    uint64_t n_kept = (uint64_t)worker->tree.n_kept, n_used = (uint64_t)kv_pool_used(pool);
     pthread_mutex_lock(&worker->lock);
-    worker->running = NULL;
-    worker->stats.running--;
-    if (status == STATUS_CANCELLED) worker->stats.cancelled++;
-    if (status != STATUS_OK && status != STATUS_CANCELLED) worker->stats.failed++;
-    worker->stats.prompt_tokens += (uint64_t)request->n_prompt;
-    worker->stats.generated_tokens += (uint64_t)request->chooser.n_generated;
+    worker->stats.kv_kept_bytes = n_kept * pool->stride_bytes;
+    worker->stats.kv_used_bytes = (n_used - n_kept) * pool->stride_bytes;
     pthread_mutex_unlock(&worker->lock);
+}
+
+// ---- Where requests are
+// --------------------------------------------------------------------------
+
+void worker_end(struct xl_worker *worker, struct xl_request *request, enum status status,
+                struct error *err) {
+    xl_worker_stats *stats = &worker->stats;
+    pthread_mutex_lock(&worker->lock);
+    if (status == STATUS_CANCELLED) stats->cancelled++;
+    if (status != STATUS_OK && status != STATUS_CANCELLED) stats->failed++;
+    stats->prompt_tokens += (uint64_t)request->n_prompt;
+    stats->memory_tokens += (uint64_t)request->memory_tokens;
+    stats->disk_tokens += (uint64_t)request->disk_tokens;
+    stats->generated_tokens += (uint64_t)request->chooser.n_generated;
+    stats->drafted_tokens += (uint64_t)request->drafted_tokens;
+    stats->accepted_tokens += (uint64_t)request->accepted_tokens;
+    pthread_mutex_unlock(&worker->lock);
+    worker_memory_leave(worker, request, status == STATUS_OK || status == STATUS_CANCELLED);
+    kv_cache_deinit(&request->cache);
+    count_memory(worker);
     request_tell_end(request, status, err);
     request_drop(request);
 }
 
-static xl_finish limit_reached(const struct xl_request *request) {
-    if (request_cancelled(request)) return XL_FINISH_CANCELLED;
-    if (request->n_tokens < request->n_tokens_max) return XL_FINISH_NONE;
-    int max = request->generate.max_tokens;
-    return max >= 0 && request->chooser.n_generated >= max ? XL_FINISH_LENGTH : XL_FINISH_CONTEXT;
+static void remove_running(struct xl_worker *worker, int index) {
+    pthread_mutex_lock(&worker->lock);
+    worker->n_running--;
+    memmove(worker->running + index, worker->running + index + 1,
+            (size_t)(worker->n_running - index) * sizeof *worker->running);
+    worker->stats.running = worker->n_running;
+    pthread_mutex_unlock(&worker->lock);
 }
 
-static enum status generate(struct xl_request *request, struct xl_session *session,
-                            struct error *err) {
-    struct chooser *chooser = &request->chooser;
-    enum choice choice;
-    TRY(chooser_init(chooser, &request->generate, session->engine->tokenizer,
-                     model_configuration(session->engine->model)->n_vocab, err));
-    chooser_see(chooser, request->tokens, (size_t)request->n_prompt);
-    int n_fed = 0;
-    for (;;) {
-        TRY(session_feed(session, request->tokens + n_fed, (size_t)(request->n_tokens - n_fed),
-                         NULL, err));
-        n_fed = request->n_tokens;
-        request->finish = limit_reached(request);
-        if (request->finish != XL_FINISH_NONE) break;
-        int32_t token = chooser_choose(chooser, session->logits);
-        if (request->first_token_s == 0) request->first_token_s = clock_seconds();
-        TRY(chooser_take(chooser, token, &choice, err));
-        if (choice == CHOICE_END) {
-            request->finish = XL_FINISH_END;
-            break;
-        }
-        request->tokens[request->n_tokens++] = token;
-        request_tell_token(request, token, session->logits);
-        request->finish = choice == CHOICE_STOP ? XL_FINISH_STOP : limit_reached(request);
-        if (request->finish != XL_FINISH_NONE) break;
+void worker_end_running(struct xl_worker *worker, int index, enum status status,
+                        struct error *err) {
+    struct xl_request *request = worker->running[index];
+    remove_running(worker, index);
+    worker_end(worker, request, status, err);
+}
+
+void worker_put_back(struct xl_worker *worker, int index) {
+    struct xl_request *request = worker->running[index];
+    remove_running(worker, index);
+    worker_memory_leave(worker, request, true);
+    request->n_preempted++;
+    worker->waiting[worker->n_waiting++] = &request->turn;
+    pthread_mutex_lock(&worker->lock);
+    worker->stats.waiting++;
+    pthread_mutex_unlock(&worker->lock);
+}
+
+static bool is_interactive(const struct xl_request *request) {
+    return request->turn.priority == XL_INTERACTIVE || request->n_preempted >= PREEMPTED_MAX;
+}
+
+static bool is_more_important(const struct xl_request *a, const struct xl_request *b) {
+    if (is_interactive(a) != is_interactive(b)) return is_interactive(a);
+    return a->turn.arrival < b->turn.arrival;
+}
+
+static void insert_running(struct xl_worker *worker, struct xl_request *request) {
+    pthread_mutex_lock(&worker->lock);
+    int index = worker->n_running++;
+    for (; index > 0 && is_more_important(request, worker->running[index - 1]); index--)
+        worker->running[index] = worker->running[index - 1];
+    worker->running[index] = request;
+    worker->stats.running = worker->n_running;
+    if (worker->is_closing) __atomic_store_n(&request->cancel, 1, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+static void remove_waiting(struct xl_worker *worker, int index) {
+    worker->waiting[index] = worker->waiting[--worker->n_waiting];
+    pthread_mutex_lock(&worker->lock);
+    worker->stats.waiting--;
+    pthread_mutex_unlock(&worker->lock);
+}
+
+// ---- The thread --------------------------------------------------------------------------------
+
+static void end_cancelled(struct xl_worker *worker) {
+    struct error err;
+    error_set(&err, STATUS_CANCELLED, "cancelled before the first token");
+    for (int i = worker->n_waiting - 1; i >= 0; i--) {
+        struct xl_request *request = worker->waiting[i]->request;
+        if (!request_cancelled(request)) continue;
+        remove_waiting(worker, i);
+        request->finish = XL_FINISH_CANCELLED;
+        worker_end(worker, request, STATUS_CANCELLED, &err);
     }
-    if (request->finish == XL_FINISH_CANCELLED)
-        return error_set(err, STATUS_CANCELLED, "cancelled after %d tokens", chooser->n_generated);
-    TRY(chooser_finish(chooser, &choice, err));
-    if (choice == CHOICE_STOP) request->finish = XL_FINISH_STOP;
-    return STATUS_OK;
+    for (int i = worker->n_running - 1; i >= 0; i--) {
+        struct xl_request *request = worker->running[i];
+        if (!request_cancelled(request)) continue;
+        request->finish = XL_FINISH_CANCELLED;
+        worker_end_running(worker, i, STATUS_CANCELLED, &err);
+    }
 }
 
-static void serve(struct xl_worker *worker, struct xl_request *request) {
-    struct error err = {0};
-    struct xl_session *session = worker->session;
-    request->started_s = clock_seconds();
-    xl_session_rewind(session, 0, NULL);
-    forward_workspace_set_cancel(session->workspace, &request->cancel);
-    enum status status = generate(request, session, &err);
-    if (status == STATUS_CANCELLED) request->finish = XL_FINISH_CANCELLED;
-    end(request, status, &err);
+static bool background_waits(const struct xl_worker *worker) {
+    for (int i = 0; i < worker->n_waiting; i++)
+        if (worker->waiting[i]->priority == XL_BACKGROUND) return true;
+    return false;
+}
+
+static enum status start(struct xl_worker *worker, struct xl_request *request, struct error *err) {
+    const struct xl_engine *engine = worker->engine;
+    if (!request->has_chooser) {
+        TRY(chooser_init(&request->chooser, &request->generate, engine->tokenizer,
+                         model_configuration(engine->model)->n_vocab, err));
+        request->has_chooser = true;
+        chooser_see(&request->chooser, request->tokens, (size_t)request->n_prompt);
+        prompt_lookup_init(&request->lookup, request->generate.draft_max);
+        request->started_s = clock_seconds();
+    }
+    return worker_memory_admit(worker, request, err);
+}
+
+// A background request makes place for one that somebody waits for.
+static bool has_place(struct xl_worker *worker, const struct xl_request *request) {
+    if (worker->n_running < worker->n_running_max) return true;
+    int last = worker->n_running - 1;
+    if (!is_interactive(request) || is_interactive(worker->running[last])) return false;
+    worker_put_back(worker, last);
+    return true;
+}
+
+// Whoever is next is waited for: others do not overtake.
+static void admit(struct xl_worker *worker) {
+    for (;;) {
+        int index = turn_order_next(&worker->order, worker->waiting, worker->n_waiting);
+        if (index < 0) return;
+        struct xl_request *request = worker->waiting[index]->request;
+        if (!worker_memory_fits(worker, request) || !has_place(worker, request)) return;
+        struct error err = {0};
+        remove_waiting(worker, index);
+        turn_order_took(&worker->order, &request->turn, background_waits(worker));
+        enum status status = start(worker, request, &err);
+        if (status == STATUS_OK)
+            insert_running(worker, request);
+        else
+            worker_end(worker, request, status, &err);
+    }
+}
+
+// Brings what is new among those that wait. False: the worker closes.
+static bool take_new(struct xl_worker *worker) {
+    pthread_mutex_lock(&worker->lock);
+    while (!worker->was_woken && !worker->is_closing && worker->n_running == 0)
+        pthread_cond_wait(&worker->wake, &worker->lock);
+    struct xl_request *request = worker->first_new;
+    bool is_closing = worker->is_closing;
+    worker->first_new = worker->last_new = NULL;
+    worker->was_woken = false;
+    pthread_mutex_unlock(&worker->lock);
+    for (; request; request = request->next) {
+        request->turn.arrival = ++worker->n_arrivals;
+        request->turn.round =
+            turn_order_round(&worker->order, &request->turn, worker->waiting, worker->n_waiting);
+        worker->waiting[worker->n_waiting++] = &request->turn;
+    }
+    return !is_closing;
+}
+
+static void cancel_all(struct xl_worker *worker) {
+    for (int i = 0; i < worker->n_waiting; i++)
+        __atomic_store_n(&worker->waiting[i]->request->cancel, 1, __ATOMIC_RELAXED);
+    for (int i = 0; i < worker->n_running; i++)
+        __atomic_store_n(&worker->running[i]->cancel, 1, __ATOMIC_RELAXED);
+    end_cancelled(worker);
 }
 
 static void *run(void *argument) {
     struct xl_worker *worker = argument;
-    for (;;) {
-        pthread_mutex_lock(&worker->lock);
-        while (!worker->first_new && !worker->is_closing)
-            pthread_cond_wait(&worker->wake, &worker->lock);
-        struct xl_request *request = worker->first_new;
-        if (request) {
-            worker->first_new = request->next;
-            if (!worker->first_new) worker->last_new = NULL;
-            worker->stats.waiting--;
-            worker->stats.running++;
-            worker->running = request;
-            if (worker->is_closing) __atomic_store_n(&request->cancel, 1, __ATOMIC_RELAXED);
-        }
-        pthread_mutex_unlock(&worker->lock);
-        if (!request) return NULL;
-        serve(worker, request);
+    while (take_new(worker)) {
+        end_cancelled(worker);
+        admit(worker);
+        worker_step_run(worker);
+        count_memory(worker);
     }
+    cancel_all(worker);
+    return NULL;
 }
 
 // ---- Life --------------------------------------------------------------------------------------
 
 static enum status open_parts(struct xl_worker *worker, const xl_worker_options *options,
                               struct error *err) {
-    xl_error error;
     TRY(engine_require_model(worker->engine, err));
     worker->n_running_max = options->running_max;
     worker->n_waiting_max = options->waiting_max;
@@ -180,8 +290,15 @@ static enum status open_parts(struct xl_worker *worker, const xl_worker_options 
         return error_set(err, STATUS_NO_MEMORY, "no memory for a condition");
     }
     worker->has_lock = true;
-    if (xl_session_open(worker->engine, &worker->session, &error) != XL_OK)
-        return error_set(err, (enum status)error.status, "%s", error.message);
+    size_t n_running = (size_t)worker->n_running_max;
+    size_t n_waiting = (size_t)worker->n_waiting_max + n_running;
+    worker->running = calloc(n_running, sizeof *worker->running);
+    worker->waiting = calloc(n_waiting, sizeof *worker->waiting);
+    if (!worker->running || !worker->waiting)
+        return error_no_memory(err, "lists of requests", n_waiting * sizeof *worker->waiting);
+    TRY(worker_memory_init(worker, options->kv_bytes, err));
+    TRY(worker_step_create(worker, err));
+    worker->stats.kv_bytes = (uint64_t)worker->pool.n_pages * worker->pool.stride_bytes;
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
         return error_set(err, STATUS_NO_MEMORY, "cannot start the worker's thread");
     worker->has_thread = true;
@@ -194,6 +311,8 @@ void worker_drop(struct xl_worker *worker) {
         pthread_cond_destroy(&worker->wake);
         pthread_mutex_destroy(&worker->lock);
     }
+    free(worker->running);
+    free(worker->waiting);
     free(worker);
 }
 
@@ -224,12 +343,14 @@ void xl_worker_close(xl_worker *worker) {
     if (worker->has_thread) {
         pthread_mutex_lock(&worker->lock);
         worker->is_closing = true;
-        if (worker->running) __atomic_store_n(&worker->running->cancel, 1, __ATOMIC_RELAXED);
+        for (int i = 0; i < worker->n_running; i++)
+            __atomic_store_n(&worker->running[i]->cancel, 1, __ATOMIC_RELAXED);
         pthread_cond_signal(&worker->wake);
         pthread_mutex_unlock(&worker->lock);
         pthread_join(worker->thread, NULL);
     }
-    xl_session_close(worker->session);
+    worker_step_destroy(worker);
+    worker_memory_deinit(worker);
     worker_drop(worker);
 }
 
