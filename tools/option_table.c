@@ -214,8 +214,18 @@ static int take_option(struct command_line *line, int argc, char **argv, int *at
     return mistake(argv[0], "bad value", before, range);
 }
 
+static void (*visitor)(const struct command_line *line);
+
+void options_visit(void (*visit)(const struct command_line *line)) {
+    visitor = visit;
+}
+
 int options_parse(struct command_line *line, int argc, char **argv) {
     bool options_ended = false;
+    if (visitor) {
+        visitor(line);
+        return 0;
+    }
     line->n_positionals = 0;
     for (int at = 1; at < argc;) {
         const char *argument = argv[at];

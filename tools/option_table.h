@@ -56,5 +56,8 @@ enum { OPTIONS_GO_ON = -1 };
 // which it has told the user in one line. argv[0] is the command's name for messages; argv is
 // modified where lists are cut. "--" ends the options; "--name=value" and "-nVALUE" work.
 int options_parse(struct command_line *line, int argc, char **argv);
+// For what is made of the tables (man pages, completions): from now on options_parse() hands every
+// table to `visit` and ends with 0.
+void options_visit(void (*visit)(const struct command_line *line));
 
 #endif
