@@ -23,6 +23,9 @@ static const struct command commands[] = {
     {"convert", "llm-convert", convert_command, "a model to a quantized GGUF file"},
     {"run", "llm-cli", run_command, "continue a prompt"},
     {"chat", "llm-chat", chat_command, "a conversation in the terminal"},
+#if defined(XINGLIN_HAS_SERVER)
+    {"serve", NULL, serve_command, "an HTTP server with OpenAI's routes"},
+#endif
     {"inspect", NULL, inspect_command, "what is in a model, what this machine offers"},
     {"eval", NULL, eval_command, "perplexity, and divergence from a reference model"},
     {"bench", NULL, bench_command, "prefill and decode speed by input length"},
