@@ -178,6 +178,8 @@ def test_snapshot(engine):
         (lambda e, p: e.embed([[]]), xinglin.UsageError, "no tokens"),
         (lambda e, p: e.embed(["a"], pooling="max"), xinglin.UsageError, "mean"),
         (lambda e, p: e.embed([[1] * 513]), xinglin.ContextFullError, "513"),
+        (lambda e, p: e.embed(["a"], truncate=0), xinglin.UsageError, "truncate"),
+        (lambda e, p: e.embed(["a"], truncate="yes"), xinglin.UsageError, "truncate"),
         (lambda e, p: xinglin.render_template("{{", {}), xinglin.BadInputError, ""),
         (lambda e, p: xinglin.optimize_model(object()), xinglin.UnsupportedError, "from_pretrained"),
     ],
@@ -320,6 +322,38 @@ def test_embed(engine):
         near = other.embed(texts).tolist()
     for a, b in zip(near, rows.tolist()):
         assert math.fsum(x * y for x, y in zip(a, b)) > 0.999
+
+
+def test_embed_truncated(engine):
+    ids = engine.tokenize("Once upon a time there was a dog " * 200)
+    text = engine.detokenize(ids)
+    with pytest.raises(xinglin.ContextFullError):
+        engine.embed([text])
+    for truncate, n in ((True, 512), (7, 7), (4000, 512)):
+        rows = engine.embed([text, ids, "a"], truncate=truncate).tolist()
+        assert rows[0] == rows[1] == engine.embed([ids[:n]]).tolist()[0]
+        assert rows[2] == engine.embed(["a"]).tolist()[0]
+
+
+def test_embed_truncated_as_sentence_transformers():
+    """Its own limit, which is below the positions that were learned; [SEP] stays at the end."""
+    with Engine(minilm()) as engine:
+        text = "The patient has a fever. " * 100
+        ids = engine.tokenize(text)
+        cut = [*ids[:255], ids[-1]]
+        assert engine.embed([text], truncate=True).tolist() == engine.embed([cut]).tolist()
+        cut = [*ids[:511], ids[-1]]
+        assert engine.embed([text], truncate=512).tolist() == engine.embed([cut]).tolist()
+        with pytest.raises(xinglin.ContextFullError, match="512"):
+            engine.embed([text])
+
+
+def minilm():
+    cache = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
+    path = os.path.join(cache, "xinglin/inputs/models/all-minilm-l6-v2")
+    if not os.path.isdir(path):
+        pytest.skip("all-MiniLM-L6-v2 is not there (scripts/fetch-inputs)")
+    return path
 
 
 def test_tokenizer_only(engine, model, stories):

@@ -12,6 +12,7 @@ from xinglin import _native as native
 UNUSED = {  # functions that Python has no use for
     "xl_status_name",
     "xl_status_exit_code",
+    "xl_prefix_key_create",
 }
 
 
@@ -118,7 +119,7 @@ def test_types(root):
     import sys
 
     package = root / "bindings/python/xinglin"
-    files = [package / f"{name}.py" for name in ("__init__", "engine", "session", "grammar", "convert", "generation")]
+    files = [package / f"{name}.py" for name in ("__init__", "engine", "session", "grammar", "inbox", "convert", "generation")]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", "/dev/null", *files],
         capture_output=True,

@@ -13,6 +13,7 @@ import os
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from . import _native as native
@@ -216,30 +217,32 @@ class Engine:
         *,
         pooling: str = "auto",
         normalize: bool = True,
+        truncate: bool | int = False,
     ) -> memoryview[float]:
         """One vector a text (or list of token ids), as floats of shape (n_texts, n_embd): a
         memoryview, which ``numpy.asarray`` takes as it is and ``tolist()`` makes lists of.
 
         ``pooling``: ``auto`` (what the model was trained for, else the mean), ``mean``, ``cls`` or
-        ``last``; ``normalize``: vectors of length 1. A text longer than the context is refused.
+        ``last``; ``normalize``: vectors of length 1. A text longer than the model reads is refused,
+        or with ``truncate=True`` cut there as sentence-transformers does, keeping the special tokens
+        at its end (a number: cut to so many tokens). Ctrl-C is seen between batches of a few
+        thousand tokens, within a text never.
         """
         if isinstance(texts, str):
             raise UsageError("embed() takes a list of texts; wrap a single one in a list")
         how = _choice("pooling", pooling, native.POOLINGS)
-        arrays = [
-            native.token_array(self.tokenize(text) if isinstance(text, str) else text)
-            for text in texts
-        ]
+        most = self._longest_text(truncate)
+        arrays = [native.token_array(self._embedded_ids(text, most)) for text in texts]
         n_embd = self.info.n_embd
         row_bytes = 4 * n_embd
         rows = (ctypes.c_float * (len(arrays) * n_embd))()
         # Texts of like length go together, in batches between which Ctrl-C is seen.
-        most = _EMBED_TOKENS if self.info.family == "bert" else _CAUSAL_TOKENS
+        batch_most = _EMBED_TOKENS if self.info.family == "bert" else _CAUSAL_TOKENS
         order = sorted(range(len(arrays)), key=lambda i: arrays[i][1])
         while order:
             batch = [order.pop()]
             n_tokens = arrays[batch[0]][1]
-            while order and n_tokens + arrays[order[-1]][1] <= most:
+            while order and n_tokens + arrays[order[-1]][1] <= batch_most:
                 batch.append(order.pop())
                 n_tokens += arrays[batch[-1]][1]
             part = self._embed_batch([arrays[i] for i in batch], how, normalize)
@@ -249,6 +252,35 @@ class Engine:
         if not arrays or not n_embd:
             return memoryview(b"").cast("f")
         return memoryview(rows).cast("B").cast("f", (len(arrays), n_embd))
+
+    def _longest_text(self, truncate: bool | int) -> int | None:
+        """Tokens at which texts are cut; None: nowhere."""
+        if truncate is False:
+            return None
+        model_most = self.info.context
+        if self.info.family == "bert":
+            model_most = min(model_most, self.info.context_train)
+        if truncate is not True:
+            if native.integer("truncate", truncate) < 1:
+                raise UsageError(f"truncate is True, False or a number of tokens, not {truncate!r}")
+            return min(truncate, model_most)
+        try:  # what sentence-transformers goes by
+            text = (Path(self.path) / "sentence_bert_config.json").read_text(encoding="utf-8")
+            own = json.loads(text)["max_seq_length"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return model_most
+        return min(own, model_most) if isinstance(own, int) and own > 0 else model_most
+
+    def _embedded_ids(self, text: str | Sequence[int], most: int | None) -> Sequence[int]:
+        ids = self.tokenize(text) if isinstance(text, str) else text
+        if most is None or len(ids) <= most:
+            return ids
+        if not isinstance(text, str):
+            return ids[:most]
+        plain = self.tokenize(text, add_special=False)
+        n_before = next((k for k in range(3) if ids[k : k + len(plain)] == plain), len(ids))
+        behind = ids[n_before + len(plain) :]  # special tokens, which stay
+        return [*ids[: max(most - len(behind), 0)], *behind][:most]
 
     def _embed_batch(
         self, batch: list[tuple[Any, int]], pooling: int, normalize: bool

@@ -5,7 +5,6 @@ a running call at once and leaves the session usable."""
 from __future__ import annotations
 
 import ctypes
-import queue
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from .errors import CancelledError, ClosedError, ForkedError, UsageError
 from .generation import Callbacks, Generation, generate_options
 from .grammar import Grammar
 from .handle import Handle
+from .inbox import Inbox
 from .interruptible import POLL_S, call_interruptibly
 
 if TYPE_CHECKING:
@@ -222,32 +222,33 @@ class Session:
         self, prompt: str | Sequence[int] = "", **options: Any
     ) -> Generator[str, None, Generation | None]:
         """Pieces of text as they are certain; options as in :meth:`generate`. Leaving the loop
-        early ends the generation. The iterator's return value is the :class:`Generation`."""
-        pieces: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        early ends the generation. The iterator's return value is the :class:`Generation`. What
+        comes sooner than 20 ms after the last pieces is handed over with its successors: waking
+        the reader for every fast token would cost the engine a core each time."""
+        inbox = Inbox()
         left = threading.Event()
         user_on_text = options.pop("on_text", None)
 
         def on_text(piece: str) -> bool:
-            pieces.put(piece)
+            inbox.put(piece)
             return bool(user_on_text and user_on_text(piece)) or left.is_set()
 
         def work() -> None:
             try:
-                pieces.put(self.generate(prompt, on_text=on_text, **options))
+                inbox.end(self.generate(prompt, on_text=on_text, **options))
             except BaseException as error:  # handed to the consumer
-                pieces.put(error)
+                inbox.end(error)
 
         worker = threading.Thread(target=work, name="xinglin-stream", daemon=True)
         worker.start()
         try:
-            while isinstance(piece := pieces.get(), str):
-                yield piece
+            yield from inbox
         finally:
             left.set()
             while worker.is_alive():
                 self.cancel()
                 worker.join(POLL_S)
-        if isinstance(piece, BaseException):
-            raise piece
-        assert isinstance(piece, Generation)
-        return piece
+        if isinstance(inbox.outcome, BaseException):
+            raise inbox.outcome
+        assert isinstance(inbox.outcome, Generation)
+        return inbox.outcome
