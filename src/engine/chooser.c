@@ -2,6 +2,10 @@
 // See chooser.h.
 #include "engine/chooser.h"
 
+#include "engine/engine.h"
+#include "engine/grammar.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 xl_generate_options xl_generate_options_default(void) {
@@ -47,29 +51,48 @@ static struct sampler_options sampler_options_of(const xl_generate_options *o) {
     };
 }
 
-enum status chooser_check(const xl_generate_options *options, const struct tokenizer *tokenizer,
-                          int n_vocab, struct error *err) {
+enum status chooser_check(const xl_generate_options *options, const xl_engine *engine,
+                          struct error *err) {
     struct stop_filter filter;
     struct sampler_options sampler = sampler_options_of(options);
+    struct grammar_guide *guide = NULL;
     TRY(stop_filter_init(&filter, options->stops, options->n_stops, err)); // allocates nothing
-    if (!tokenizer && options->n_stops > 0)
+    if (!engine->tokenizer && options->n_stops > 0)
         return error_set(err, STATUS_UNSUPPORTED, "stop strings need a tokenizer");
-    return sampler_options_check(&sampler, n_vocab, err);
+    if (options->grammar)
+        TRY(grammar_guide_create(&guide, engine, options->grammar, options->grammar_begin, err));
+    grammar_guide_destroy(guide);
+    return sampler_options_check(&sampler, model_configuration(engine->model)->n_vocab, err);
+}
+
+static enum status make_guide(struct chooser *chooser, const xl_engine *engine, struct error *err) {
+    const xl_generate_options *o = chooser->options;
+    size_t n_words = grammar_mask_words(chooser->n_vocab);
+    chooser->allowed = calloc(n_words, sizeof *chooser->allowed);
+    if (!chooser->allowed)
+        return error_no_memory(err, "a token mask", n_words * sizeof *chooser->allowed);
+    return grammar_guide_create(&chooser->guide, engine, o->grammar, o->grammar_begin, err);
 }
 
 enum status chooser_init(struct chooser *chooser, const xl_generate_options *options,
-                         const struct tokenizer *tokenizer, int n_vocab, struct error *err) {
+                         const xl_engine *engine, struct error *err) {
     struct sampler_options sampler = sampler_options_of(options);
-    *chooser = (struct chooser){.options = options, .tokenizer = tokenizer, .n_vocab = n_vocab};
-    TRY(chooser_check(options, tokenizer, n_vocab, err));
+    *chooser = (struct chooser){.options = options,
+                                .tokenizer = engine->tokenizer,
+                                .n_vocab = model_configuration(engine->model)->n_vocab};
     TRY(stop_filter_init(&chooser->filter, options->stops, options->n_stops, err));
-    if (tokenizer) detokenizer_init(&chooser->detokenizer, tokenizer, false);
-    return sampler_create(&chooser->sampler, &sampler, n_vocab, err);
+    if (!engine->tokenizer && options->n_stops > 0)
+        return error_set(err, STATUS_UNSUPPORTED, "stop strings need a tokenizer");
+    if (engine->tokenizer) detokenizer_init(&chooser->detokenizer, engine->tokenizer, false);
+    if (options->grammar) TRY(make_guide(chooser, engine, err));
+    return sampler_create(&chooser->sampler, &sampler, chooser->n_vocab, err);
 }
 
 void chooser_deinit(struct chooser *chooser) {
     stop_filter_deinit(&chooser->filter);
     sampler_destroy(chooser->sampler);
+    grammar_guide_destroy(chooser->guide);
+    free(chooser->allowed);
     explicit_bzero(chooser, sizeof *chooser);
 }
 
@@ -91,8 +114,22 @@ void chooser_see(struct chooser *chooser, const int32_t *tokens, size_t n_tokens
         chooser->detokenizer.at_start = false;
 }
 
-int32_t chooser_choose(struct chooser *chooser, const float *logits) {
-    return sampler_choose(chooser->sampler, logits);
+enum status chooser_choose(struct chooser *chooser, const float *logits, int32_t *token,
+                           struct error *err) {
+    *token = -1;
+    if (!chooser->guide) {
+        *token = sampler_choose(chooser->sampler, logits);
+        return STATUS_OK;
+    }
+    TRY(grammar_guide_mask(chooser->guide, chooser->allowed, chooser->n_vocab, err));
+    *token = sampler_choose_among(chooser->sampler, logits, chooser->allowed);
+    return STATUS_OK;
+}
+
+// An end token ends, unless the caller goes on in spite of it; a grammar knows none.
+static bool ends_here(const struct chooser *chooser, int32_t token) {
+    if (!chooser->tokenizer || !tokenizer_is_end(chooser->tokenizer, token)) return false;
+    return !chooser->options->ignore_end || (chooser->guide && grammar_guide_binds(chooser->guide));
 }
 
 static bool find_shown(struct chooser *chooser, bool is_last) {
@@ -104,13 +141,19 @@ static bool find_shown(struct chooser *chooser, bool is_last) {
 
 enum status chooser_take(struct chooser *chooser, int32_t token, enum choice *choice,
                          struct error *err) {
+    struct grammar_guide *guide = chooser->guide;
     *choice = CHOICE_GOES_ON;
     chooser->n_generated++;
     sampler_accept(chooser->sampler, token);
-    if (!chooser->tokenizer) return STATUS_OK;
-    if (!chooser->options->ignore_end && tokenizer_is_end(chooser->tokenizer, token)) {
+    if (ends_here(chooser, token)) {
         *choice = CHOICE_END;
         return STATUS_OK;
+    }
+    if (!chooser->tokenizer) return STATUS_OK;
+    if (guide) {
+        if (!tokenizer_is_end(chooser->tokenizer, token))
+            TRY(grammar_guide_accept(guide, token, err));
+        if (grammar_guide_is_done(guide)) *choice = CHOICE_DONE;
     }
     enum status status = detokenizer_push(&chooser->detokenizer, token, &chooser->filter.waiting);
     if (status != STATUS_OK) return error_set(err, status, "cannot show a generated token");

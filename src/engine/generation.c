@@ -28,7 +28,7 @@ static enum status generation_init(struct generation *g, struct error *err) {
     const xl_generate_options *o = g->options;
     int context = g->session->engine->context;
     int n_vocab = model_configuration(g->session->engine->model)->n_vocab;
-    TRY(chooser_init(&g->chooser, o, g->session->engine->tokenizer, n_vocab, err));
+    TRY(chooser_init(&g->chooser, o, g->session->engine, err));
     g->n_times_max = o->max_tokens >= 0 && o->max_tokens < context ? o->max_tokens : context;
     size_t size = ((size_t)g->n_times_max + 1) * sizeof *g->times_s;
     g->times_s = malloc(size);
@@ -88,9 +88,10 @@ static enum status take_token(struct generation *g, int32_t token) {
     if (choice != CHOICE_END) g->session->unfed = token;
     TRY(status);
     show(g);
-    g->result->finish = choice == CHOICE_END    ? XL_FINISH_END
-                        : choice == CHOICE_STOP ? XL_FINISH_STOP
-                                                : limit_reached(g);
+    if (choice == CHOICE_STOP)
+        g->result->finish = XL_FINISH_STOP;
+    else
+        g->result->finish = choice == CHOICE_GOES_ON ? limit_reached(g) : XL_FINISH_END;
     return STATUS_OK;
 }
 
@@ -115,20 +116,25 @@ static enum status take_pass(struct generation *g, int n_tried, int32_t chosen[G
     struct xl_session *session = g->session;
     size_t n_vocab = (size_t)model_configuration(session->engine->model)->n_vocab;
     int held = session->cache.n_used - n_tried;
+    enum status status = STATUS_OK;
     bool goes_on = true;
-    for (*n_chosen = 0; goes_on;) {
+    *n_chosen = 0;
+    while (goes_on) {
+        int32_t token;
         const float *logits = g->pass_logits + (size_t)*n_chosen * n_vocab;
-        int32_t token = chooser_choose(&g->chooser, logits);
-        goes_on = *n_chosen < n_tried && token == g->lookup.guesses[*n_chosen];
         g->n_held = held + *n_chosen;
+        status = chooser_choose(&g->chooser, logits, &token, g->err);
+        if (status != STATUS_OK) break;
+        goes_on = *n_chosen < n_tried && token == g->lookup.guesses[*n_chosen];
         chosen[(*n_chosen)++] = token;
-        TRY(take_token(g, token));
-        if (g->result->finish != XL_FINISH_NONE) goes_on = false;
+        status = take_token(g, token);
+        if (status != STATUS_OK || g->result->finish != XL_FINISH_NONE) goes_on = false;
     }
-    kv_cache_rewind(&session->cache, held + *n_chosen - 1);
-    memcpy(session->logits, g->pass_logits + (size_t)(*n_chosen - 1) * n_vocab,
+    int n_fed = *n_chosen > 0 ? *n_chosen : 1;
+    kv_cache_rewind(&session->cache, held + n_fed - 1);
+    memcpy(session->logits, g->pass_logits + (size_t)(n_fed - 1) * n_vocab,
            n_vocab * sizeof(float));
-    return STATUS_OK;
+    return status;
 }
 
 // One forward pass and the tokens that it gives.
@@ -187,7 +193,8 @@ static enum status run(struct generation *g, const int32_t *prompt, size_t n_pro
         return STATUS_OK;
     }
     chooser_see(&g->chooser, session->tokens, (size_t)session->cache.n_used);
-    int32_t token = chooser_choose(&g->chooser, session->logits);
+    int32_t token;
+    TRY(chooser_choose(&g->chooser, session->logits, &token, g->err));
     g->result->first_token_s = clock_seconds() - start;
     g->n_held = session->cache.n_used;
     TRY(take_token(g, token));

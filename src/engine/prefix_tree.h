@@ -39,7 +39,7 @@ static inline uint8_t *prefix_tree_page(const struct prefix_tree *tree, int node
     return tree->pool->memory + (size_t)node * tree->pool->stride_bytes;
 }
 
-int prefix_tree_parent(const struct prefix_tree *tree, int node); // PAGE_NONE: none before it
+int prefix_tree_parent(const struct prefix_tree *tree, int node);   // PAGE_NONE: none before it
 bool prefix_tree_is_idle(const struct prefix_tree *tree, int node); // used by nobody
 
 // Forgets nodes that nobody uses until the pool has n_pages free ones; false if it never will.

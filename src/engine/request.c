@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "engine/grammar.h"
 #include "engine/logprobs.h"
 #include "engine/prefix_tree.h"
 #include "engine/worker.h"
@@ -134,8 +135,7 @@ static enum status check_generate(const struct xl_worker *worker,
     if (generate->n_stops > STOPS_MAX)
         return error_set(err, STATUS_USAGE, "%zu stop strings; allowed are up to %d",
                          generate->n_stops, STOPS_MAX);
-    return chooser_check(generate, worker->engine->tokenizer,
-                         model_configuration(worker->engine->model)->n_vocab, err);
+    return chooser_check(generate, worker->engine, err);
 }
 
 // ---- Life --------------------------------------------------------------------------------------
@@ -162,6 +162,8 @@ static void wipe(struct xl_request *request) {
     if (request->tokens)
         explicit_bzero(request->tokens, (size_t)request->n_tokens_max * sizeof(int32_t));
     if (request->copies) explicit_bzero(request->copies, request->copies_bytes);
+    xl_grammar_close((xl_grammar *)request->generate.grammar);
+    request->generate.grammar = NULL;
     free(request->tokens);
     free(request->copies);
     request->tokens = NULL;
@@ -201,6 +203,7 @@ static enum status create(struct xl_request **created, xl_worker *worker,
     request->user_data = options->user_data;
     request->submitted_s = clock_seconds();
     request->node = PAGE_NONE;
+    if (generate.grammar) grammar_retain(generate.grammar);
     request->n_holders = 2;
     enum status status = make_copies(request, options, &generate, err);
     if (status == STATUS_OK) status = copy_prompt(request, options, err);

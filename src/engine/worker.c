@@ -198,10 +198,8 @@ static bool background_waits(const struct xl_worker *worker) {
 }
 
 static enum status start(struct xl_worker *worker, struct xl_request *request, struct error *err) {
-    const struct xl_engine *engine = worker->engine;
     if (!request->has_chooser) {
-        TRY(chooser_init(&request->chooser, &request->generate, engine->tokenizer,
-                         model_configuration(engine->model)->n_vocab, err));
+        TRY(chooser_init(&request->chooser, &request->generate, worker->engine, err));
         request->has_chooser = true;
         chooser_see(&request->chooser, request->tokens, (size_t)request->n_prompt);
         prompt_lookup_init(&request->lookup, request->generate.draft_max);

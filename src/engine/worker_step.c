@@ -256,7 +256,10 @@ static enum status take_token(struct xl_request *request, int32_t token, const f
     }
     request->tokens[request->n_tokens++] = token;
     request_tell_token(request, token, logits);
-    request->finish = choice == CHOICE_STOP ? XL_FINISH_STOP : limit_reached(request);
+    if (choice == CHOICE_STOP)
+        request->finish = XL_FINISH_STOP;
+    else
+        request->finish = choice == CHOICE_GOES_ON ? limit_reached(request) : XL_FINISH_END;
     return STATUS_OK;
 }
 
@@ -270,7 +273,8 @@ static enum status take_rows(struct worker_step *step, struct xl_request *reques
     bool goes_on = true;
     while (goes_on) {
         const float *logits = request->row + (size_t)n_chosen * (size_t)step->n_vocab;
-        int32_t token = chooser_choose(&request->chooser, logits);
+        int32_t token;
+        TRY(chooser_choose(&request->chooser, logits, &token, err));
         goes_on = n_chosen < n_tried && token == request->lookup.guesses[n_chosen];
         chosen[n_chosen++] = token;
         TRY(take_token(request, token, logits, err));

@@ -214,9 +214,8 @@ static void adjust(struct sampler *sampler, const float *logits) {
         logits_sanitize(sampler->adjusted, sampler->n_vocab);
 }
 
-int32_t sampler_choose(struct sampler *sampler, const float *logits) {
+static int32_t draw(struct sampler *sampler) {
     const struct sampler_options *o = &sampler->options;
-    adjust(sampler, logits);
     if (o->temperature < TEMPERATURE_MIN) return logits_argmax(sampler->adjusted, sampler->n_vocab);
     struct token_filter *filter = &sampler->filter;
     double total = token_filter_weigh(filter, sampler->adjusted, o->temperature);
@@ -225,6 +224,38 @@ int32_t sampler_choose(struct sampler *sampler, const float *logits) {
     double kept_weight;
     int n_kept = token_filter_select(filter, total, o->top_k, o->top_p, o->min_p, &kept_weight);
     return draw_kept(sampler, n_kept, kept_weight);
+}
+
+int32_t sampler_choose(struct sampler *sampler, const float *logits) {
+    adjust(sampler, logits);
+    return draw(sampler);
+}
+
+static bool is_allowed(const uint64_t *allowed, int32_t token) {
+    return (allowed[token / 64] >> token % 64 & 1) != 0;
+}
+
+static void forbid_others(float *logits, int n_vocab, const uint64_t *allowed) {
+    for (int first = 0; first < n_vocab; first += 64) {
+        if (allowed[first / 64] == UINT64_MAX) continue;
+        int end = n_vocab - first < 64 ? n_vocab : first + 64;
+        for (int token = first; token < end; token++)
+            if (!is_allowed(allowed, token)) logits[token] = -INFINITY;
+    }
+}
+
+int32_t sampler_choose_among(struct sampler *sampler, const float *logits,
+                             const uint64_t *allowed) {
+    adjust(sampler, logits);
+    forbid_others(sampler->adjusted, sampler->n_vocab, allowed);
+    int32_t token = draw(sampler);
+    // Where nothing allowed is at all likely, the draw may have come to something else.
+    if (is_allowed(allowed, token)) return token;
+    int32_t best = -1;
+    for (int32_t i = 0; i < sampler->n_vocab; i++)
+        if (is_allowed(allowed, i) && (best < 0 || sampler->adjusted[i] > sampler->adjusted[best]))
+            best = i;
+    return best < 0 ? token : best;
 }
 
 int sampler_distribution(struct sampler *sampler, const float *logits, int32_t *tokens,

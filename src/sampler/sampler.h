@@ -47,6 +47,8 @@ void sampler_destroy(struct sampler *sampler);
 void sampler_accept(struct sampler *sampler, int32_t token);
 // Chooses from logits [n_vocab] (not changed). Does not accept the token by itself.
 int32_t sampler_choose(struct sampler *sampler, const float *logits);
+// The same among tokens whose bit is set in allowed [(n_vocab + 63) / 64] alone; there must be one.
+int32_t sampler_choose_among(struct sampler *sampler, const float *logits, const uint64_t *allowed);
 // What choose would draw from, best first: up to n_max tokens and their probabilities after all
 // filters. Returns how many; 0 if no logit is finite. Draws nothing.
 int sampler_distribution(struct sampler *sampler, const float *logits, int32_t *tokens,
