@@ -18,7 +18,7 @@ static struct share part_of(struct share share, int index, int size) {
 static void take_from(const struct forward_pass *pass, const struct block_job *job, int owner,
                       int thread_index) {
     struct share rows = share_of_groups(job->n_rows, job->group, owner, pass->n_threads);
-    struct share tokens = {job->first_token, pass->n_tokens};
+    struct share tokens = {0, job->n_tokens};
     int n_token_blocks = count_blocks(tokens, BLOCK_TOKENS);
     int n_blocks = count_blocks(rows, BLOCK_ROWS) * n_token_blocks;
     int *n_taken = &pass->workspace->lists[owner].n_taken[job->phase];
@@ -45,11 +45,11 @@ void block_deal_reset(const struct forward_pass *pass, int thread_index) {
 }
 
 void block_deal(const struct forward_pass *pass, const struct block_job *job, int thread_index) {
-    if (job->n_rows < 1 || job->first_token >= pass->n_tokens) return;
+    if (job->n_rows < 1 || job->n_tokens < 1) return;
     if (pass->is_narrow) {
         struct work_block block = {
             share_of_groups(job->n_rows, job->group, thread_index, pass->n_threads),
-            {job->first_token, pass->n_tokens}};
+            {0, job->n_tokens}};
         if (block.rows.begin < block.rows.end)
             job->compute(pass, job->context, block, thread_index);
         return;
@@ -57,4 +57,22 @@ void block_deal(const struct forward_pass *pass, const struct block_job *job, in
     reset(pass, job->phase, thread_index);
     for (int i = 0; i < pass->n_threads; i++)
         take_from(pass, job, (thread_index + i) % pass->n_threads, thread_index);
+}
+
+void unit_deal(const struct forward_pass *pass, enum deal_phase phase, int n_units,
+               void (*compute)(const void *context, int unit, int thread_index),
+               const void *context, int thread_index) {
+    int n_threads = pass->n_threads;
+    reset(pass, phase, thread_index);
+    for (int i = 0; i < n_threads; i++) {
+        int owner = (thread_index + i) % n_threads;
+        int *n_taken = &pass->workspace->lists[owner].n_taken[phase];
+        for (;;) {
+            int unit = owner + __atomic_load_n(n_taken, __ATOMIC_RELAXED) * n_threads;
+            if (unit >= n_units) break;
+            unit = owner + __atomic_fetch_add(n_taken, 1, __ATOMIC_RELAXED) * n_threads;
+            if (unit >= n_units) break;
+            compute(context, unit, thread_index);
+        }
+    }
 }

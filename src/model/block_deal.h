@@ -18,9 +18,9 @@ struct work_block {
 
 struct block_job {
     enum deal_phase phase;
-    int n_rows;      // dealt in multiples of `group`
-    int group;       // divides BLOCK_ROWS
-    int first_token; // up to the pass's last
+    int n_rows;   // dealt in multiples of `group`
+    int group;    // divides BLOCK_ROWS
+    int n_tokens; // rows of the input
     void (*compute)(const struct forward_pass *pass, const void *context, struct work_block block,
                     int thread_index);
     const void *context;
@@ -28,6 +28,11 @@ struct block_job {
 
 // Called by all members of the pass; a barrier must follow before the phase is dealt again.
 void block_deal(const struct forward_pass *pass, const struct block_job *job, int thread_index);
+// A wide pass: numbers 0 .. n_units - 1 of a phase, each to one thread, in about this order. Number
+// u goes to thread u mod n_threads or whoever is free sooner.
+void unit_deal(const struct forward_pass *pass, enum deal_phase phase, int n_units,
+               void (*compute)(const void *context, int unit, int thread_index),
+               const void *context, int thread_index);
 // At the beginning of a pass, before its first barrier.
 void block_deal_reset(const struct forward_pass *pass, int thread_index);
 

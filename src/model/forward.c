@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forward pass: one run of the thread pool a chunk, phases separated by barriers. It reads the
-// configuration and which weights are present, never a family. Every number depends only on its own
-// token and the cache, and every reduction has a fixed order, so chunking and the number of threads
-// change no bit.
+// The forward pass: one call of the thread pool a chunk or a set of them, phases separated by
+// barriers. It reads the configuration and which weights are present, never a family. Every number
+// depends only on its own token and the cache, and every reduction has a fixed order, so chunking
+// and the number of threads change no bit.
 //
 // A layer of a narrow pass has five barriers, one behind each of: query, key and value rows;
 // attention; output rows; gate and up rows with their activation; down rows. A wide pass has two
@@ -18,19 +18,29 @@
 #include <string.h>
 
 void forward_convert(const struct forward_pass *pass, const struct weight *weight, const float *x,
-                     int token, int begin, int end) {
+                     int row, int begin, int end) {
     input_rows_convert(&pass->workspace->attended_rows, pass->kernels, forward_form(pass, weight),
-                       token, x + begin, begin, end);
+                       row, x + begin, begin, end);
 }
 
-// ---- Norms: a narrow pass does all tokens on every thread, a wide pass deals them --------------
+// What the last layer makes of tokens without an output is used by nobody but the cache.
+static bool is_last(const struct forward_pass *pass, int layer) {
+    return layer + 1 == pass->model->weights.n_layers;
+}
 
-static struct share norm_tokens(const struct forward_pass *pass, int first_token,
-                                int thread_index) {
-    struct share tokens = {0, pass->n_tokens};
-    if (!pass->is_narrow) tokens = share_of(pass->n_tokens, thread_index, pass->n_threads);
-    if (tokens.begin < first_token) tokens.begin = first_token;
-    return tokens;
+static int n_rows_behind_attention(const struct forward_pass *pass, int layer) {
+    return is_last(pass, layer) ? pass->n_wanted : pass->n_tokens;
+}
+
+static int token_of_row(const struct forward_pass *pass, int layer, int row) {
+    return is_last(pass, layer) ? pass->workspace->wanted[row] : row;
+}
+
+// ---- Norms: a narrow pass does all rows on every thread, a wide pass deals them ----------------
+
+static struct share norm_rows(const struct forward_pass *pass, int n_rows, int thread_index) {
+    if (pass->is_narrow) return (struct share){0, n_rows};
+    return share_of(n_rows, thread_index, pass->n_threads);
 }
 
 static const struct token_stream *stream_of(const struct forward_pass *pass, int thread_index) {
@@ -42,47 +52,49 @@ static void norm_barrier(const struct forward_pass *pass) {
     if (!pass->is_narrow) thread_pool_barrier(pass->pool);
 }
 
-static void norm_token(const struct forward_pass *pass, int token, const float *norm,
+// A token's norm into a row of the next product's input.
+static void norm_token(const struct forward_pass *pass, int token, int row, const float *norm,
                        unsigned forms, int thread_index) {
     const struct model_config *config = &pass->model->config;
     const struct token_stream *stream = stream_of(pass, thread_index);
     float *normed = pass->workspace->members[thread_index].row;
-    if (forms & 1u << ACT_F32) normed = (float *)(void *)input_row(&stream->normed, ACT_F32, token);
+    if (forms & 1u << ACT_F32) normed = (float *)(void *)input_row(&stream->normed, ACT_F32, row);
     pass->kernels->rmsnorm(stream->x + (size_t)token * (size_t)config->n_embd, norm, normed,
                            config->n_embd, config->norm_eps);
-    input_rows_convert(&stream->normed, pass->kernels, forms, token, normed, 0, config->n_embd);
+    input_rows_convert(&stream->normed, pass->kernels, forms, row, normed, 0, config->n_embd);
 }
 
 // x += post_norm(projected + bias): the end of a block for one token. `projected` is everybody's
 // and stays as it is.
-static void finish_token(const struct forward_pass *pass, int token, const float *bias,
+static void finish_token(const struct forward_pass *pass, int token, int row, const float *bias,
                          const float *post_norm, int thread_index) {
     const struct model_config *config = &pass->model->config;
     int n_embd = config->n_embd;
-    size_t offset = (size_t)token * (size_t)n_embd;
-    const float *y = pass->workspace->projected + offset;
-    float *row = pass->workspace->members[thread_index].row;
+    const float *y = pass->workspace->projected + (size_t)row * (size_t)n_embd;
+    float *own = pass->workspace->members[thread_index].row;
     if (bias) {
-        memcpy(row, y, (size_t)n_embd * sizeof *row);
-        pass->kernels->add(row, bias, n_embd);
-        y = row;
+        memcpy(own, y, (size_t)n_embd * sizeof *own);
+        pass->kernels->add(own, bias, n_embd);
+        y = own;
     }
     if (post_norm) {
-        pass->kernels->rmsnorm(y, post_norm, row, n_embd, config->norm_eps);
-        y = row;
+        pass->kernels->rmsnorm(y, post_norm, own, n_embd, config->norm_eps);
+        y = own;
     }
-    pass->kernels->add(stream_of(pass, thread_index)->x + offset, y, n_embd);
+    pass->kernels->add(stream_of(pass, thread_index)->x + (size_t)token * (size_t)n_embd, y,
+                       n_embd);
 }
 
 static void embed_tokens(const struct forward_pass *pass, int thread_index) {
     const struct embedding *embedding = &pass->model->weights.embedding;
     const struct token_stream *stream = stream_of(pass, thread_index);
-    struct share tokens = norm_tokens(pass, 0, thread_index);
+    struct share tokens = norm_rows(pass, pass->n_tokens, thread_index);
     float scale = pass->model->config.embedding_scale;
     int n_embd = pass->model->config.n_embd;
     for (int t = tokens.begin; t < tokens.end; t++) {
+        const struct pass_run *run = forward_run_of(pass, t);
         float *x = stream->x + (size_t)t * (size_t)n_embd;
-        embedding_row(embedding, pass->tokens[t], x);
+        embedding_row(embedding, run->tokens[t - run->first_token], x);
         if (scale != 1.0f) pass->kernels->scale(x, scale, n_embd);
     }
 }
@@ -95,7 +107,7 @@ static void fill_rope(const struct forward_pass *pass, int thread_index) {
     for (int t = tokens.begin; t < tokens.end; t++) {
         size_t offset = (size_t)t * (size_t)rope->n_pairs;
         for (int set = 0; set < n_sets; set++)
-            rope_table_fill(rope, set == 1, pass->first_position + t,
+            rope_table_fill(rope, set == 1, forward_position(pass, t),
                             workspace->cosine[set] + offset, workspace->sine[set] + offset);
     }
 }
@@ -127,11 +139,11 @@ static void compute_product(const struct forward_pass *pass, const void *context
 }
 
 static void deal_product(const struct forward_pass *pass, enum deal_phase phase,
-                         const struct product *product, int first_token, int thread_index) {
+                         const struct product *product, int n_tokens, int thread_index) {
     struct block_job job = {.phase = phase,
                             .n_rows = product->weight->n_rows,
                             .group = PANEL_ROWS,
-                            .first_token = first_token,
+                            .n_tokens = n_tokens,
                             .compute = compute_product,
                             .context = product};
     block_deal(pass, &job, thread_index);
@@ -195,80 +207,140 @@ static void compute_feed(const struct forward_pass *pass, const void *context,
 
 // ---- A layer -----------------------------------------------------------------------------------
 
-static void attention_block(const struct forward_pass *pass, int index, int first_token,
-                            int thread_index) {
+static void attention_block(const struct forward_pass *pass, int index, int thread_index) {
     const struct layer_weights *layer = &pass->model->weights.layers[index];
     struct forward_workspace *workspace = pass->workspace;
     int n_rows = padded_rows(&layer->q) + padded_rows(&layer->k) + padded_rows(&layer->v);
     struct block_job qkv = {.phase = DEAL_QKV,
                             .n_rows = n_rows,
                             .group = PANEL_ROWS,
+                            .n_tokens = pass->n_tokens,
                             .compute = compute_qkv,
                             .context = layer};
     block_deal(pass, &qkv, thread_index);
     thread_pool_barrier(pass->pool);
-    attention_run(pass, index, first_token, thread_index);
+    attention_run(pass, index, thread_index);
     thread_pool_barrier(pass->pool);
     struct product o = {&layer->o, &workspace->attended_rows, workspace->projected};
-    deal_product(pass, DEAL_O, &o, first_token, thread_index);
+    deal_product(pass, DEAL_O, &o, n_rows_behind_attention(pass, index), thread_index);
     thread_pool_barrier(pass->pool);
 }
 
-static void feed_forward_block(const struct forward_pass *pass, const struct layer_weights *layer,
-                               int first_token, int thread_index) {
+static bool is_set(const int *flag) {
+    return flag && __atomic_load_n(flag, __ATOMIC_RELAXED) != 0;
+}
+
+// How many of the first n_runs runs go on: those at the end that nobody wants any more do not.
+static int count_kept(const struct forward_workspace *workspace, const struct pass_run *runs,
+                      int n_runs) {
+    if (is_set(workspace->cancel)) return 0;
+    while (n_runs > 0 && is_set(runs[n_runs - 1].cancel))
+        n_runs--;
+    return n_runs;
+}
+
+static void keep_runs(struct forward_pass *pass, int n_runs) {
+    pass->n_runs = n_runs;
+    pass->n_tokens = pass->runs[n_runs].first_token;
+    pass->n_wanted = pass->runs[n_runs].first_row;
+}
+
+static void feed_forward_block(struct forward_pass *pass, int index, int thread_index) {
+    const struct layer_weights *layer = &pass->model->weights.layers[index];
     struct forward_workspace *workspace = pass->workspace;
+    int n_rows = n_rows_behind_attention(pass, index);
     struct block_job feed = {.phase = DEAL_FEED,
                              .n_rows = layer->gate.n_rows,
                              .group = FEED_GROUP,
-                             .first_token = first_token,
+                             .n_tokens = n_rows,
                              .compute = compute_feed,
                              .context = layer};
     block_deal(pass, &feed, thread_index);
     thread_pool_barrier(pass->pool);
     struct product down = {&layer->down, &workspace->fed_rows, workspace->projected};
-    deal_product(pass, DEAL_DOWN, &down, first_token, thread_index);
-    if (thread_index == 0 && workspace->cancel &&
-        __atomic_load_n(workspace->cancel, __ATOMIC_RELAXED) != 0)
-        __atomic_store_n(pass->stop, 1, __ATOMIC_RELAXED);
+    deal_product(pass, DEAL_DOWN, &down, n_rows, thread_index);
+    if (thread_index == 0)
+        __atomic_store_n(pass->n_kept, count_kept(workspace, pass->runs, pass->n_runs),
+                         __ATOMIC_RELAXED);
     thread_pool_barrier(pass->pool);
+    // Here, where no thread goes on with a token before its own norm: shares change with n_tokens.
+    keep_runs(pass, __atomic_load_n(pass->n_kept, __ATOMIC_RELAXED));
 }
 
-static void run_layer(const struct forward_pass *pass, int index, int thread_index) {
-    const struct model *model = pass->model;
-    const struct layer_weights *layer = &model->weights.layers[index];
-    // What the last layer makes of tokens without logits is used by nobody but the cache.
-    int first_token = index + 1 == model->weights.n_layers ? pass->first_output : 0;
-    struct share tokens = norm_tokens(pass, 0, thread_index);
+static void run_layer(struct forward_pass *pass, int index, int thread_index) {
+    const struct layer_weights *layer = &pass->model->weights.layers[index];
+    struct share rows = norm_rows(pass, pass->n_tokens, thread_index);
     unsigned forms = forward_form(pass, &layer->q) | forward_form(pass, &layer->k) |
                      forward_form(pass, &layer->v);
-    for (int t = tokens.begin; t < tokens.end; t++)
-        norm_token(pass, t, layer->attn_norm, forms, thread_index);
+    for (int t = rows.begin; t < rows.end; t++)
+        norm_token(pass, t, t, layer->attn_norm, forms, thread_index);
     norm_barrier(pass);
-    attention_block(pass, index, first_token, thread_index);
-    tokens = norm_tokens(pass, first_token, thread_index);
+    attention_block(pass, index, thread_index);
+    rows = norm_rows(pass, n_rows_behind_attention(pass, index), thread_index);
     forms = forward_form(pass, &layer->gate) | forward_form(pass, &layer->up);
-    for (int t = tokens.begin; t < tokens.end; t++) {
-        finish_token(pass, t, layer->o_bias, layer->attn_post_norm, thread_index);
-        norm_token(pass, t, layer->ffn_norm, forms, thread_index);
+    for (int row = rows.begin; row < rows.end; row++) {
+        int token = token_of_row(pass, index, row);
+        finish_token(pass, token, row, layer->o_bias, layer->attn_post_norm, thread_index);
+        norm_token(pass, token, row, layer->ffn_norm, forms, thread_index);
     }
     norm_barrier(pass);
-    feed_forward_block(pass, layer, first_token, thread_index);
-    for (int t = tokens.begin; t < tokens.end; t++)
-        finish_token(pass, t, layer->down_bias, layer->ffn_post_norm, thread_index);
+    feed_forward_block(pass, index, thread_index);
+    rows = norm_rows(pass, n_rows_behind_attention(pass, index), thread_index);
+    for (int row = rows.begin; row < rows.end; row++)
+        finish_token(pass, token_of_row(pass, index, row), row, layer->down_bias,
+                     layer->ffn_post_norm, thread_index);
 }
 
-static void compute_logits(const struct forward_pass *pass, const void *context,
-                           struct work_block block, int thread_index) {
-    const struct product *product = context;
-    (void)thread_index;
-    multiply_block(pass, product, block);
+// ---- Output ------------------------------------------------------------------------------------
+
+static float *logits_of_row(const struct forward_pass *pass, int row) {
+    const struct pass_run *run = forward_run_of(pass, pass->workspace->wanted[row]);
+    return run->logits + (size_t)(row - run->first_row) * (size_t)pass->model->config.n_vocab;
+}
+
+static bool logits_are_contiguous(const struct forward_pass *pass, struct share rows) {
+    size_t n_vocab = (size_t)pass->model->config.n_vocab;
+    const float *first = logits_of_row(pass, rows.begin);
+    for (int row = rows.begin + 1; row < rows.end; row++)
+        if (logits_of_row(pass, row) != first + (size_t)(row - rows.begin) * n_vocab) return false;
+    return true;
+}
+
+static void soften_logits(const struct forward_pass *pass, struct work_block block) {
     float cap = pass->model->config.logit_softcap;
     if (!(cap > 0)) return;
-    for (int t = block.tokens.begin; t < block.tokens.end; t++)
-        for (int r = block.rows.begin; r < block.rows.end; r++) {
-            float *logit = product->y + (size_t)t * (size_t)product->weight->n_rows + r;
-            *logit = cap * tanhf(*logit / cap);
-        }
+    for (int t = block.tokens.begin; t < block.tokens.end; t++) {
+        float *logits = logits_of_row(pass, t);
+        for (int r = block.rows.begin; r < block.rows.end; r++)
+            logits[r] = cap * tanhf(logits[r] / cap);
+    }
+}
+
+// Logits of several runs lie apart: they are computed in pieces that fit the thread's own buffer.
+static void compute_logits(const struct forward_pass *pass, const void *context,
+                           struct work_block block, int thread_index) {
+    const struct weight *output = &pass->model->weights.output;
+    const struct input_rows *input = context;
+    float *own = pass->workspace->members[thread_index].gate;
+    int n_tokens = block.tokens.end - block.tokens.begin;
+    int piece = BLOCK_TOKENS * BLOCK_ROWS / n_tokens / PANEL_ROWS * PANEL_ROWS;
+    if (logits_are_contiguous(pass, block.tokens)) {
+        float *y = logits_of_row(pass, block.tokens.begin) + block.rows.begin;
+        weight_multiply(pass->kernels, output, input, block.rows, block.tokens, y,
+                        (size_t)output->n_rows);
+        soften_logits(pass, block);
+        return;
+    }
+    for (int begin = block.rows.begin; begin < block.rows.end; begin += piece) {
+        int end = begin + piece < block.rows.end ? begin + piece : block.rows.end;
+        size_t n = (size_t)(end - begin);
+        weight_multiply(pass->kernels, output, input, (struct share){begin, end}, block.tokens, own,
+                        n);
+        for (int t = 0; t < n_tokens; t++)
+            memcpy(logits_of_row(pass, block.tokens.begin + t) + begin, own + (size_t)t * n,
+                   n * sizeof *own);
+    }
+    soften_logits(pass, block);
 }
 
 static void write_states(const struct forward_pass *pass, int thread_index) {
@@ -285,61 +357,104 @@ static void write_states(const struct forward_pass *pass, int thread_index) {
 static void run_output(const struct forward_pass *pass, int thread_index) {
     const struct model_weights *weights = &pass->model->weights;
     const struct weight *output = &weights->output;
-    struct share tokens = norm_tokens(pass, pass->first_output, thread_index);
-    for (int t = tokens.begin; t < tokens.end; t++)
-        norm_token(pass, t, weights->output_norm, forward_form(pass, output), thread_index);
+    struct share rows = norm_rows(pass, pass->n_wanted, thread_index);
+    for (int row = rows.begin; row < rows.end; row++)
+        norm_token(pass, pass->workspace->wanted[row], row, weights->output_norm,
+                   forward_form(pass, output), thread_index);
     norm_barrier(pass);
-    struct product product = {output, &stream_of(pass, thread_index)->normed,
-                              pass->logits - (size_t)pass->first_output * (size_t)output->n_rows};
     struct block_job job = {.phase = DEAL_LOGITS,
                             .n_rows = output->n_rows,
                             .group = PANEL_ROWS,
-                            .first_token = pass->first_output,
+                            .n_tokens = pass->n_wanted,
                             .compute = compute_logits,
-                            .context = &product};
+                            .context = &stream_of(pass, thread_index)->normed};
     block_deal(pass, &job, thread_index);
 }
 
 static void run(void *argument, int thread_index, int n_threads) {
-    const struct forward_pass *pass = argument;
+    struct forward_pass pass = *(const struct forward_pass *)argument;
     (void)n_threads;
-    block_deal_reset(pass, thread_index);
-    embed_tokens(pass, thread_index);
-    fill_rope(pass, thread_index);
-    for (int layer = 0; layer < pass->model->weights.n_layers; layer++) {
-        run_layer(pass, layer, thread_index);
-        if (__atomic_load_n(pass->stop, __ATOMIC_RELAXED)) return;
-    }
-    if (pass->states)
-        write_states(pass, thread_index);
-    else if (pass->first_output < pass->n_tokens)
-        run_output(pass, thread_index);
+    block_deal_reset(&pass, thread_index);
+    embed_tokens(&pass, thread_index);
+    fill_rope(&pass, thread_index);
+    for (int layer = 0; layer < pass.model->weights.n_layers && pass.n_runs > 0; layer++)
+        run_layer(&pass, layer, thread_index);
+    if (pass.n_runs == 0) return;
+    if (pass.states)
+        write_states(&pass, thread_index);
+    else if (pass.n_wanted > 0)
+        run_output(&pass, thread_index);
 }
 
-static enum status check(const struct model *model, const struct kv_cache *cache,
-                         const struct forward_workspace *workspace, const int32_t *tokens,
-                         int n_tokens, struct error *err) {
-    const struct model_config *config = &model->config;
-    if (workspace->model != model || cache->layout.n_layers != config->n_layers ||
+// ---- A pass ------------------------------------------------------------------------------------
+
+static enum status check_run(const struct forward_pass *pass, const struct forward_run *run,
+                             struct error *err) {
+    const struct model_config *config = &pass->model->config;
+    const struct kv_cache *cache = run->cache;
+    if (cache->layout.n_layers != config->n_layers ||
         cache->layout.n_kv_heads != config->n_kv_heads ||
         cache->layout.head_dim != config->head_dim)
         return error_set(err, STATUS_USAGE, "the cache or workspace belongs to another model");
-    if (n_tokens < 1 || n_tokens > workspace->n_tokens_max)
-        return error_set(err, STATUS_USAGE, "a chunk of %d tokens; the workspace takes 1..%d",
-                         n_tokens, workspace->n_tokens_max);
-    int n_positions_max = cache->n_positions_max < workspace->n_positions_max
+    if (run->n_outputs < 0 || run->n_outputs > run->n_tokens)
+        return error_set(err, STATUS_USAGE, "outputs of %d of %d tokens", run->n_outputs,
+                         run->n_tokens);
+    int n_positions_max = cache->n_positions_max < pass->workspace->n_positions_max
                               ? cache->n_positions_max
-                              : workspace->n_positions_max;
-    if (n_tokens > n_positions_max - cache->n_used)
+                              : pass->workspace->n_positions_max;
+    if (run->n_tokens > n_positions_max - cache->n_used)
         return error_set(err, STATUS_CONTEXT_FULL,
                          "%d tokens do not fit: %d of the context's %d positions are used",
-                         n_tokens, cache->n_used, n_positions_max);
-    for (int t = 0; t < n_tokens; t++)
-        if (tokens[t] < 0 || tokens[t] >= config->n_vocab)
+                         run->n_tokens, cache->n_used, n_positions_max);
+    for (int t = 0; t < run->n_tokens; t++)
+        if (run->tokens[t] < 0 || run->tokens[t] >= config->n_vocab)
             return error_set(err, STATUS_BAD_INPUT,
                              "token %d of the chunk is outside the vocabulary of %d", t,
                              config->n_vocab);
     return STATUS_OK;
+}
+
+static enum status check(const struct forward_pass *pass, const struct forward_run *runs,
+                         int n_runs, struct error *err) {
+    const struct forward_workspace *workspace = pass->workspace;
+    if (workspace->model != pass->model)
+        return error_set(err, STATUS_USAGE, "the cache or workspace belongs to another model");
+    int n_left = workspace->n_tokens_max;
+    for (int i = 0; i < n_runs; i++) {
+        if (runs[i].n_tokens < 1 || runs[i].n_tokens > n_left)
+            return error_set(err, STATUS_USAGE, "a chunk of %d tokens; the workspace takes 1..%d",
+                             runs[i].n_tokens, n_left);
+        n_left -= runs[i].n_tokens;
+        TRY(check_run(pass, &runs[i], err));
+        for (int other = 0; other < i; other++)
+            if (runs[other].cache == runs[i].cache)
+                return error_set(err, STATUS_USAGE, "two runs of a pass have the same cache");
+    }
+    if (n_runs < 1) return error_set(err, STATUS_USAGE, "a pass without runs");
+    return STATUS_OK;
+}
+
+static void fill_runs(struct forward_pass *pass, const struct forward_run *runs, int n_runs) {
+    struct forward_workspace *workspace = pass->workspace;
+    int n_tokens = 0, n_wanted = 0;
+    for (int i = 0; i < n_runs; i++) {
+        const struct forward_run *run = &runs[i];
+        workspace->runs[i] = (struct pass_run){.cache = run->cache,
+                                               .tokens = run->tokens,
+                                               .first_token = n_tokens,
+                                               .n_tokens = run->n_tokens,
+                                               .first_position = run->cache->n_used,
+                                               .first_row = n_wanted,
+                                               .n_wanted = run->n_outputs,
+                                               .logits = run->logits,
+                                               .cancel = run->cancel};
+        for (int t = 0; t < run->n_tokens; t++, n_tokens++) {
+            workspace->run_of[n_tokens] = i;
+            if (t >= run->n_tokens - run->n_outputs) workspace->wanted[n_wanted++] = n_tokens;
+        }
+    }
+    workspace->runs[n_runs] = (struct pass_run){.first_token = n_tokens, .first_row = n_wanted};
+    pass->runs = workspace->runs;
 }
 
 // Narrow passes give way to neighbours; in a wide one threads take over each other's blocks.
@@ -355,76 +470,71 @@ static void run_tuned(struct forward_pass *pass) {
     thread_tuner_report(tuner, wall_s, wall_s - run_s);
 }
 
-// Runs a pass of which the caller has filled in model, workspace, cache, tokens and what to
-// compute.
-static enum status run_pass(struct forward_pass *pass, struct error *err) {
-    struct forward_workspace *workspace = pass->workspace;
-    struct kv_cache *cache = pass->cache;
-    int n_tokens = pass->n_tokens;
-    TRY(check(pass->model, cache, workspace, pass->tokens, n_tokens, err));
-    int stop = 0;
-    pass->kernels = workspace->kernels;
-    pass->pool = workspace->pool;
-    pass->first_position = cache->n_used;
-    pass->is_narrow = n_tokens <= NARROW_TOKENS_MAX;
-    pass->n_threads = workspace->n_threads_wide;
-    pass->stop = &stop;
-    TRY(kv_cache_reserve(cache, n_tokens, err));
-    if (pass->is_narrow)
-        run_tuned(pass);
-    else
-        thread_pool_run_some(workspace->pool, pass->n_threads, run, pass);
-    if (stop)
-        return error_set(err, STATUS_CANCELLED, "cancelled within a chunk of %d tokens", n_tokens);
-    cache->n_used += n_tokens;
+// Caches of runs that nobody cancelled advance.
+static enum status end_runs(const struct forward_pass *pass, struct forward_run *runs, int n_runs,
+                            struct error *err) {
+    int n_kept = *pass->n_kept, n_done = 0;
+    for (int i = 0; i < n_runs; i++) {
+        runs[i].cancelled = i >= n_kept || is_set(runs[i].cancel);
+        if (runs[i].cancelled) continue;
+        runs[i].cache->n_used += runs[i].n_tokens;
+        n_done++;
+    }
+    if (n_done == 0)
+        return error_set(err, STATUS_CANCELLED, "cancelled within a chunk of %d tokens",
+                         pass->runs[n_runs].first_token);
     return STATUS_OK;
+}
+
+static enum status run_pass(const struct model *model, struct forward_workspace *workspace,
+                            struct forward_run *runs, int n_runs, float *states,
+                            struct error *err) {
+    int n_kept;
+    struct forward_pass pass = {.model = model,
+                                .workspace = workspace,
+                                .kernels = workspace->kernels,
+                                .pool = workspace->pool,
+                                .n_threads = workspace->n_threads_wide,
+                                .states = states,
+                                .n_kept = &n_kept};
+    TRY(check(&pass, runs, n_runs, err));
+    for (int i = 0; i < n_runs; i++)
+        TRY(kv_cache_reserve(runs[i].cache, runs[i].n_tokens, err));
+    fill_runs(&pass, runs, n_runs);
+    n_kept = count_kept(workspace, pass.runs, n_runs);
+    keep_runs(&pass, n_kept);
+    pass.is_narrow = pass.n_tokens <= NARROW_TOKENS_MAX;
+    if (n_kept > 0 && pass.is_narrow) {
+        run_tuned(&pass);
+    } else if (n_kept > 0) {
+        attention_prepare(&pass);
+        thread_pool_run_some(workspace->pool, pass.n_threads, run, &pass);
+    }
+    return end_runs(&pass, runs, n_runs, err);
+}
+
+enum status model_forward_runs(const struct model *model, struct forward_workspace *workspace,
+                               struct forward_run *runs, int n_runs, struct error *err) {
+    return run_pass(model, workspace, runs, n_runs, NULL, err);
 }
 
 enum status model_forward(const struct model *model, struct kv_cache *cache,
                           struct forward_workspace *workspace, const int32_t *tokens, int n_tokens,
                           bool all_logits, float *logits, struct error *err) {
-    struct forward_pass pass = {
-        .model = model,
-        .workspace = workspace,
-        .cache = cache,
-        .tokens = tokens,
-        .n_tokens = n_tokens,
-        .first_output = !logits      ? n_tokens
-                        : all_logits ? 0
-                                     : n_tokens - 1,
-        .logits = logits,
-    };
-    return run_pass(&pass, err);
+    struct forward_run run = {.cache = cache,
+                              .tokens = tokens,
+                              .n_tokens = n_tokens,
+                              .n_outputs = !logits      ? 0
+                                           : all_logits ? n_tokens
+                                                        : 1,
+                              .logits = logits};
+    return run_pass(model, workspace, &run, 1, NULL, err);
 }
 
 enum status model_hidden_states(const struct model *model, struct kv_cache *cache,
                                 struct forward_workspace *workspace, const int32_t *tokens,
                                 int n_tokens, float *states, struct error *err) {
-    struct forward_pass pass = {
-        .model = model,
-        .workspace = workspace,
-        .cache = cache,
-        .tokens = tokens,
-        .n_tokens = n_tokens,
-        .states = states,
-    };
-    return run_pass(&pass, err);
-}
-
-enum status model_forward_runs(const struct model *model, struct forward_workspace *workspace,
-                               struct forward_run *runs, int n_runs, struct error *err) {
-    for (int i = 0; i < n_runs; i++) {
-        struct forward_run *run = &runs[i];
-        int first_output = run->n_tokens - run->n_outputs;
-        size_t n_vocab = (size_t)model->config.n_vocab;
-        run->cancelled = run->cancel && __atomic_load_n(run->cancel, __ATOMIC_RELAXED) != 0;
-        if (run->cancelled) continue;
-        if (first_output > 0)
-            TRY(model_forward(model, run->cache, workspace, run->tokens, first_output, false, NULL,
-                              err));
-        for (int t = first_output; t < run->n_tokens; t++)
-            TRY(model_forward(model, run->cache, workspace, run->tokens + t, 1, false,
-                              run->logits + (size_t)(t - first_output) * n_vocab, err));
-    }
-    return STATUS_OK;
+    struct forward_run run = {
+        .cache = cache, .tokens = tokens, .n_tokens = n_tokens, .n_outputs = n_tokens};
+    return run_pass(model, workspace, &run, 1, states, err);
 }

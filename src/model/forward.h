@@ -2,6 +2,10 @@
 // The state of one forward pass, shared by the files that carry it out. All members of the thread
 // pool run the same phases; a barrier stands between a phase that writes and one that reads.
 //
+// A pass has the tokens of one or more runs (timelines), one run after the other. Each is a row of
+// every product, until the last layer has stored keys and values: from there on only tokens that
+// have an output are rows, without gaps.
+//
 // A pass of few tokens ("narrow": decoding) and one of many differ in who does what between the
 // products. Narrow: every thread keeps its own copy of the residual stream and does norms and
 // conversions by itself, into memory of its own; that costs less than a barrier. Wide: tokens are
@@ -9,6 +13,8 @@
 #ifndef XL_MODEL_FORWARD_H
 #define XL_MODEL_FORWARD_H
 
+#include "cache/kv_cache.h"
+#include "model/attention_items.h"
 #include "model/loaded_model.h"
 #include "model/thread_tuner.h"
 #include "model/weight_multiply.h"
@@ -40,12 +46,31 @@ struct forward_member {
 };
 
 // Products of a layer, each with a counter of blocks taken from each thread's list (block_deal.h).
-enum deal_phase { DEAL_QKV, DEAL_O, DEAL_FEED, DEAL_DOWN, DEAL_LOGITS, DEAL_PHASES };
+enum deal_phase {
+    DEAL_QKV,
+    DEAL_ATTENTION, // items times KV heads, not blocks
+    DEAL_O,
+    DEAL_FEED,
+    DEAL_DOWN,
+    DEAL_LOGITS,
+    DEAL_PHASES
+};
 
 // One cache line. Counters are read and written atomically.
 struct block_list {
     int n_taken[DEAL_PHASES];
     int unused[16 - DEAL_PHASES];
+};
+
+// One run's part of a pass. Behind the last one stands one without tokens.
+struct pass_run {
+    struct kv_cache *cache;
+    const int32_t *tokens;
+    int first_token, n_tokens; // of the pass
+    int first_position;        // of first_token
+    int first_row, n_wanted;   // rows of its last n_wanted tokens, of those with an output
+    float *logits;             // [n_wanted][n_vocab]
+    const int *cancel;         // atomic; may be NULL
 };
 
 // n_tokens_max = T tokens at most in one chunk.
@@ -68,9 +93,13 @@ struct forward_workspace {
     struct input_rows fed_rows;      // [T] input of the down projection
     float *cosine[2], *sine[2];      // [T][n_rot/2]; index 1: of sliding layers
     void *attention;                 // attention_memory_bytes()
-    struct forward_member *members;  // [n_threads]
-    struct block_list *lists;        // [n_threads]
-    void *memory;                    // all that the forward pass writes
+    struct attention_items items;
+    struct pass_run *runs;          // [T + 1]
+    int *run_of;                    // [T] each token's run
+    int *wanted;                    // [T] tokens with an output
+    struct forward_member *members; // [n_threads]
+    struct block_list *lists;       // [n_threads]
+    void *memory;                   // all that the forward pass writes
     size_t memory_bytes;
 };
 
@@ -79,26 +108,33 @@ struct forward_pass {
     struct forward_workspace *workspace;
     const struct kernels *kernels;
     struct thread_pool *pool;
-    struct kv_cache *cache;
-    const int32_t *tokens;
-    int n_tokens, first_position;
-    int first_output; // tokens before this one need no logits; n_tokens: none does
-    int n_threads;    // that run this pass
+    const struct pass_run *runs;    // [n_runs + 1]
+    int n_runs, n_tokens, n_wanted; // fewer where runs at the end are dropped
+    int n_threads;                  // that run this pass
     bool is_narrow;
-    float *logits;
     float *states; // [n_tokens][n_embd]: wanted instead of logits; else NULL
-    int *stop;     // atomic: set by member 0 in a layer, read by all behind the next barrier
+    int *n_kept;   // atomic: runs that go on; set by member 0 in a layer, read by all behind the
+                   // next barrier
 };
+
+static inline const struct pass_run *forward_run_of(const struct forward_pass *pass, int token) {
+    return &pass->runs[pass->workspace->run_of[token]];
+}
+
+static inline int forward_position(const struct forward_pass *pass, int token) {
+    const struct pass_run *run = forward_run_of(pass, token);
+    return run->first_position + token - run->first_token;
+}
 
 // The form in which this weight's kernel reads its input, as a mask.
 static inline unsigned forward_form(const struct forward_pass *pass, const struct weight *weight) {
     return 1u << pass->kernels->matmul[weight->dtype].act;
 }
 
-// Numbers [begin, end) of a token's attended row x into the form that the output projection
-// `weight` reads; begin is a multiple of 32, and end too unless it is the row's.
+// Numbers [begin, end) of an attended row x into the form that the output projection `weight`
+// reads; begin is a multiple of 32, and end too unless it is the row's.
 void forward_convert(const struct forward_pass *pass, const struct weight *weight, const float *x,
-                     int token, int begin, int end);
+                     int row, int begin, int end);
 
 #ifdef __cplusplus
 }

@@ -89,6 +89,13 @@ static void lay_out_shared(struct forward_workspace *workspace, struct layout *l
         workspace->cosine[set] = take_floats(layout, tokens, config->n_rot / 2);
         workspace->sine[set] = take_floats(layout, tokens, config->n_rot / 2);
     }
+    workspace->runs = take(layout, (tokens + 1) * sizeof *workspace->runs);
+    workspace->run_of = take(layout, tokens * sizeof *workspace->run_of);
+    workspace->wanted = take(layout, tokens * sizeof *workspace->wanted);
+    workspace->items.n_items_max = workspace->n_tokens_max + ATTENTION_PIECES_MAX;
+    for (int kind = 0; kind < ATTENTION_KINDS; kind++)
+        workspace->items.items[kind] =
+            take(layout, (uint64_t)workspace->items.n_items_max * sizeof(struct attention_item));
     workspace->attention =
         take(layout, attention_memory_bytes(config, workspace->n_threads, workspace->n_tokens_max,
                                             workspace->n_positions_max));
