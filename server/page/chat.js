@@ -8,6 +8,7 @@ const log = document.getElementById("log");
 const spoken = document.getElementById("spoken");
 const talk = document.getElementById("talk");
 let messages = []; // {role, content}
+let retell = [];   // what says the numbers of each answer again
 let abort = null;  // of the answer that runs
 
 export function isBusy() {
@@ -21,6 +22,7 @@ export function stop() {
 export function reset() {
   stop();
   messages = [];
+  retell = [];
   log.replaceChildren();
   spoken.textContent = "";
 }
@@ -98,11 +100,19 @@ async function copyText(button, text) {
 
 function footer(turn, text, notes) {
   const foot = element("div", "foot"), button = titled("button", "copy", "small");
+  const told = element("span");
   button.type = "button";
   button.addEventListener("click", () => copyText(button, text));
-  foot.append(button);
-  for (const note of notes) foot.append(element("span", "", note));
+  foot.append(button, told);
   turn.append(foot);
+  const tell = () => { told.textContent = notes().join(" · "); };
+  tell();
+  retell.push(tell);
+}
+
+// After a change of language.
+export function showAgain() {
+  for (const tell of retell) tell();
 }
 
 function describe(answer, started, firstAt, ended) {
@@ -180,7 +190,8 @@ export async function send(text, options) {
     return problem || new ServerError(-1, "");
   }
   messages.push({ role: "assistant", content: answer.text });
-  follow(() => footer(turn, answer.text, describe(answer, started, firstAt, performance.now())));
+  const ended = performance.now();
+  follow(() => footer(turn, answer.text, () => describe(answer, started, firstAt, ended)));
   if (problem) return problem;
   return answer.text ? null : new ServerError(-2, word("empty"));
 }

@@ -104,6 +104,7 @@ by("key").addEventListener("click", askForKey);
 by("language").addEventListener("click", () => {
   switchLanguage();
   showWords();
+  chat.showAgain();
   machine.showAgain();
 });
 
