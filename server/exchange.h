@@ -61,6 +61,7 @@ struct exchange {
     struct openai_error error;
     struct json_writer out;
     const char *content_type;             // static
+    const char *etag, *security_policy;   // static; NULL: no such header
     const char *allowed_methods, *origin; // for headers; origin belongs to the connection
     int http_status;
     struct exchange_usage usage;

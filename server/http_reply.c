@@ -17,7 +17,13 @@ static void add_headers(struct exchange *exchange, struct MHD_Response *response
     char seconds[16];
     int status = exchange->http_status;
     if (exchange->content_type) add(response, "Content-Type", exchange->content_type);
-    add(response, "Cache-Control", "no-store");
+    add(response, "Cache-Control", exchange->etag ? "no-cache" : "no-store");
+    if (exchange->etag) add(response, "ETag", exchange->etag);
+    if (exchange->security_policy) {
+        add(response, "Content-Security-Policy", exchange->security_policy);
+        add(response, "X-Frame-Options", "DENY");
+        add(response, "Referrer-Policy", "no-referrer");
+    }
     add(response, "X-Content-Type-Options", "nosniff");
     add(response, "X-Request-Id", exchange->id);
     if (status == 401) add(response, "WWW-Authenticate", "Bearer");

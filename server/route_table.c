@@ -4,6 +4,8 @@
 #include "server/chat_route.h"
 #include "server/completion_route.h"
 #include "server/embedding_route.h"
+#include "server/page_route.h"
+#include "server/responses_route.h"
 #include "server/state_routes.h"
 #include "server/token_routes.h"
 
@@ -19,12 +21,18 @@ const struct route route_table[] = {
      "the model is loaded and the server takes work; else 503", JSON},
     {"GET", "/metrics", false, SCOPE_METRICS, false, metrics_route_handle, NULL, NULL,
      "counters for Prometheus", "text/plain"},
+    {"GET", "/openapi.json", USER, false, openapi_route_handle, NULL, NULL, "this document", JSON},
+    {"GET", "/", OPEN, false, page_route_handle, NULL, NULL, "the built-in page", "text/html"},
+    {"GET", "/page/*", OPEN, false, page_route_handle, NULL, NULL, "its files", NULL},
     {"GET", "/v1/models", USER, false, models_route_handle, NULL, NULL, "the model", JSON},
     {"GET", "/v1/models/*", USER, false, model_route_handle, NULL, NULL, "the model", JSON},
     {"POST", "/v1/chat/completions", USER, true, chat_route_handle, chat_route_tables,
      &chat_route_n_tables, "the next message of a conversation", JSON},
     {"POST", "/v1/completions", USER, true, completion_route_handle, completion_route_tables,
      &completion_route_n_tables, "the continuation of a text", JSON},
+    {"POST", "/v1/responses", USER, true, responses_route_handle, responses_route_tables,
+     &responses_route_n_tables, "as chat, in the form of the Responses API; nothing is stored",
+     JSON},
     {"POST", "/v1/embeddings", USER, true, embedding_route_handle, embedding_route_tables,
      &embedding_route_n_tables, "a vector for each text", JSON},
     {"POST", "/rerank", USER, true, rerank_route_handle, rerank_route_tables,

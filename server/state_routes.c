@@ -33,6 +33,11 @@ void ready_route_handle(struct exchange *exchange) {
 }
 
 void metrics_route_handle(struct exchange *exchange) {
+    if (exchange->server->settings->no_metrics) {
+        openai_error_set(&exchange->error, 404, "not_found", NULL, "metrics are turned off");
+        exchange_fail(exchange);
+        return;
+    }
     metrics_write(exchange->server->metrics, exchange->server, &exchange->out);
     exchange_reply(exchange, 200, "text/plain; version=0.0.4; charset=utf-8");
 }
