@@ -83,7 +83,8 @@ class _Watch:
         """A batch of one row: of the caller's kind, or a tensor for criteria of transformers."""
         library = self._kind.library
         if library == "list" and "torch" in sys.modules:
-            if type(criterion).__module__.startswith("transformers."):
+            classes = type(criterion).__mro__
+            if any(base.__module__.startswith("transformers.") for base in classes):
                 library = "torch"
         return Kind(library, self._kind.device).ids([self._text])
 

@@ -35,6 +35,9 @@ _ALIASES = {
     "f32": "fp32",
     "f16": "fp16",
 }
+_FILE_TYPES = {0: "f32", 1: "f16", 2: "q4_0", 3: "q4_1", 7: "q8_0", 8: "q5_0", 9: "q5_1",
+               10: "q2_k", 11: "q3_k", 12: "q3_k", 13: "q3_k", 14: "q4_k", 15: "q4_k", 16: "q5_k",
+               17: "q5_k", 18: "q6_k", 32: "bf16"}  # fmt: skip
 _SAME = {"sym_int4": "q4_0", "asym_int4": "q4_1", "sym_int5": "q5_0", "asym_int5": "q5_1",
          "sym_int8": "q8_0", "fp32": "f32", "fp16": "f16", "q4_k_m": "q4_k"}
 _INSTEAD = {
@@ -204,13 +207,16 @@ def _sort_out(given: dict[str, Any], request: Request) -> None:
 
 
 def weight_type(found: Mapping[str, Any]) -> str:
-    """The type of most weights of an inspected model: "f32", "q4_0"."""
+    """The type of an inspected model: what a GGUF file says of itself, else that of most weights."""
+    said = found["metadata"].get("general.file_type") if found["format"] == "gguf" else None
+    if isinstance(said, int) and said in _FILE_TYPES:
+        return _FILE_TYPES[said]
     totals: dict[str, int] = {}
     for tensor in found["tensors"]:
         if len(tensor["shape"]) > 1 and tensor["name"] != "token_embd.weight":
             totals[tensor["type"]] = totals.get(tensor["type"], 0) + int(tensor["bytes"])
     kind = max(totals, key=lambda name: totals[name], default="unknown")
-    return {"F32": "f32", "F16": "f16", "BF16": "bf16"}.get(kind, kind)
+    return kind.lower()
 
 
 def _needs_conversion(request: Request, path: Path) -> bool:
@@ -218,7 +224,7 @@ def _needs_conversion(request: Request, path: Path) -> bool:
     if request.low_bit is None:
         return False
     found = inspect(path)
-    have = weight_type(found).lower()
+    have = weight_type(found)
     want = _SAME.get(request.low_bit, request.low_bit)
     if have == want and not request.keep:
         return False
@@ -276,7 +282,7 @@ def load(request: Request) -> Loaded:
         if request.keep and request.low_bit is not None:
             raise UsageError("modules_to_not_convert needs the original checkpoint")
         engine = Engine(file, **request.engine)
-        kind = _quantized_type(engine, saved_type)
+        kind = saved_type or _quantized_type(file)
         return Loaded(engine, file, kind, request.path, directory)
     assert request.low_bit is not None
     temporary, folder = None, request.cache_dir
@@ -295,10 +301,9 @@ def load(request: Request) -> Loaded:
     return Loaded(engine, made, request.low_bit, request.path, directory, temporary)
 
 
-def _quantized_type(engine: Engine, saved: str | None) -> str | None:
-    kind = engine.info.weight_type.lower()
-    if saved is not None:
-        return saved
+def _quantized_type(file: Path) -> str | None:
+    """None: nothing is quantized."""
+    kind = weight_type(inspect(file))
     return None if _BITS.get(kind, 0) >= 16 else kind
 
 

@@ -17,6 +17,7 @@ from .arrays import Kind, Rows, read_mask, read_rows, streamed
 from .configuration import Config, GenerationConfig, as_mapping, make_config, read_json
 from .generate_arguments import Plan, make_plan
 from .generating import SessionShelf, generate_row
+from .hidden_states import hidden_states
 from .loading import Loaded, save_mark
 from .outputs import Output
 from .tokenizer import TOKENIZER_FILES
@@ -211,10 +212,12 @@ class PreTrainedModel:
             raise UsageError("give input_ids once")
         if attention_mask is None and hasattr(inputs, "get") and "attention_mask" in inputs:
             attention_mask = inputs["attention_mask"]
-        rows, _, prompts, kind = self._read(inputs, attention_mask)
         defaults = {**as_mapping(self.generation_config), **as_mapping(generation_config)}
         explicit = {**arguments, "stopping_criteria": stopping_criteria, "streamer": streamer}
         plan = make_plan(defaults, explicit)
+        if attention_mask is None:
+            attention_mask = _guess_mask(inputs, plan)
+        rows, _, prompts, kind = self._read(inputs, attention_mask)
         if self.engine.info.family == "bert":
             raise UnsupportedError(f"{self.name_or_path} is an embedding model: it has no next "
                                    "token; use encode()")
@@ -284,6 +287,15 @@ def _floats(values: memoryview[float], library: str) -> Any:
     return Kind(library, "cpu" if library == "torch" else None).floats(values)
 
 
+def _guess_mask(inputs: Any, plan: Plan) -> Rows | None:
+    """As in transformers: the padding token is padding if it is not also an end token."""
+    if plan.pad is None or (plan.ends is not None and plan.pad in plan.ends):
+        return None
+    rows, _ = read_rows(inputs)
+    masks = [[int(token != plan.pad) for token in row] for row in rows]
+    return masks if all(any(mask) for mask in masks) else None
+
+
 def _copy(source: Path, target: Path) -> None:
     temporary = target.with_name(target.name + ".new")
     try:
@@ -346,6 +358,6 @@ class HiddenModel(PreTrainedModel):
         width = len(rows[0])
         if any(len(row) != width for row in rows):
             raise UsageError("rows of one forward pass have one length; pad them")
-        states = [self.engine.embed([p], pooling="none", normalize=False) for p in prompts]
+        states = [hidden_states(self.engine, p) for p in prompts]
         found = kind.floats(self._scatter(states, masks, width, self.engine.info.n_embd))
         return Output(last_hidden_state=found[0] if kind.is_flat else found)

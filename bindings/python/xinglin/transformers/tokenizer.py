@@ -14,7 +14,6 @@ from typing import Any
 from .. import _native as native
 from ..engine import Engine, render_template
 from ..errors import NotFoundError, UnsupportedError, UsageError
-from .arrays import library_of
 from .outputs import Output
 
 _SPECIAL = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
@@ -23,6 +22,7 @@ _PASS_SILENTLY = frozenset(
     "return_attention_mask return_offsets_mapping return_token_type_ids stride truncation_side "
     "spaces_between_special_tokens use_fast verbose".split()
 )
+_CLOSE_MARKS = (".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re")  # a space before them goes
 VERY_LARGE = 10**30  # what transformers says where no length is known
 TOKENIZER_FILES = (
     "tokenizer.json tokenizer_config.json tokenizer.model special_tokens_map.json added_tokens.json vocab.txt "
@@ -89,7 +89,7 @@ class Tokenizer:
             if found is None and (self._files is None or name in ("bos", "eos")):
                 found = self._facts.get(name)
             self._ids[name] = found
-        if self._files is not None and f"bos_token" in config and config["bos_token"] is None:
+        if self._files is not None and "bos_token" in config and config["bos_token"] is None:
             self._ids["bos"] = None
         if self._ids["cls"] is None and self._facts["model"] == "bert":
             self._ids["cls"] = self._find("[CLS]")
@@ -376,7 +376,22 @@ class Tokenizer:
             return [self.decode(row, skip_special_tokens) for row in ids]
         if skip_special_tokens:
             ids = [token for token in ids if token not in self._control]
+        elif self._facts["model"] == "bert":
+            return self._decode_words(ids)
         return self._engine.detokenize(ids, with_special=not skip_special_tokens)
+
+    def _decode_words(self, ids: list[int]) -> str:
+        """WordPiece with its special tokens: words between spaces, but marks stand by a word."""
+        text = ""
+        for token in ids:
+            piece = self._spelling(token)
+            if piece.startswith("##") and text:
+                text += piece[2:]
+            elif text and not piece.startswith(_CLOSE_MARKS):
+                text += " " + piece
+            else:
+                text += piece
+        return text
 
     def batch_decode(self, sequences: Iterable[Any], *args: Any, **kwargs: Any) -> list[str]:
         """A text for each row."""
