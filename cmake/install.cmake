@@ -17,6 +17,12 @@ if(NOT XINGLIN_SANITIZE) # whose functions come with the program
   target_link_options(xinglin_shared PRIVATE LINKER:-z,defs)
 endif()
 
+if(XINGLIN_OLD_GLIBC) # for wheels: see the file
+  target_sources(xinglin_shared PRIVATE ${PROJECT_SOURCE_DIR}/cmake/glibc_2_28.c)
+  target_link_options(xinglin_shared PRIVATE
+    LINKER:--push-state,--no-as-needed -l:libpthread.so.0 LINKER:--pop-state)
+endif()
+
 if(SKBUILD) # a Python wheel (pyproject.toml) takes this alone
   install(FILES $<TARGET_FILE:xinglin_shared> DESTINATION xinglin/lib RENAME libxinglin.so
     COMPONENT python)
