@@ -135,9 +135,9 @@ XL_API xl_status xl_token_text(const xl_engine *engine, int32_t token, char **te
                                size_t *text_bytes, xl_error *error);
 // The token that is spelled so; -1 if there is none.
 XL_API int32_t xl_token_find(const xl_engine *engine, const char *text, size_t text_bytes);
-// The tokenizer as JSON: {"model", "pre", "tokens", "bos", "eos", "eot", "eom", "unk", "sep", "pad",
-// "mask" (ids or null), "ends": [ids], "control": [ids], "chat_template", "add_bos", "add_eos"}.
-// *json: xl_free().
+// The tokenizer as JSON: {"model", "pre", "tokens", "bos", "eos", "eot", "eom", "unk", "sep",
+// "pad", "mask" (ids or null), "ends": [ids], "control": [ids], "chat_template", "add_bos",
+// "add_eos"}. *json: xl_free().
 XL_API xl_status xl_tokenizer_describe(const xl_engine *engine, char **json, xl_error *error);
 
 typedef struct xl_message {
