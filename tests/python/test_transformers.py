@@ -542,3 +542,16 @@ def test_auto_model(model, golden):
             encoder.generate([1, 5])
     with pytest.raises(xinglin.UnsupportedError, match="AutoModel"):
         AutoModelForCausalLM.from_pretrained(golden / "bert")
+
+
+def test_grammar(lm, tokenizer):
+    try:
+        grammar = lm.engine.grammar_from_gbnf('root ::= "The " ("dog" | "cat") "."')
+    except xinglin.UnsupportedError as problem:
+        pytest.skip(str(problem))
+    ids = tokenizer.encode(PROMPT)
+    out = lm.generate(ids, max_new_tokens=30, grammar=grammar)
+    text = tokenizer.decode(out[len(ids):], skip_special_tokens=True).strip()
+    assert text in ("The dog.", "The cat.")
+    with pytest.raises(xinglin.UsageError, match="min_new_tokens"):
+        lm.generate(ids, min_new_tokens=5, grammar=grammar)

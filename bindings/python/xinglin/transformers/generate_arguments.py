@@ -30,12 +30,12 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "num_beams": ((1,), "beam search is not offered; sample with num_return_sequences"),
     "num_beam_groups": ((1,), "beam search is not offered; sample with num_return_sequences"),
     "diversity_penalty": ((0,), "beam search is not offered; sample with num_return_sequences"),
-    "constraints": ((), "use xinglin.Grammar with xinglin.Engine.generate(grammar=...)"),
-    "force_words_ids": ((), "use xinglin.Grammar with xinglin.Engine.generate(grammar=...)"),
+    "constraints": ((), "use generate(grammar=model.engine.grammar_from_gbnf(...))"),
+    "force_words_ids": ((), "use generate(grammar=model.engine.grammar_from_gbnf(...))"),
     "logits_processor": (([],), "use sequence_bias, suppress_tokens, bad_words_ids or the penalties; "
                          "for anything else choose from model(input_ids).logits yourself"),
     "logits_warper": (([],), "use temperature, top_k, top_p and min_p"),
-    "prefix_allowed_tokens_fn": ((), "use xinglin.Grammar with xinglin.Engine.generate(grammar=...)"),
+    "prefix_allowed_tokens_fn": ((), "use generate(grammar=model.engine.grammar_from_gbnf(...))"),
     "penalty_alpha": ((0,), "contrastive search is not offered; use repetition_penalty"),
     "dola_layers": ((), "use repetition_penalty"),
     "typical_p": ((1,), "use top_p or min_p"),
@@ -77,7 +77,7 @@ SUPPORTED = frozenset(
     "repetition_penalty presence_penalty frequency_penalty eos_token_id pad_token_id "
     "num_return_sequences stop_strings tokenizer stopping_criteria streamer max_time "
     "bad_words_ids suppress_tokens sequence_bias prompt_lookup_num_tokens lookahead seed "
-    "return_dict_in_generate".split()
+    "return_dict_in_generate grammar grammar_begin".split()
 )
 KNOWN = SUPPORTED | _IGNORED | frozenset(_NEUTRAL)
 
@@ -208,6 +208,9 @@ def _sampling(values: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[st
     lookup = values.get("lookahead") if lookup is None else lookup
     if lookup is not None:
         options["draft_max"] = int(lookup)
+    for name in ("grammar", "grammar_begin"):
+        if values.get(name) is not None:
+            options[name] = values[name]
     return options
 
 
@@ -242,6 +245,8 @@ def make_plan(defaults: Mapping[str, Any], explicit: Mapping[str, Any]) -> Plan:
     plan.stops = [stops] if isinstance(stops, str) else list(stops)
     criteria = values.get("stopping_criteria") or []
     plan.criteria = [criteria] if callable(criteria) and not isinstance(criteria, list) else list(criteria)
+    if "grammar" in plan.options and (plan.min_new_tokens or plan.min_length):
+        raise UsageError("a grammar says itself when a text is complete; leave out min_new_tokens")
     if plan.n_sequences > 1 and not values.get("do_sample"):
         raise UsageError("num_return_sequences > 1 needs do_sample=True: greedy texts are all alike")
     return plan
