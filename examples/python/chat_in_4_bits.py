@@ -16,7 +16,7 @@ def main() -> None:
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     path = sys.argv[1]
-    question = sys.argv[2] if len(sys.argv) == 3 else "What is hypertension? Answer in one sentence."
+    question = sys.argv[2] if len(sys.argv) == 3 else "What is hypertension?"
 
     model = AutoModelForCausalLM.from_pretrained(path, load_in_4bit=not path.endswith(".gguf"))
     tokenizer = AutoTokenizer.from_pretrained(path)

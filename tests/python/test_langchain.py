@@ -31,7 +31,9 @@ from xinglin.langchain import (  # noqa: E402
 )
 from xinglin.langchain import tool_calls as calls  # noqa: E402
 from xinglin.langchain.answer import AnswerReader, Marks  # noqa: E402
+from xinglin.langchain.chat_models import _Count  # noqa: E402
 from xinglin.langchain.prompt import ChatPrompt  # noqa: E402
+from xinglin.langchain.timelines import Stopper  # noqa: E402
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
 MODELS = pathlib.Path(os.environ.get("XINGLIN_INPUTS", CACHE / "xinglin/inputs")) / "models"
@@ -347,8 +349,10 @@ CALL = '{"name": "give", "arguments": {"drug": "x", "mg": 1}}'
         (HERMES, CALL, [("call", CALL)]),
         (HERMES, f"```json\n{CALL}\n```", [("call", f"```json\n{CALL}\n```")]),
         (HERMES, "``x", [("text", "``x")]),
-        (Marks(thinks=True), "<think>\nsure\n</think>\n\nYes.", [("thought", "sure"), ("text", "Yes.")]),
-        (Marks(thinks=True, is_thinking=True), "well</think>Yes.", [("thought", "well"), ("text", "Yes.")]),
+        (Marks(thinks=True), "<think>\nsure\n</think>\n\nYes.",
+         [("thought", "sure"), ("text", "Yes.")]),
+        (Marks(thinks=True, is_thinking=True), "well</think>Yes.",
+         [("thought", "well"), ("text", "Yes.")]),
         (Marks(thinks=True), "<think>never ends", [("thought", "never ends")]),
     ],
 )  # fmt: skip
@@ -442,6 +446,33 @@ def test_forced_and_free_tools(smol, qwen):
     ]
 
 
+def test_several_calls_in_one_answer(qwen):
+    """The grammar ends a generation with each call; the answer goes on until there is no other."""
+    needs_grammar(qwen)
+    other = CALL.replace("1}", "2}")
+    script = [(f"Two.\n<tool_call>{CALL}", "end"), (f"\n<tool_call>{other}", "end"), ("", "end")]
+    prompts = []
+
+    class Timeline:
+        def stream(self, tokens, _stopper, _options):
+            prompts.append(list(tokens))
+            text, finish = script[len(prompts) - 1]
+            yield from text
+            ids = qwen.tokenize(text, add_special=False, parse_special=True)
+            return xinglin.Generation(text, ids, finish, 1, 0.0, 0.0, 0.0, 0, 0), 0
+
+    chat = ChatXinglin(engine=qwen, max_tokens=-1)
+    call = chat._prepare([HumanMessage("Give both.")], None, {"tools": [TOOL]})
+    count = _Count(prompt=len(call.tokens))
+    whole = None
+    for chunk in chat._answer(call, Timeline(), Stopper(), count):
+        whole = chunk if whole is None else whole + chunk
+    made = [json.loads(c["args"])["mg"] for c in whole.message.tool_call_chunks]
+    assert made == [1, 2] and whole.text.strip() == "Two." and count.finish == "tool_calls"
+    end = qwen.tokenize("\n</tool_call>", add_special=False, parse_special=True)
+    assert len(prompts) == 3 and prompts[1][-len(end) :] == end
+
+
 def test_truncated_call_is_text_not_a_guess(qwen):
     chat = ChatXinglin(engine=qwen, max_tokens=12).bind_tools([Dose])
     answer = chat.invoke("Call Dose for aspirin, 100 mg.")
@@ -511,7 +542,7 @@ def test_typed():
     mypy = pytest.importorskip("mypy.api", reason="mypy is not installed")
     root = pathlib.Path(__file__).resolve().parent.parent.parent
     text, errors, _ = mypy.run(
-        ["--strict", "--cache-dir", "/dev/null", "--follow-imports", "silent",
-         "--config-file", str(root / "pyproject.toml"), str(root / "bindings/python/xinglin/langchain")]
+        ["--strict", "--cache-dir", "/dev/null", "--follow-imports", "silent", "--config-file",
+         str(root / "pyproject.toml"), str(root / "bindings/python/xinglin/langchain")]
     )  # fmt: skip
     assert "Success" in text, text + errors

@@ -299,10 +299,11 @@ class ChatXinglin(BaseChatModel):
                 n_calls += yield from _chunks_of(kind, text, call.names, n_calls)
             generation, known = events.result
             count.add(generation, known)
-            left = options.get("max_tokens", -1) - len(generation.tokens)
+            limit = options.get("max_tokens", -1)
+            left = limit - len(generation.tokens) if limit >= 0 else limit
             if not reader.is_in_call or generation.finish not in ("end", "stop"):
                 break
-            if "grammar_begin" not in options or n_calls >= _CALLS_MAX or left <= 0:
+            if "grammar_begin" not in options or n_calls >= _CALLS_MAX or left == 0:
                 break
             # The grammar has ended a call between marks; the model may go on behind it.
             closing = "\n" + call.marks.call_end

@@ -2,6 +2,8 @@
 """TransformersLLM: prompt in, text out, with the names and arguments of BigDL-LLM.
 
 The prompt goes to the model as it is, without a chat template, and never comes back in the answer.
+As with the tokenizers of transformers, text like ``<|im_end|>`` in it is a control token; where
+others' text goes into a prompt, ChatXinglin is the safer choice.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def _state(path: str | os.PathLike[str]) -> tuple[Any, ...]:
 
 
 def is_one_file(path: str | os.PathLike[str]) -> bool:
-    """A GGUF file, or a directory with one instead of a checkpoint: its weights stay as they are."""
+    """A GGUF file, or a directory with one instead of a checkpoint: it stays as it is."""
     place = Path(path).expanduser()
     if not place.is_dir():
         return place.suffix == ".gguf"
