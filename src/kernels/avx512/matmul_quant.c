@@ -23,6 +23,7 @@
 
 enum {
     DIRECT_TOKENS = 8,
+    DIRECT_BLOCKS = 8, // of so many tokens, one after the other
     DIRECT_AHEAD_BYTES = 4096,
     TOKEN_BLOCK = 96, // of prefill: its activations of K_BLOCK stay in the L2 cache
     K_BLOCK = 4096,
@@ -250,16 +251,24 @@ VEC512_INLINE void run_block(const struct matmul_args *args, const struct token_
     }
 }
 
+// Unpacking pays for many tokens only: up to there it costs less to read a block of rows again for
+// every few of them.
+static int tokens_of_a_block(int n_tokens) {
+    int n_blocks = (n_tokens + DIRECT_TOKENS - 1) / DIRECT_TOKENS;
+    return n_blocks > DIRECT_BLOCKS ? TOKEN_BLOCK : (n_tokens + n_blocks - 1) / n_blocks;
+}
+
 VEC512_INLINE void multiply(const struct matmul_args *args, struct format format) {
     assert(args->k % 32 == 0);
     _Alignas(64) int32_t start[TOKEN_BLOCK * K_CHUNKS * CHUNK_GROUPS];
-    for (int t = 0; t < args->n_tokens; t += TOKEN_BLOCK) {
+    int size = tokens_of_a_block(args->n_tokens);
+    for (int t = 0; t < args->n_tokens; t += size) {
         struct token_block block = {.act_bytes = args->act_bytes,
                                     .y = args->y + (size_t)t * args->y_stride,
                                     .y_stride = args->y_stride,
                                     .n_rows = args->n_rows,
                                     .start = start};
-        block.n_tokens = args->n_tokens - t < TOKEN_BLOCK ? args->n_tokens - t : TOKEN_BLOCK;
+        block.n_tokens = args->n_tokens - t < size ? args->n_tokens - t : size;
         for (int k = 0; k < args->k; k += K_BLOCK) {
             size_t n_chunks = (size_t)k / ACT_CHUNK;
             block.acts = (const uint8_t *)args->activations + (size_t)t * args->act_bytes +
