@@ -42,6 +42,7 @@ struct xl_request {
     struct chooser chooser;
     struct prompt_lookup lookup;
     uint64_t last_read; // when a chunk of it was last read, counted in chunks; 0: never
+    bool keeps_place;   // a background request that was preferred to interactive ones
     int n_preempted;    // how often it had to give its memory back
     bool is_in_step;
     int n_guesses; // tried in this step

@@ -145,7 +145,8 @@ void worker_put_back(struct xl_worker *worker, int index) {
 }
 
 static bool is_interactive(const struct xl_request *request) {
-    return request->turn.priority == XL_INTERACTIVE || request->n_preempted >= PREEMPTED_MAX;
+    return request->turn.priority == XL_INTERACTIVE || request->keeps_place ||
+           request->n_preempted >= PREEMPTED_MAX;
 }
 
 static bool is_more_important(const struct xl_request *a, const struct xl_request *b) {
@@ -191,9 +192,9 @@ static void end_cancelled(struct xl_worker *worker) {
     }
 }
 
-static bool background_waits(const struct xl_worker *worker) {
+static bool some_wait(const struct xl_worker *worker, xl_priority priority) {
     for (int i = 0; i < worker->n_waiting; i++)
-        if (worker->waiting[i]->priority == XL_BACKGROUND) return true;
+        if (worker->waiting[i]->priority == priority) return true;
     return false;
 }
 
@@ -226,7 +227,8 @@ static void admit(struct xl_worker *worker) {
         if (!worker_memory_fits(worker, request) || !has_place(worker, request)) return;
         struct error err = {0};
         remove_waiting(worker, index);
-        turn_order_took(&worker->order, &request->turn, background_waits(worker));
+        turn_order_took(&worker->order, &request->turn, some_wait(worker, XL_BACKGROUND));
+        if (some_wait(worker, XL_INTERACTIVE)) request->keeps_place = true;
         enum status status = start(worker, request, &err);
         if (status == STATUS_OK)
             insert_running(worker, request);
@@ -238,7 +240,7 @@ static void admit(struct xl_worker *worker) {
 // Brings what is new among those that wait. False: the worker closes.
 static bool take_new(struct xl_worker *worker) {
     pthread_mutex_lock(&worker->lock);
-    while (!worker->was_woken && !worker->is_closing && worker->n_running == 0)
+    while (!worker->was_woken && !worker->is_closing && worker->n_running + worker->n_waiting == 0)
         pthread_cond_wait(&worker->wake, &worker->lock);
     struct xl_request *request = worker->first_new;
     bool is_closing = worker->is_closing;

@@ -206,6 +206,39 @@ static struct xl_request *choose_reader(struct xl_worker *worker) {
     return interactive;
 }
 
+// Another request whose next page will hold what this one's does, and which is further: to wait for
+// it is cheaper than reading the same beside it.
+static struct xl_request *leader_of(const struct xl_worker *worker,
+                                    const struct xl_request *request) {
+    int first = request->n_nodes * PAGE_TOKENS, end = first + PAGE_TOKENS;
+    if (request->no_prefix || request->cache.n_used != first || request->n_tokens <= end)
+        return NULL;
+    for (int i = 0; i < worker->n_running; i++) {
+        struct xl_request *other = worker->running[i];
+        bool is_further =
+            other->cache.n_used > first ||
+            (other->cache.n_used == first && other->turn.arrival < request->turn.arrival);
+        if (other != request && is_further && !other->no_prefix && !request_is_decoding(other) &&
+            other->node == request->node && other->n_nodes == request->n_nodes &&
+            other->n_tokens >= end &&
+            memcmp(other->tokens + first, request->tokens + first,
+                   PAGE_TOKENS * sizeof *request->tokens) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+static void read_chunk(struct xl_worker *worker, struct xl_request *request, int *n_left) {
+    struct worker_step *step = worker->step;
+    int first = request->cache.n_used, n = request->n_tokens - first;
+    if (n > *n_left) n = *n_left;
+    bool is_last = first + n == request->n_tokens;
+    request->last_read = step->n_chunks;
+    add_run(step, request, request->tokens + first, n,
+            is_last && request->n_tokens < request->n_tokens_max ? 1 : 0);
+    *n_left -= n;
+}
+
 // Chunks of prompts, as far as the budget goes. Their pages were reserved at admission.
 static void plan_reading(struct xl_worker *worker) {
     struct worker_step *step = worker->step;
@@ -213,14 +246,14 @@ static void plan_reading(struct xl_worker *worker) {
     while (n_left > 0 && step->n_rows < step->n_rows_max) {
         struct xl_request *request = choose_reader(worker);
         if (!request) break;
-        worker_memory_follow(worker, request);
-        int first = request->cache.n_used, n = request->n_tokens - first;
-        if (n > n_left) n = n_left;
-        bool is_last = first + n == request->n_tokens;
+        request->is_in_step = true; // considered, at least
         request->last_read = ++step->n_chunks;
-        add_run(step, request, request->tokens + first, n,
-                is_last && request->n_tokens < request->n_tokens_max ? 1 : 0);
-        n_left -= n;
+        worker_memory_follow(worker, request);
+        struct xl_request *leader = leader_of(worker, request);
+        if (!leader)
+            read_chunk(worker, request, &n_left);
+        else if (!leader->is_in_step)
+            read_chunk(worker, leader, &n_left); // in its place
     }
 }
 
