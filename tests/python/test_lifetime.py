@@ -154,30 +154,53 @@ def test_exit_in_the_middle(model, what):
 
 
 LEAK = """
-import gc, sys, xinglin
-def resident_kib():
+import gc, os, sys, xinglin
+def counts():
     with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+        found = dict(line.split(":", 1) for line in status)
+    return [int(found["VmRSS"].split()[0]), int(found["Threads"]), len(os.listdir("/proc/self/fd"))]
 engine = xinglin.Engine(sys.argv[1], context=64)
 held = engine.session()
-sizes = []
+class Stop(Exception):
+    pass
+def fail(_):
+    raise Stop
 for i in range(10000):
     if i % 2000 == 1999 or i == 500:
         gc.collect()
-        sizes.append(resident_kib())
-    if i % 4 == 0:
+        print(*counts())
+    if i % 5 == 0:
         list(held.stream("Once", max_tokens=2)); held.rewind(0)
-    elif i % 4 == 1:
+    elif i % 5 == 1:
         held.generate("Once", max_tokens=2, stop=["x"], logit_bias={7: 1.0}); held.rewind(0)
+    elif i % 5 == 2:
+        try:
+            held.generate("Once", on_text=fail)
+        except Stop:
+            held.rewind(0)
+        for piece in held.stream("Once", max_tokens=9):
+            break
+        held.rewind(0)
     else:
         engine.generate([1, 5, 9], max_tokens=2)
-    if i % 100 == 0:
+    if i % 50 == 0:
         engine.embed(["Once upon", "a time"])
-print(*sizes)
+        grammar = engine.grammar_from_gbnf('root ::= "a" [b-z]')
+        engine.generate("Once", grammar=grammar, max_tokens=4)
+        for wrong in ("/nonexistent", sys.argv[0] or "/dev/null"):
+            try:
+                xinglin.Engine(wrong)
+            except xinglin.XinglinError:
+                pass
+    if i % 500 == 0:
+        xinglin.Engine(sys.argv[1], context=64).generate("Once", max_tokens=1)
 """
 
 
 def test_no_leak_over_ten_thousand_generations(model):
-    sizes = [int(word) for word in finish(start(LEAK, model), timeout=900).split()]
-    assert sizes[-1] - sizes[0] < 4096, sizes  # KiB; a leaked session would be 80 KiB each
+    """Memory, threads and open files; a leaked session would be 80 KiB each."""
+    lines = finish(start(LEAK, model), timeout=900).splitlines()
+    sizes, threads, files = zip(*[map(int, line.split()) for line in lines])
+    assert sizes[-1] - sizes[0] < 4096, sizes  # KiB
     assert sizes[-1] - sizes[1] < 2048, sizes
+    assert threads[-1] <= threads[0] and files[-1] == files[0], lines

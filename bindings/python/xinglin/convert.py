@@ -102,8 +102,12 @@ def llm_convert(
         status = call_interruptibly(call, progress.cancel, lambda: None)
         native.check(status, error)
     except CancelledError:
-        if progress.error is not None:
-            raise progress.error from None
+        problem, progress.error = progress.error, None
+        try:
+            if problem is not None:
+                raise problem from None
+        finally:
+            del problem
         raise
     finally:
         if made and status != native.STATUS_OK:

@@ -60,6 +60,12 @@ class Callbacks:
             self.error = error
             return 1
 
+    def take_error(self) -> BaseException | None:
+        """Once: an error that holds frames that hold ctypes' functions that hold it is a circle
+        that no collector sees."""
+        error, self.error = self.error, None
+        return error
+
     def result(self, raw: native.GenerateResult) -> Generation:
         return Generation(
             text="".join(self.pieces),

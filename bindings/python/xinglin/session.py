@@ -214,8 +214,12 @@ class Session:
             with self._borrow(grammar) as own.grammar:
                 self._run(function, *arguments, ctypes.byref(own), ctypes.byref(result))
         except CancelledError:
-            if callbacks.error is not None:
-                raise callbacks.error from None
+            error = callbacks.take_error()
+            try:
+                if error is not None:
+                    raise error from None
+            finally:
+                del error
         return callbacks.result(result)
 
     def stream(
@@ -248,7 +252,11 @@ class Session:
             while worker.is_alive():
                 self.cancel()
                 worker.join(POLL_S)
-        if isinstance(inbox.outcome, BaseException):
-            raise inbox.outcome
-        assert isinstance(inbox.outcome, Generation)
-        return inbox.outcome
+        outcome, inbox.outcome = inbox.outcome, None
+        try:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            assert isinstance(outcome, Generation)
+            return outcome
+        finally:
+            del outcome
