@@ -15,6 +15,14 @@ same half floats. Weights on that grid are converted to the very blocks that tra
 
 from __future__ import annotations
 
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as problem:
+    raise ImportError(
+        f"{problem}; xinglin.qat needs torch, which the rest of the package does not: "
+        'pip install "xinglin[qat]"'
+    ) from None
+
 from .checkpoint import export
 from .layers import (
     FakeQuantEmbedding,

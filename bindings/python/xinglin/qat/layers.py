@@ -10,18 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from ctypes import byref
 from typing import Any
 
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
 from .. import _native as native
 from ..errors import UsageError
-
-try:
-    import torch
-    import torch.nn.functional as functional
-    from torch import Tensor, nn
-except ImportError as problem:
-    raise ImportError(
-        f"xinglin.qat needs torch, which the rest of the package does not: {problem}; "
-        "pip install torch"
-    ) from None
 
 _ROWS_ALONE = 1 << 16  # so many weights are quantized before another thread is worth its start
 
