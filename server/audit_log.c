@@ -64,6 +64,7 @@ static bool take_up(struct audit_log *log) {
     char tail[TAIL_BYTES];
     struct stat status;
     if (fstat(log->fd, &status) != 0) return false;
+    if (!S_ISREG(status.st_mode)) return true; // a pipe to a collector
     log->size = status.st_size;
     off_t from = status.st_size > TAIL_BYTES ? status.st_size - TAIL_BYTES : 0;
     ssize_t n = pread(log->fd, tail, sizeof tail, from);

@@ -73,7 +73,8 @@ struct exchange {
     size_t sent; // of out, in a stream
     uint64_t sent_bytes;
     double began_s, touched_s;
-    bool suspended, in_wake_list, counted, admitted, refuses_body, work_cancelled, stream_ended;
+    bool suspended, in_wake_list, counted, admitted, refuses_body, work_cancelled, stream_ended,
+        owes_comment;
     int references; // atomic
     struct exchange *next_woken;
 };

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { DISCARD_BYTES_MAX = 64 << 10, SLOWEST_BYTES_A_SECOND = 16 << 10 };
+enum { DISCARD_BYTES_MAX = 16 << 20, SLOWEST_BYTES_A_SECOND = 16 << 10 };
 
 static const char *header(struct exchange *exchange, const char *name) {
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);

@@ -99,6 +99,9 @@ static ssize_t read_stream(void *argument, uint64_t position, char *buffer, size
     if (exchange->sent == exchange->out.size && !fetch(exchange))
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (exchange->out.failed) return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (exchange->owes_comment && exchange->out.size == 0)
+        put_raw(&exchange->out, ": still at work\n\n", 17);
+    exchange->owes_comment = false;
     size_t n = exchange->out.size - exchange->sent;
     if (n == 0) {
         io_loop_suspend(exchange);

@@ -98,16 +98,24 @@ static bool read_pem(const char *path, char **text, char *message, size_t messag
     return false;
 }
 
+// As many connections as are wished, or as the system allows open files for.
 static bool raise_limits(struct http_server *server, char *message, size_t message_bytes) {
     struct rlimit limit;
     rlim_t wanted = (rlim_t)server->settings->connections + SPARE_DESCRIPTORS;
+    server->loop->connections_max = server->settings->connections;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return true;
     limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= wanted) return true;
-    snprintf(message, message_bytes,
-             "%d connections need %lu open files and the system allows %lu (ulimit -n); lower "
-             "--connections or raise the limit",
-             server->settings->connections, (unsigned long)wanted, (unsigned long)limit.rlim_max);
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur >= wanted) return true;
+    if (limit.rlim_cur > 2 * SPARE_DESCRIPTORS) {
+        server->loop->connections_max = (int)(limit.rlim_cur - SPARE_DESCRIPTORS);
+        return true;
+    }
+    snprintf(
+        message, message_bytes,
+        "the system allows only %lu open files (ulimit -n); a server needs %d and one for each "
+        "connection",
+        (unsigned long)limit.rlim_cur, 2 * SPARE_DESCRIPTORS);
     return false;
 }
 
@@ -152,6 +160,8 @@ static bool start_daemon(struct http_server *server, char *message, size_t messa
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     if (address.any.sa_family == AF_INET6) flags |= MHD_USE_IPv6;
     if (settings->tls_cert) flags |= MHD_USE_TLS;
+    unsigned per_address =
+        settings_is_loopback(settings->host) ? 0 : (unsigned)settings->connections_per_address;
     static char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
     struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, loop->tls_cert},
                                    {MHD_OPTION_HTTPS_MEM_KEY, 0, loop->tls_key},
@@ -163,12 +173,11 @@ static bool start_daemon(struct http_server *server, char *message, size_t messa
         MHD_OPTION_EXTERNAL_LOGGER, keep_silent, NULL, MHD_OPTION_SOCK_ADDR, &address.any,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_URI_LOG_CALLBACK,
         on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, http_gate_completed, server,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)settings->connections_per_address,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 0u, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY,
-        tls, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)loop->connections_max,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_BYTES, MHD_OPTION_LISTENING_ADDRESS_REUSE, 0u,
+        MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     if (loop->daemon) return true;
     snprintf(message, message_bytes, "cannot listen on %s port %d: %s", settings->host,
              settings->port,
@@ -209,6 +218,10 @@ int http_server_port(const struct http_server *server) {
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(server->loop->daemon, MHD_DAEMON_INFO_BIND_PORT);
     return info ? info->port : 0;
+}
+
+int http_server_connections_max(const struct http_server *server) {
+    return server->loop->connections_max;
 }
 
 static void wipe(char *text) {

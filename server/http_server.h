@@ -35,6 +35,8 @@ struct http_server {
 // Binds and listens. On failure says why in message.
 bool http_server_open(struct http_server *server, char *message, size_t message_bytes);
 int http_server_port(const struct http_server *server);
+// settings->connections, or as many as the system allows open files for.
+int http_server_connections_max(const struct http_server *server);
 // Serves until SIGTERM or SIGINT and the end of what runs then; both must be blocked in all
 // threads. True if it ended in order, false if a second signal or a failed model ended it.
 bool http_server_run(struct http_server *server);

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256, TICK_MS = 250 };
+enum { EVENTS_MAX = 256, TICK_MS = 250, SILENCE_SECONDS = 15 };
 
 void io_loop_enter(struct connection_state *state, enum connection_phase phase, double seconds) {
     state->phase = phase;
@@ -133,6 +133,15 @@ static bool is_stalled(const struct exchange *exchange, double now_s, int write_
            now_s > exchange->touched_s + write_seconds;
 }
 
+// A stream that has been silent for long says so: proxies in between would close it.
+static void keep_awake(struct exchange *exchange, double now_s) {
+    if (!exchange || exchange_get_state(exchange) != EXCHANGE_STREAMING || !exchange->suspended ||
+        now_s < exchange->touched_s + SILENCE_SECONDS)
+        return;
+    exchange->owes_comment = true;
+    resume(exchange);
+}
+
 static void sweep(struct http_server *server, double now_s) {
     struct io_loop *loop = server->loop;
     struct connection_state *next;
@@ -141,7 +150,10 @@ static void sweep(struct http_server *server, double now_s) {
         bool is_late = state->phase != CONNECTION_WORKING && now_s > state->deadline_s;
         if (state->phase == CONNECTION_WORKING)
             is_late = is_stalled(state->exchange, now_s, server->settings->write_seconds);
-        if (is_late) drop(loop, state);
+        if (is_late)
+            drop(loop, state);
+        else
+            keep_awake(state->exchange, now_s);
     }
     loop->next_sweep_s = now_s + TICK_MS / 1000.0;
     service_notify_alive(now_s);

@@ -38,7 +38,7 @@ struct io_loop {
     bool nudged;
     struct connection_state *connections;
     size_t n_connections, n_active;
-    int n_signals;
+    int n_signals, connections_max;
     double drain_until_s, next_sweep_s;
     bool announced;
 };

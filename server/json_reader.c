@@ -92,6 +92,13 @@ static bool read_field(const struct json_field *field, const json_t *value, char
     return false;
 }
 
+// Names are shown in ASCII: they may be cut anywhere, and may be anything.
+static void write_path(char *path, size_t path_bytes, const char *where, const char *name) {
+    snprintf(path, path_bytes, "%.40s%.50s", where, name);
+    for (char *at = path; *at; at++)
+        if ((unsigned char)*at >= 0x80) *at = '?';
+}
+
 bool json_reader_read(const json_t *object, const struct field_table *tables, size_t n_tables,
                       void *target, const char *where, struct openai_error *error) {
     const char *name;
@@ -99,7 +106,7 @@ bool json_reader_read(const json_t *object, const struct field_table *tables, si
     if (!json_is_object(object)) return wrong_type(error, *where ? where : "the body", "an object");
     json_object_foreach((json_t *)object, name, value) {
         char path[96];
-        snprintf(path, sizeof path, "%.40s%.50s", where, name);
+        write_path(path, sizeof path, where, name);
         size_t base = 0;
         const struct json_field *field = find_field(tables, n_tables, name, &base);
         if (!field)

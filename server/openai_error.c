@@ -3,6 +3,18 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+// A text cut in the middle of a character loses the piece: JSON is UTF-8.
+static void end_whole(char *text) {
+    size_t size = strlen(text), n = 0;
+    while (n < size && n < 4 && ((unsigned char)text[size - 1 - n] & 0xC0) == 0x80)
+        n++;
+    if (n == size || (unsigned char)text[size - 1 - n] < 0xC0) return;
+    unsigned char lead = (unsigned char)text[size - 1 - n];
+    size_t wanted = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
+    if (n < wanted) text[size - 1 - n] = '\0';
+}
 
 bool openai_error_set(struct openai_error *error, int http_status, const char *code,
                       const char *param, const char *format, ...) {
@@ -14,6 +26,8 @@ bool openai_error_set(struct openai_error *error, int http_status, const char *c
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    end_whole(error->param);
+    end_whole(error->message);
     return false;
 }
 

@@ -14,6 +14,7 @@ void settings_default(struct server_settings *settings) {
         .host = "127.0.0.1",
         .port = 8080,
         .connections = 11000,
+        .connections_per_address = 1000,
         .body_kib = 4096,
         .n_max = 16,
         .header_seconds = 20,

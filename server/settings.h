@@ -34,8 +34,10 @@ struct server_settings {
     struct settings_list allowed_hosts, allowed_origins;
     // Who may ask, and how much.
     const char *api_key_file;
-    int connections, connections_per_address; // per address 0: no limit
-    int body_kib, n_max, tokens_max;          // tokens_max 0: what the context holds
+    // Of one address: 0 for no limit, and loopback has none. Fewer in all if the system allows
+    // fewer open files.
+    int connections, connections_per_address;
+    int body_kib, n_max, tokens_max; // tokens_max 0: what the context holds
     int header_seconds, body_seconds, idle_seconds, write_seconds, drain_seconds;
     int queued_kib; // answer bytes kept for a client that reads slowly
     int any_model;  // accepts every model name in requests

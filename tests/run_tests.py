@@ -61,6 +61,7 @@ def all_steps():
         ("commands", 900, "tests/commands/test_commands.py"),
         ("package", 300, "tests/package/check_package.py"),
         ("python", 1800, "tests/python/run_python_tests.py"),
+        ("server", 600, "tests/server/run_server_tests.py"),
         ("emulator", 1500, "tests/emulator/test_emulator.py"),
         ("tokenizers", 900, "tests/oracle/check_tokenizers.py", f"{programs}/tokenize_tool"),
         ("templates", 900, "tests/oracle/check_templates.py", f"{programs}/template_tool"),

@@ -110,6 +110,9 @@ static int serve_until_told(struct serve *serve, const struct server_settings *s
     fprintf(stderr, "%s: listening on %s://%s%s%s:%d\n", serve->command,
             settings->tls_cert ? "https" : "http", is_six ? "[" : "", settings->host,
             is_six ? "]" : "", http_server_port(&serve->server));
+    if (http_server_connections_max(&serve->server) < settings->connections)
+        fprintf(stderr, "%s: %d connections at most: the system allows no more open files\n",
+                serve->command, http_server_connections_max(&serve->server));
     if (http_server_run(&serve->server)) return 0;
     if (model_host_state(&serve->host) == MODEL_FAILED)
         return terminal_fail(serve->command, &serve->host.error);

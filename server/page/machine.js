@@ -78,7 +78,12 @@ function rows(sums) {
 
 async function look() {
   const made = [];
-  if (models && models.context_length) made.push(row("context", String(models.context_length)));
+  const meta = models && models.meta;
+  if (meta) {
+    made.push(row("weights", `${meta.family} ${meta.weight_type}, ${mib(meta.weight_bytes)}`));
+    made.push(row("kernels", `${meta.isa}, ${meta.threads} ${word("threads")}`));
+    made.push(row("context", `${meta.context} ${word("tokens")}, ${meta.kv_type}`));
+  }
   try {
     made.push(...rows(parseMetrics(await get("/metrics", true))));
   } catch (error) {

@@ -27,6 +27,7 @@ async function refuse(response) {
   try {
     const body = await response.json();
     if (body && body.error && typeof body.error.message === "string") message = body.error.message;
+    else if (body && typeof body.status === "string") message = body.status; // of a probe
   } catch (problem) {
     // Not JSON: the status has to do.
   }

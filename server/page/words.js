@@ -17,7 +17,8 @@ const texts = {
     lost: "连接中断，以上文字可能不完整。", empty: "模型没有给出任何文字。",
     tokens: "词元", first: "首词", second: "秒", perSecond: "词元/秒", prompt: "提示",
     cached: "其中已缓存", running: "正在生成", waiting: "排队", kv: "KV 内存", prompts: "累计提示词元",
-    answers: "累计生成词元", speed: "近期速度", uptime: "已运行", context: "上下文", noMetrics: "没有指标（已关闭或无权限）。",
+    answers: "累计生成词元", speed: "近期速度", uptime: "已运行", context: "上下文", weights: "权重", kernels: "计算内核",
+    threads: "线程", noMetrics: "没有指标（已关闭或无权限）。",
   },
   en: {
     skip: "Skip to the message", newChat: "New chat", key: "Key", other: "中文",
@@ -40,7 +41,8 @@ const texts = {
     tokens: "tokens", first: "first after", second: "s", perSecond: "tokens/s", prompt: "prompt",
     cached: "known", running: "running", waiting: "waiting", kv: "KV memory",
     prompts: "prompt tokens in all", answers: "generated tokens in all", speed: "speed now",
-    uptime: "up for", context: "context", noMetrics: "No metrics (switched off, or not allowed).",
+    uptime: "up for", context: "context", weights: "weights", kernels: "kernels",
+    threads: "threads", noMetrics: "No metrics (switched off, or not allowed).",
   },
 };
 

@@ -56,11 +56,12 @@ def test_what_is_no_json_object(plain, body):
 @pytest.mark.parametrize("body", [
     b"[" * 10 ** 6, b'{"a":' * 10 ** 6, b'{"prompt":' + b"[" * 10 ** 6 + b"]" * 10 ** 6 + b"}",
     b'{"messages":[' + b"[]," * 10 ** 6 + b"[]]}", b'{"prompt":[' + b"1," * 10 ** 6 + b"1]}",
-    b'{"prompt":"' + b'\\"[' * 10 ** 6])
+    b'{"prompt":"' + b'\\"[' * 10 ** 6], ids=["arrays", "objects", "closed", "wide", "ids", "quotes"])
 def test_deep_and_large_json_is_refused_in_no_time(plain, body):
     begin = time.monotonic()
     reply = plain.request("POST", "/v1/completions", body, JSON)
-    assert reply.status == 400 and time.monotonic() - begin < 2  # the goal is 0.1 s on a quiet machine
+    # The goal is 0.1 s on a quiet machine.
+    assert reply.status in (400, 413) and time.monotonic() - begin < 2
 
 
 def test_deep_schemas_and_grammars_are_refused(plain):
@@ -140,7 +141,8 @@ def test_listed_origins_and_hosts(start, stories):
     b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 50_000 + b"\r\n",
-    b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n"])
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n"],
+    ids=lambda text: text[:24].decode("latin1").encode("unicode_escape").decode())
 def test_broken_http(plain, text):
     with plain.socket() as connection:
         connection.settimeout(5)
