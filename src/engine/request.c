@@ -102,6 +102,17 @@ static enum status check_options(const xl_request_options *options, struct error
     return STATUS_OK;
 }
 
+static enum status check_saving(const struct xl_worker *worker, const xl_request_options *options,
+                                struct error *err) {
+    if (!options->save_prefix) return STATUS_OK;
+    if (options->no_prefix)
+        return error_set(err, STATUS_USAGE, "a prompt to be saved and to leave no trace");
+    if (!worker->disk)
+        return error_set(err, STATUS_USAGE,
+                         "the prompt is to be saved, but the worker has no directory for that");
+    return STATUS_OK;
+}
+
 static enum status check_prompt(const struct xl_worker *worker, const xl_request_options *options,
                                 struct error *err) {
     int n_vocab = model_configuration(worker->engine->model)->n_vocab;
@@ -188,6 +199,7 @@ static enum status create(struct xl_request **created, xl_worker *worker,
     xl_generate_options generate;
     TRY(check_options(options, err));
     TRY(generate_options_read(&generate, options->generate, err));
+    TRY(check_saving(worker, options, err));
     TRY(check_prompt(worker, options, err));
     TRY(check_generate(worker, &generate, err));
     struct xl_request *request = calloc(1, sizeof *request);
@@ -198,7 +210,7 @@ static enum status create(struct xl_request **created, xl_worker *worker,
     request->turn.priority = options->priority;
     request->n_logprobs = options->n_logprobs;
     request->no_prefix = options->no_prefix;
-    request->save_prefix = options->save_prefix;
+    request->is_saved = !options->save_prefix;
     request->on_event = options->on_event;
     request->user_data = options->user_data;
     request->submitted_s = clock_seconds();

@@ -10,6 +10,7 @@
 #include "engine/chooser.h"
 #include "engine/prompt_lookup.h"
 #include "engine/turn_order.h"
+#include "engine/worker_disk.h"
 #include "xinglin/xinglin.h"
 
 #ifdef __cplusplus
@@ -28,7 +29,7 @@ struct xl_request {
     size_t copies_bytes;
     struct turn turn; // .user is in `copies`; "" for the nameless
     int n_logprobs;
-    bool no_prefix, save_prefix;
+    bool no_prefix;
     void (*on_event)(void *user_data, const xl_request_event *event);
     void *user_data;
 
@@ -39,6 +40,11 @@ struct xl_request {
     struct kv_cache cache; // on the worker's pool
     int node, n_nodes;     // the cache's first n_nodes pages are the way to this node of the tree
     bool has_cache, has_chooser;
+    struct disk_errand errand; // while it is out, the request keeps its pages
+    bool is_saved;             // or needs not be
+    bool has_ended;            // only the errand is waited for, then this is told:
+    enum status end_status;
+    struct error end_err;
     struct chooser chooser;
     struct prompt_lookup lookup;
     uint64_t last_read; // when a chunk of it was last read, counted in chunks; 0: never
@@ -54,6 +60,11 @@ struct xl_request {
 
 static inline bool request_cancelled(const struct xl_request *request) {
     return __atomic_load_n(&request->cancel, __ATOMIC_RELAXED) != 0;
+}
+
+// Is there nothing to compute for it just now?
+static inline bool request_is_away(const struct xl_request *request) {
+    return request->has_ended || (disk_errand_is_out(&request->errand) && !request->errand.is_save);
 }
 
 // Is the next thing to feed the one token that was chosen last?

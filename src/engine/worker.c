@@ -129,12 +129,40 @@ static void remove_running(struct xl_worker *worker, int index) {
 void worker_end_running(struct xl_worker *worker, int index, enum status status,
                         struct error *err) {
     struct xl_request *request = worker->running[index];
+    if (disk_errand_is_out(&request->errand)) {
+        request->has_ended = true;
+        request->end_status = status;
+        if (err) request->end_err = *err;
+        return;
+    }
     remove_running(worker, index);
     worker_end(worker, request, status, err);
 }
 
+// The errand of running[index] is back. False: with it the request ended.
+static bool collect(struct xl_worker *worker, int index) {
+    struct xl_request *request = worker->running[index];
+    worker_memory_collect(worker, request);
+    if (!request->has_ended) return true;
+    worker_end_running(worker, index, request->end_status, &request->end_err);
+    return false;
+}
+
+static void collect_all(struct xl_worker *worker, bool waits) {
+    for (int i = worker->n_running - 1; i >= 0; i--) {
+        const struct disk_errand *errand = &worker->running[i]->errand;
+        if (!disk_errand_is_out(errand)) continue;
+        if (waits) worker_disk_wait(worker->disk, errand);
+        if (worker_disk_is_back(worker->disk, errand)) collect(worker, i);
+    }
+}
+
 void worker_put_back(struct xl_worker *worker, int index) {
     struct xl_request *request = worker->running[index];
+    if (disk_errand_is_out(&request->errand)) {
+        worker_disk_wait(worker->disk, &request->errand);
+        if (!collect(worker, index)) return;
+    }
     remove_running(worker, index);
     worker_memory_leave(worker, request, true);
     request->n_preempted++;
@@ -186,7 +214,7 @@ static void end_cancelled(struct xl_worker *worker) {
     }
     for (int i = worker->n_running - 1; i >= 0; i--) {
         struct xl_request *request = worker->running[i];
-        if (!request_cancelled(request)) continue;
+        if (!request_cancelled(request) || request->has_ended) continue;
         request->finish = XL_FINISH_CANCELLED;
         worker_end_running(worker, i, STATUS_CANCELLED, &err);
     }
@@ -237,10 +265,17 @@ static void admit(struct xl_worker *worker) {
     }
 }
 
+// Is there anything to do without anybody's call?
+static bool has_work(const struct xl_worker *worker) {
+    for (int i = 0; i < worker->n_running; i++)
+        if (!request_is_away(worker->running[i])) return true;
+    return worker->n_running == 0 && worker->n_waiting > 0;
+}
+
 // Brings what is new among those that wait. False: the worker closes.
 static bool take_new(struct xl_worker *worker) {
     pthread_mutex_lock(&worker->lock);
-    while (!worker->was_woken && !worker->is_closing && worker->n_running + worker->n_waiting == 0)
+    while (!worker->was_woken && !worker->is_closing && !has_work(worker))
         pthread_cond_wait(&worker->wake, &worker->lock);
     struct xl_request *request = worker->first_new;
     bool is_closing = worker->is_closing;
@@ -261,12 +296,14 @@ static void cancel_all(struct xl_worker *worker) {
         __atomic_store_n(&worker->waiting[i]->request->cancel, 1, __ATOMIC_RELAXED);
     for (int i = 0; i < worker->n_running; i++)
         __atomic_store_n(&worker->running[i]->cancel, 1, __ATOMIC_RELAXED);
+    collect_all(worker, true);
     end_cancelled(worker);
 }
 
 static void *run(void *argument) {
     struct xl_worker *worker = argument;
     while (take_new(worker)) {
+        collect_all(worker, false);
         end_cancelled(worker);
         admit(worker);
         worker_step_run(worker);
@@ -298,6 +335,8 @@ static enum status open_parts(struct xl_worker *worker, const xl_worker_options 
         return error_no_memory(err, "lists of requests", n_waiting * sizeof *worker->waiting);
     TRY(worker_memory_init(worker, options->kv_bytes, err));
     TRY(worker_step_create(worker, err));
+    TRY(worker_disk_open(&worker->disk, worker, options, &worker->pool.layout,
+                         options->prefix_dir ? engine_fingerprint(worker->engine) : 0, err));
     worker->stats.kv_bytes = (uint64_t)worker->pool.n_pages * worker->pool.stride_bytes;
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
         return error_set(err, STATUS_NO_MEMORY, "cannot start the worker's thread");
@@ -349,6 +388,7 @@ void xl_worker_close(xl_worker *worker) {
         pthread_mutex_unlock(&worker->lock);
         pthread_join(worker->thread, NULL);
     }
+    worker_disk_close(worker->disk);
     worker_step_destroy(worker);
     worker_memory_deinit(worker);
     worker_drop(worker);
@@ -361,6 +401,7 @@ void xl_worker_describe(xl_worker *worker, xl_worker_stats *stats) {
     pthread_mutex_lock(&worker->lock);
     xl_worker_stats own = worker->stats;
     pthread_mutex_unlock(&worker->lock);
+    worker_disk_describe(worker->disk, &own);
     memcpy(stats, &own, size);
     stats->size = size;
 }

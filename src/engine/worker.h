@@ -4,9 +4,9 @@
 // xl_worker_describe.
 //
 // A request is new, then waiting (worker.c), then running: it holds pages of KV memory
-// (worker_memory.c) and takes part in steps (worker_step.c) until it ends. It may have to give its
-// pages back to more important ones; then it waits again and its tokens are read once more, which
-// gives the same keys and values.
+// (worker_memory.c) and takes part in steps (worker_step.c) until it ends; now and then it waits
+// for the disk (worker_disk.c). It may have to give its pages back to more important ones; then it
+// waits again and its tokens are read once more, which gives the same keys and values.
 #ifndef XL_ENGINE_WORKER_H
 #define XL_ENGINE_WORKER_H
 
@@ -49,6 +49,7 @@ struct xl_worker {
     struct turn_order order;
     uint64_t n_arrivals;
     struct worker_step *step;
+    struct worker_disk *disk; // NULL: nothing is kept on disk
 };
 
 // ---- worker.c ----------------------------------------------------------------------------------
@@ -59,9 +60,10 @@ void worker_drop(struct xl_worker *worker); // one holder lets go
 // Ends a request that is neither waiting nor running any more.
 void worker_end(struct xl_worker *worker, struct xl_request *request, enum status status,
                 struct error *err);
-// The same for running[index]: its pages stay as a known beginning unless it failed.
+// The same for running[index], once its errand to the disk is back: its pages stay as a known
+// beginning unless it failed.
 void worker_end_running(struct xl_worker *worker, int index, enum status status, struct error *err);
-// Puts running[index] back among those that wait.
+// Puts running[index] back among those that wait; if it only waited for the disk, it ends.
 void worker_put_back(struct xl_worker *worker, int index);
 
 // ---- worker_memory.c ---------------------------------------------------------------------------
@@ -83,6 +85,11 @@ bool worker_memory_reserve_spare(struct xl_worker *worker, struct xl_request *re
 void worker_memory_follow(struct xl_worker *worker, struct xl_request *request);
 // Makes full pages known.
 void worker_memory_remember(struct xl_worker *worker, struct xl_request *request);
+// What was sent for has come back from the disk.
+void worker_memory_collect(struct xl_worker *worker, struct xl_request *request);
+// Sends the pages of its prompt to the disk once they are there, if that was asked for.
+enum status worker_memory_save(struct xl_worker *worker, struct xl_request *request,
+                               struct error *err);
 // Gives everything back. `keep`: what it holds stays known, its last page too.
 void worker_memory_leave(struct xl_worker *worker, struct xl_request *request, bool keep);
 

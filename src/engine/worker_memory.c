@@ -94,6 +94,7 @@ static void use_part(struct xl_worker *worker, struct xl_request *request) {
     struct kv_cache *cache = &request->cache;
     int n_common, n_left = request->n_tokens - 1 - cache->n_used;
     if (request->no_prefix || n_left < 1) return;
+    kv_cache_trim(cache);
     int node = prefix_tree_find_part(&worker->tree, request->node, request->tokens + cache->n_used,
                                      n_left, &n_common);
     if (node == PAGE_NONE) return;
@@ -109,6 +110,48 @@ bool worker_memory_reserve_spare(struct xl_worker *worker, struct xl_request *re
            kv_cache_reserve(&request->cache, n_tokens, NULL) == STATUS_OK;
 }
 
+// Sends for what is on disk behind what is in memory. False: nothing is there.
+static bool send_for(struct xl_worker *worker, struct xl_request *request) {
+    struct kv_cache *cache = &request->cache;
+    if (!worker->disk || request->no_prefix) return false;
+    int n_pages = worker_disk_find(worker->disk, request->tokens, request->n_tokens - 1);
+    int first = request->n_nodes;
+    if (n_pages <= first) return false;
+    int n_tokens = n_pages * PAGE_TOKENS - cache->n_used;
+    return worker_memory_reserve_spare(worker, request, n_tokens) &&
+           worker_disk_send(worker->disk, &request->errand, false, request->tokens,
+                            cache->pages + first, first, n_pages - first, NULL) == STATUS_OK;
+}
+
+void worker_memory_collect(struct xl_worker *worker, struct xl_request *request) {
+    struct disk_errand *errand = &request->errand;
+    if (errand->is_save) {
+        // If nothing else was asked for, its failure is the request's.
+        if (errand->status != STATUS_OK && request->generate.max_tokens == 0 &&
+            request->end_status == STATUS_OK) {
+            request->end_status = errand->status;
+            request->end_err = errand->err;
+        }
+    } else {
+        request->cache.n_used += errand->n_read * PAGE_TOKENS;
+        if (request->chooser.n_generated == 0) request->disk_tokens += errand->n_read * PAGE_TOKENS;
+        worker_memory_remember(worker, request);
+    }
+    worker_disk_end(errand);
+}
+
+enum status worker_memory_save(struct xl_worker *worker, struct xl_request *request,
+                               struct error *err) {
+    int n_pages = request->n_prompt / PAGE_TOKENS;
+    if (request->is_saved || request->n_nodes < n_pages || disk_errand_is_out(&request->errand))
+        return STATUS_OK;
+    request->is_saved = true;
+    if (n_pages == 0) return STATUS_OK;
+    enum status status = worker_disk_send(worker->disk, &request->errand, true, request->tokens,
+                                          request->cache.pages, 0, n_pages, err);
+    return request->generate.max_tokens == 0 ? status : STATUS_OK; // else text is what counts
+}
+
 enum status worker_memory_admit(struct xl_worker *worker, struct xl_request *request,
                                 struct error *err) {
     struct kv_cache *cache = &request->cache;
@@ -118,6 +161,8 @@ enum status worker_memory_admit(struct xl_worker *worker, struct xl_request *req
     use_known(worker, request);
     int n_known = cache->n_used, n_tokens = request->n_tokens;
     if (n_tokens > cache->n_positions_max) n_tokens = cache->n_positions_max;
+    if (request->n_preempted == 0) request->memory_tokens = n_known;
+    if (send_for(worker, request)) return STATUS_OK;
     use_part(worker, request);
     if (!worker_memory_reserve_spare(worker, request, n_tokens - cache->n_used)) {
         kv_cache_rewind(cache, n_known); // the page to copy may itself be in the way
@@ -134,12 +179,21 @@ enum status worker_memory_admit(struct xl_worker *worker, struct xl_request *req
 
 // ---- While running -----------------------------------------------------------------------------
 
+// Who gives back next for running[index]: the least important one behind it that need not be waited
+// for; itself if there is none.
+static int choose_victim(const struct xl_worker *worker, int index) {
+    int last = worker->n_running - 1;
+    for (int i = last; i > index; i--)
+        if (!disk_errand_is_out(&worker->running[i]->errand)) return i;
+    return last;
+}
+
 bool worker_memory_reserve(struct xl_worker *worker, int index, int n_tokens) {
     struct xl_request *request = worker->running[index];
     while (!worker_memory_reserve_spare(worker, request, n_tokens)) {
-        int last = worker->n_running - 1;
-        worker_put_back(worker, last);
-        if (last == index) return false;
+        int victim = choose_victim(worker, index);
+        worker_put_back(worker, victim);
+        if (victim == index) return false;
     }
     return true;
 }

@@ -127,16 +127,24 @@ static int guess(struct worker_step *step, struct xl_request *request, int n_oth
     return count_guesses(step, &request->lookup, n_max, step->n_tokens + n_others + 1, n_won);
 }
 
+static bool generates(const struct xl_request *request) {
+    return request_is_decoding(request) && !request_is_away(request);
+}
+
+static bool reads(const struct xl_request *request) {
+    return !request_is_decoding(request) && !request_is_away(request);
+}
+
 // The next token of everybody who generates, with guesses behind it.
 static void plan_decoding(struct xl_worker *worker) {
     struct worker_step *step = worker->step;
     int n_others = 0;
     for (int i = 0; i < worker->n_running; i++)
-        n_others += request_is_decoding(worker->running[i]);
+        n_others += generates(worker->running[i]);
     double n_won = n_others;
     for (int i = 0; i < worker->n_running; i++) {
         struct xl_request *request = worker->running[i];
-        if (!request_is_decoding(request)) continue;
+        if (!generates(request)) continue;
         n_others--;
         if (!worker_memory_reserve(worker, i, 1)) return; // it was the last
         int n = guess(step, request, n_others, &n_won);
@@ -180,9 +188,7 @@ static struct xl_request *next_reader(const struct xl_worker *worker, xl_priorit
     uint64_t best_read = 0;
     for (int i = 0; i < worker->n_running; i++) {
         struct xl_request *request = worker->running[i];
-        if (request->is_in_step || request_is_decoding(request) ||
-            request->turn.priority != priority)
-            continue;
+        if (request->is_in_step || !reads(request) || request->turn.priority != priority) continue;
         uint64_t read = last_read_of(worker, request->turn.user);
         if (best &&
             (read > best_read || (read == best_read && request->turn.arrival > best->turn.arrival)))
@@ -218,7 +224,7 @@ static struct xl_request *leader_of(const struct xl_worker *worker,
         bool is_further =
             other->cache.n_used > first ||
             (other->cache.n_used == first && other->turn.arrival < request->turn.arrival);
-        if (other != request && is_further && !other->no_prefix && !request_is_decoding(other) &&
+        if (other != request && is_further && !other->no_prefix && reads(other) &&
             other->node == request->node && other->n_nodes == request->n_nodes &&
             other->n_tokens >= end &&
             memcmp(other->tokens + first, request->tokens + first,
@@ -239,7 +245,16 @@ static void read_chunk(struct xl_worker *worker, struct xl_request *request, int
     *n_left -= n;
 }
 
-// Chunks of prompts, as far as the budget goes. Their pages were reserved at admission.
+// Pages for all of every prompt, as long as nobody is part of the step yet.
+static void reserve_prompts(struct xl_worker *worker) {
+    for (int i = 0; i < worker->n_running; i++) {
+        struct xl_request *request = worker->running[i];
+        if (!reads(request)) continue;
+        if (!worker_memory_reserve(worker, i, request->n_tokens - request->cache.n_used)) break;
+    }
+}
+
+// Chunks of prompts, as far as the budget goes.
 static void plan_reading(struct xl_worker *worker) {
     struct worker_step *step = worker->step;
     int n_left = reading_budget(step);
@@ -265,6 +280,7 @@ static void plan(struct xl_worker *worker) {
         worker->running[i]->row = NULL;
         worker->running[i]->n_guesses = 0;
     }
+    reserve_prompts(worker);
     plan_decoding(worker);
     plan_reading(worker);
 }
@@ -338,6 +354,7 @@ static enum status advance(struct xl_worker *worker, struct xl_request *request,
     else if (request->cache.n_used == request->n_tokens)
         request->finish = limit_reached(request); // nothing is to be generated
     worker_memory_remember(worker, request);
+    TRY(worker_memory_save(worker, request, err));
     return request->finish == XL_FINISH_NONE ? STATUS_OK : finish(request, err);
 }
 
