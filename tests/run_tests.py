@@ -65,6 +65,7 @@ def all_steps():
         ("emulator", 1500, "tests/emulator/test_emulator.py"),
         ("tokenizers", 900, "tests/oracle/check_tokenizers.py", f"{programs}/tokenize_tool"),
         ("templates", 900, "tests/oracle/check_templates.py", f"{programs}/template_tool"),
+        ("schemas", 600, "tests/oracle/check_schemas.py", f"{programs}/grammar_tool"),
         ("embeddings", 900, "tests/oracle/check_embeddings.py"),
         ("perplexity", 1500, "tests/oracle/check_perplexity.py"),
     ]:

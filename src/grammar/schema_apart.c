@@ -52,7 +52,7 @@ static bool requires(const struct schema_compiler *c, const struct schema_set *s
         if (at == SCHEMA_NONE) continue;
         const struct schema_value *v = &c->document.values[at];
         for (uint32_t k = v->first; k < v->first + v->n; k++) {
-            const char *text = json_string_value(c->document.values[k].json);
+            const char *text = schema_plain_text(c->document.values[k].json);
             if (text && strcmp(text, name) == 0) return true;
         }
     }
@@ -93,7 +93,7 @@ static enum status needed_apart(struct schema_compiler *c, const struct schema_s
         if (at == SCHEMA_NONE) continue;
         const struct schema_value *v = &c->document.values[at];
         for (uint32_t k = v->first; k < v->first + v->n && !*apart; k++) {
-            const char *name = json_string_value(c->document.values[k].json);
+            const char *name = schema_plain_text(c->document.values[k].json);
             struct schema_set of_b;
             if (!name) continue;
             TRY(schema_spend(c, 16));

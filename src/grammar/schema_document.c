@@ -43,7 +43,8 @@ enum status schema_document_init(struct schema_document *d, const char *text, si
     if (text_bytes > SCHEMA_BYTES_MAX)
         return error_set(err, STATUS_UNSUPPORTED, "JSON Schema: %zu bytes of text; at most %d",
                          text_bytes, SCHEMA_BYTES_MAX);
-    d->root = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
+    d->root = json_loadb(text, text_bytes,
+                         JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &problem);
     if (!d->root)
         return error_set(err, STATUS_BAD_INPUT, "JSON Schema, line %d: %s", problem.line,
                          problem.text);
@@ -71,6 +72,11 @@ uint32_t schema_child(const struct schema_document *d, uint32_t value, const cha
     for (uint32_t i = v->first; i < v->first + v->n; i++)
         if (strcmp(d->values[i].key, key) == 0) return i;
     return SCHEMA_NONE;
+}
+
+const char *schema_plain_text(const json_t *value) {
+    const char *text = json_string_value(value);
+    return text && strlen(text) == json_string_length(value) ? text : NULL;
 }
 
 static int hex_digit(char c) {

@@ -37,6 +37,8 @@ void schema_document_deinit(struct schema_document *document);
 uint32_t schema_child(const struct schema_document *document, uint32_t value, const char *key);
 // What a "$ref" in the document means; SCHEMA_NONE if it is not "#" or "#/…" or leads nowhere.
 uint32_t schema_resolve(const struct schema_document *document, const char *reference);
+// A text without NUL inside; NULL: none or another value.
+const char *schema_plain_text(const json_t *value);
 // The JSON pointer of a value, shortened in the middle if it is long; returns `text`.
 const char *schema_pointer(const struct schema_document *document, uint32_t value, char text[160]);
 

@@ -69,9 +69,8 @@ static enum status add_required(struct schema_compiler *c, struct object_plan *p
     if (!json_is_array(v->json)) return schema_wrong(c, member, "required", "no list");
     for (uint32_t i = v->first; i < v->first + v->n; i++) {
         const json_t *json = c->document.values[i].json;
-        const char *name = json_string_value(json);
-        if (!name || strlen(name) != json_string_length(json))
-            return schema_wrong(c, member, "required", "a name that is no text");
+        const char *name = schema_plain_text(json);
+        if (!name) return schema_wrong(c, member, "required", "a name that is no text");
         *lists = true;
         TRY(add_property(c, plan, member, name, true));
     }

@@ -73,7 +73,7 @@ static enum status check_keywords(const struct schema_compiler *c, uint32_t valu
         if (!is_listed(key, known_keywords, sizeof known_keywords / sizeof *known_keywords))
             return schema_refuse(c, value, key, "this keyword cannot be enforced");
         if (strcmp(key, "$schema") == 0)
-            TRY(check_draft(c, value, json_string_value(c->document.values[i].json)));
+            TRY(check_draft(c, value, schema_plain_text(c->document.values[i].json)));
         if (strcmp(key, "$id") == 0 && value != 0)
             return schema_refuse(c, value, key, "only the whole schema may have one");
     }
@@ -110,7 +110,7 @@ enum status schema_set_add(const struct schema_compiler *c, struct schema_set *s
 static enum status add_reference(struct schema_compiler *c, struct schema_set *set, uint32_t i) {
     uint32_t value = set->members[i].value, at = schema_child(&c->document, value, "$ref");
     if (at == SCHEMA_NONE) return STATUS_OK;
-    const char *reference = json_string_value(c->document.values[at].json);
+    const char *reference = schema_plain_text(c->document.values[at].json);
     uint32_t target = reference ? schema_resolve(&c->document, reference) : SCHEMA_NONE;
     if (target != SCHEMA_NONE) return schema_set_add(c, set, target, i);
     return schema_refuse(c, value, "$ref", "only #/… to a place in the same schema is followed");

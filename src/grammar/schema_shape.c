@@ -53,9 +53,9 @@ static unsigned type_named(const char *name) {
 static enum status read_types(const struct schema_compiler *c, uint32_t value, uint32_t at,
                               unsigned *types) {
     const struct schema_value *v = &c->document.values[at];
-    *types = type_named(json_string_value(v->json));
+    *types = type_named(schema_plain_text(v->json));
     for (uint32_t i = 0; json_is_array(v->json) && i < v->n; i++) {
-        unsigned type = type_named(json_string_value(c->document.values[v->first + i].json));
+        unsigned type = type_named(schema_plain_text(c->document.values[v->first + i].json));
         if (type == 0) return schema_wrong(c, value, "type", "an unknown type");
         *types |= type;
     }
@@ -214,9 +214,7 @@ bool schema_number_fits(const struct schema_shape *shape, const json_t *number) 
 static enum status read_pattern(const struct schema_compiler *c, uint32_t value, uint32_t at,
                                 uint32_t *kept) {
     const struct schema_value *v = &c->document.values[at];
-    if (!json_is_string(v->json) ||
-        strlen(json_string_value(v->json)) != json_string_length(v->json))
-        return schema_wrong(c, value, v->key, "no text");
+    if (!schema_plain_text(v->json)) return schema_wrong(c, value, v->key, "no text");
     if (*kept != SCHEMA_NONE && !json_equal(v->json, c->document.values[*kept].json))
         return schema_refuse(c, value, v->key, "two different ones for one value");
     *kept = at;
