@@ -72,7 +72,7 @@ class AutoModelForCausalLM(_Auto[CausalLM]):
 
     @classmethod
     def from_pretrained(cls, path: PathLike, *args: Any, **arguments: Any) -> CausalLM:
-        """A checkpoint directory or a GGUF file. ``load_in_4bit=True`` or ``load_in_low_bit=<type>``
+        """A checkpoint directory or a GGUF file. ``load_in_4bit=True`` or ``load_in_low_bit=type``
         quantizes once (the result is kept for the next time); ``threads`` and ``context`` are the
         engine's. Nothing is fetched from the network and no code of a checkpoint is executed."""
         model: CausalLM = cls._open(read_request(path, _with_config(args, arguments)))
@@ -127,7 +127,9 @@ class AutoTokenizer:
     """The tokenizer of a checkpoint directory or a GGUF file."""
 
     def __init__(self) -> None:
-        raise UsageError("AutoTokenizer is not made directly; use AutoTokenizer.from_pretrained(path)")
+        raise UsageError(
+            "AutoTokenizer is not made directly; use AutoTokenizer.from_pretrained(path)"
+        )
 
     @classmethod
     def from_pretrained(cls, path: PathLike, *_: Any, **arguments: Any) -> Tokenizer:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arguments of ``generate``: which are supported, which are harmless, and what to use instead of
-those that are neither."""
+"""The arguments of ``generate``: which are supported, which are harmless, and what to use instead
+of those that are neither."""
 
 from __future__ import annotations
 
@@ -32,8 +32,11 @@ _NEUTRAL: dict[str, tuple[tuple[Any, ...], str]] = {
     "diversity_penalty": ((0,), "beam search is not offered; sample with num_return_sequences"),
     "constraints": ((), "use generate(grammar=model.engine.grammar_from_gbnf(...))"),
     "force_words_ids": ((), "use generate(grammar=model.engine.grammar_from_gbnf(...))"),
-    "logits_processor": (([],), "use sequence_bias, suppress_tokens, bad_words_ids or the penalties; "
-                         "for anything else choose from model(input_ids).logits yourself"),
+    "logits_processor": (
+        ([],),
+        "use sequence_bias, suppress_tokens, bad_words_ids or the penalties; for anything else "
+        "choose from model(input_ids).logits yourself",
+    ),
     "logits_warper": (([],), "use temperature, top_k, top_p and min_p"),
     "prefix_allowed_tokens_fn": ((), "use generate(grammar=model.engine.grammar_from_gbnf(...))"),
     "penalty_alpha": ((0,), "contrastive search is not offered; use repetition_penalty"),
@@ -122,7 +125,9 @@ class Plan:
 def _ids(value: Any) -> list[int]:
     if hasattr(value, "tolist"):
         value = value.tolist()
-    return [int(one) for one in value] if isinstance(value, (list, tuple, set, frozenset)) else [int(value)]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [int(one) for one in value]
+    return [int(value)]
 
 
 def _refuse(values: Mapping[str, Any]) -> None:
@@ -243,10 +248,14 @@ def make_plan(defaults: Mapping[str, Any], explicit: Mapping[str, Any]) -> Plan:
     plan.pad = None if pad is None else _ids(pad)[0]
     stops = values.get("stop_strings") or []
     plan.stops = [stops] if isinstance(stops, str) else list(stops)
-    criteria = values.get("stopping_criteria") or []
-    plan.criteria = [criteria] if callable(criteria) and not isinstance(criteria, list) else list(criteria)
+    criteria: Any = values.get("stopping_criteria") or []
+    if not isinstance(criteria, (list, tuple)):  # a list of transformers can be called, too
+        criteria = [criteria]
+    plan.criteria = list(criteria)
     if "grammar" in plan.options and (plan.min_new_tokens or plan.min_length):
         raise UsageError("a grammar says itself when a text is complete; leave out min_new_tokens")
     if plan.n_sequences > 1 and not values.get("do_sample"):
-        raise UsageError("num_return_sequences > 1 needs do_sample=True: greedy texts are all alike")
+        raise UsageError(
+            "num_return_sequences > 1 needs do_sample=True: greedy texts are all alike"
+        )
     return plan

@@ -111,8 +111,9 @@ def generate_row(
         fresh = prompt[max(common, 0) :]
         made: list[int] = []
         if least > 0:
+            engine = session.engine
             ends = plan.ends or frozenset(
-                token for token in range(session.engine.info.n_vocab) if session.engine.is_end(token)
+                token for token in range(engine.info.n_vocab) if engine.is_end(token)
             )
             bias = {**plan.bias, **{token: float("-inf") for token in ends}}
             made += session.generate(

@@ -207,7 +207,7 @@ def _sort_out(given: dict[str, Any], request: Request) -> None:
 
 
 def weight_type(found: Mapping[str, Any]) -> str:
-    """The type of an inspected model: what a GGUF file says of itself, else that of most weights."""
+    """The type of an inspected model: what a GGUF file says, else that of most weights."""
     said = found["metadata"].get("general.file_type") if found["format"] == "gguf" else None
     if isinstance(said, int) and said in _FILE_TYPES:
         return _FILE_TYPES[said]

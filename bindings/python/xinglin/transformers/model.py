@@ -314,7 +314,7 @@ def _refuse_forward(arguments: dict[str, Any]) -> None:
         "output_attentions": "attention weights are never formed",
         "output_hidden_states": "use xinglin.transformers.AutoModel",
     }
-    harmless = ("use_cache", "return_dict", "token_type_ids", "logits_to_keep", "num_logits_to_keep")
+    harmless = "use_cache return_dict token_type_ids logits_to_keep num_logits_to_keep".split()
     for name, value in arguments.items():
         if value is None or value is False or name in harmless:
             continue
@@ -326,7 +326,9 @@ def _refuse_forward(arguments: dict[str, Any]) -> None:
 class CausalLM(PreTrainedModel):
     """Made by :class:`AutoModelForCausalLM`."""
 
-    def forward(self, input_ids: Any = None, attention_mask: Any = None, **arguments: Any) -> Output:
+    def forward(
+        self, input_ids: Any = None, attention_mask: Any = None, **arguments: Any
+    ) -> Output:
         """``.logits`` of every position, of the input's kind; zeros where padding is."""
         _refuse_forward(arguments)
         rows, masks, prompts, kind = self._read(input_ids, attention_mask)
@@ -351,7 +353,9 @@ class CausalLM(PreTrainedModel):
 class HiddenModel(PreTrainedModel):
     """Made by :class:`AutoModel`: vectors of texts; causal models also generate."""
 
-    def forward(self, input_ids: Any = None, attention_mask: Any = None, **arguments: Any) -> Output:
+    def forward(
+        self, input_ids: Any = None, attention_mask: Any = None, **arguments: Any
+    ) -> Output:
         """``.last_hidden_state`` of every position; zeros where padding is."""
         _refuse_forward(arguments)
         rows, masks, prompts, kind = self._read(input_ids, attention_mask)

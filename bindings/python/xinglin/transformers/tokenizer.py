@@ -18,15 +18,17 @@ from .outputs import Output
 
 _SPECIAL = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 _PASS_SILENTLY = frozenset(
-    "add_prefix_space clean_up_tokenization_spaces is_split_into_words legacy padding_side pad_to_multiple_of "
+    "add_prefix_space clean_up_tokenization_spaces is_split_into_words legacy padding_side "
+    "pad_to_multiple_of "
     "return_attention_mask return_offsets_mapping return_token_type_ids stride truncation_side "
     "spaces_between_special_tokens use_fast verbose".split()
 )
 _CLOSE_MARKS = (".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re")  # a space before them goes
 VERY_LARGE = 10**30  # what transformers says where no length is known
 TOKENIZER_FILES = (
-    "tokenizer.json tokenizer_config.json tokenizer.model special_tokens_map.json added_tokens.json vocab.txt "
-    "vocab.json merges.txt qwen.tiktoken chat_template.jinja chat_template.json generation_config.json"
+    "tokenizer.json tokenizer_config.json tokenizer.model special_tokens_map.json "
+    "added_tokens.json vocab.txt vocab.json merges.txt qwen.tiktoken chat_template.jinja "
+    "chat_template.json generation_config.json"
 ).split()
 
 
