@@ -6,6 +6,7 @@
 #include "tools/commands.h"
 #include "tools/conversation.h"
 #include "tools/generation_flags.h"
+#include "tools/grammar_flags.h"
 #include "tools/terminal.h"
 
 #include "xinglin/xinglin.h"
@@ -18,6 +19,7 @@
 struct chat {
     const char *command;
     struct generation_flags flags;
+    xl_grammar *grammar; // of every answer; NULL: none
     const char *system, *history;
     struct chat_input input;
     struct conversation conversation;
@@ -91,6 +93,7 @@ static int obey(struct chat *chat, const char *line) {
 static void answer(struct chat *chat, const char *message) {
     xl_generate_options options;
     generation_flags_generate(&chat->flags, &options);
+    options.grammar = chat->grammar;
     options.on_text = show_text;
     options.user = chat;
     xl_error error;
@@ -143,11 +146,16 @@ int chat_command(int argc, char **argv) {
         XL_OK) {
         exit_status = terminal_fail(chat.command, &error);
     } else {
+        exit_status =
+            grammar_flags_open(&chat.flags, chat.command, chat.conversation.engine, &chat.grammar);
+    }
+    if (exit_status == OPTIONS_GO_ON) {
         chat_input_open(&chat.input, chat.history);
         if (chat.input.interactive) printf("%s. /help lists commands.\n\n", chat.flags.model);
         exit_status = talk(&chat);
         chat_input_close(&chat.input);
     }
+    xl_grammar_close(chat.grammar);
     conversation_close(&chat.conversation);
     return exit_status;
 }

@@ -111,6 +111,11 @@ size_t generation_flags_rows(struct generation_flags *f, struct option_row *rows
          "off, -1: as many as pay (-1)",
          -1, 15},
         {0, "ignore-eos", OPTION_FLAG, &f->ignore_end, NULL, "go on after an end token", 0, 0},
+        {0, "json-schema", OPTION_TEXT, &f->json_schema, "FILE|TEXT",
+         "write JSON that satisfies this schema (docs/SCHEMA.md)", 0, 0},
+        {0, "grammar", OPTION_TEXT, &f->grammar_file, "FILE", "write what this GBNF derives", 0, 0},
+        {0, "grammar-begin", OPTION_TEXT, &f->grammar_begin, "TEXT",
+         "the schema or grammar binds only after this text, say </think>", 0, 0},
     };
     memcpy(rows + n, mine, sizeof mine);
     return n + sizeof mine / sizeof *mine;
@@ -136,6 +141,10 @@ int generation_flags_check(struct generation_flags *flags, const char *command) 
         if (!parse_bias(flags->bias_texts.items[i], &flags->biases[i]))
             return terminal_fail_text(command, 2, "--logit-bias wants ID+B or ID-B, not \"%.40s\"",
                                       flags->bias_texts.items[i]);
+    if (flags->json_schema && flags->grammar_file)
+        return terminal_fail_text(command, 2, "--json-schema and --grammar exclude each other");
+    if (flags->grammar_begin && !flags->json_schema && !flags->grammar_file)
+        return terminal_fail_text(command, 2, "--grammar-begin needs --json-schema or --grammar");
     return kv_type_parse(command, flags->kv_type_name, &flags->kv_type);
 }
 
@@ -164,6 +173,7 @@ void generation_flags_generate(const struct generation_flags *flags, xl_generate
     options->penalty_window = flags->penalty_window;
     options->seed = flags->seed;
     options->draft_max = flags->draft_max;
+    options->grammar_begin = flags->grammar_begin;
     options->stops = (const char *const *)flags->stops.items;
     options->n_stops = (size_t)flags->stops.n_items;
     options->biases = flags->biases;

@@ -7,10 +7,11 @@
 
 #include "xinglin/xinglin.h"
 
-enum { GENERATION_ROWS_MAX = 32 };
+enum { GENERATION_ROWS_MAX = 34 };
 
 struct generation_flags {
     const char *model, *family, *isa, *kv_type_name;
+    const char *json_schema, *grammar_file, *grammar_begin;
     xl_kv_type kv_type;
     int threads, threads_batch, context, n_predict, draft_max, verbose, no_cache, ignore_end;
     float temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;

@@ -2,6 +2,7 @@
 // `llm-cli` (`xinglin run`): one prompt in, the continuation on stdout as it is written.
 #include "tools/commands.h"
 #include "tools/generation_flags.h"
+#include "tools/grammar_flags.h"
 #include "tools/terminal.h"
 
 #include "xinglin/xinglin.h"
@@ -27,6 +28,7 @@ struct run {
     int write_error; // errno; 0: none
     xl_engine *engine;
     xl_session *session;
+    xl_grammar *grammar;
     xl_error error;
 };
 
@@ -199,7 +201,10 @@ static int generate(struct run *run) {
     xl_engine_options engine_options;
     generation_flags_engine(&run->flags, &engine_options);
     xl_status status = xl_engine_open(run->flags.model, &engine_options, &run->engine, &run->error);
-    if (status == XL_OK && run->chat) status = apply_template(run);
+    if (status != XL_OK) return terminal_fail(run->command, &run->error);
+    int exit_status = grammar_flags_open(&run->flags, run->command, run->engine, &run->grammar);
+    if (exit_status != OPTIONS_GO_ON) return exit_status;
+    if (run->chat) status = apply_template(run);
     if (status == XL_OK) status = xl_session_open(run->engine, &run->session, &run->error);
     if (status != XL_OK) return terminal_fail(run->command, &run->error);
 
@@ -207,6 +212,7 @@ static int generate(struct run *run) {
     generation_flags_generate(&run->flags, &options);
     // A template writes the begin token itself.
     options.add_special = !run->chat;
+    options.grammar = run->grammar;
     options.parse_special = !run->no_special;
     options.on_text = show_text;
     options.user = run;
@@ -222,7 +228,7 @@ static int generate(struct run *run) {
         putchar('\n');
     else if (!print_json(run, &result))
         return terminal_fail_text(run->command, 1, "the generated text does not fit into JSON");
-    int exit_status = terminal_finish(run->command, status == XL_CANCELLED ? EXIT_INTERRUPTED : 0);
+    exit_status = terminal_finish(run->command, status == XL_CANCELLED ? EXIT_INTERRUPTED : 0);
     if (run->flags.verbose) print_timings(run, &result);
     return exit_status;
 }
@@ -234,6 +240,7 @@ int run_command(int argc, char **argv) {
     if (exit_status == OPTIONS_GO_ON) exit_status = read_prompt(&run);
     if (exit_status == OPTIONS_GO_ON) exit_status = generate(&run);
     xl_session_close(run.session);
+    xl_grammar_close(run.grammar);
     xl_engine_close(run.engine);
     free(run.prompt);
     free(run.answer);
