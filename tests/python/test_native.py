@@ -119,7 +119,7 @@ def test_types(root):
     import sys
 
     package = root / "bindings/python/xinglin"
-    files = [package / f"{name}.py" for name in ("__init__", "engine", "session", "grammar", "inbox", "convert", "generation")]
+    files = [package / f"{name}.py" for name in ("__init__", "engine", "session", "grammar", "inbox", "batch", "convert", "generation")]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", "/dev/null", *files],
         capture_output=True,

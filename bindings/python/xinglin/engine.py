@@ -11,15 +11,16 @@ import ctypes
 import json
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from . import _native as native
+from .batch import generate_batch
 from .errors import UsageError
-from .generation import Generation
-from .grammar import Grammar, schema_text
+from .generation import Generation, generate_options
+from .grammar import Grammar, borrow, schema_text
 from .handle import Handle
 from .session import Session
 
@@ -321,6 +322,30 @@ class Engine:
         """One generation on a session of its own; options as in :meth:`Session.generate`."""
         with self.session() as session:
             return session.generate(prompt, **options)
+
+
+    def generate_batch(
+        self,
+        prompts: Sequence[str | Sequence[int]],
+        *,
+        stop: str | Sequence[str] = (),
+        logit_bias: Mapping[int, float] | None = None,
+        grammar: Grammar | None = None,
+        grammar_begin: str | None = None,
+        on_token: Callable[[int, int], Any] | None = None,
+        running_max: int = 0,
+        **options: Any,
+    ) -> list[Generation]:
+        """A generation for each prompt, with the same options for all, at once: the weights are
+        read once for the next tokens of up to ``running_max`` (0: 32) prompts, and a beginning that
+        prompts share is computed once. Each gets what it would get alone.
+
+        ``on_token(index, token)`` that returns something true ends that prompt's generation; it runs
+        in another thread. End tokens are not among the tokens. Ctrl-C ends all.
+        """
+        own = generate_options(options, stop, logit_bias, grammar_begin)
+        with borrow(grammar, self) as own.grammar:
+            return generate_batch(self, prompts, own, running_max, on_token)
 
 
 def render_template(template: str, context: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import ctypes
 import json
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import _native as native
@@ -48,6 +49,23 @@ class Grammar:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+@contextmanager
+def borrow(grammar: Grammar | None, engine: Engine) -> Iterator[int | None]:
+    """The grammar's pointer for generations of ``engine``, open until they have ended."""
+    if grammar is None:
+        yield None
+        return
+    if not isinstance(grammar, Grammar):
+        raise UsageError(
+            "grammar is one of Engine.grammar_from_json_schema() or grammar_from_gbnf(), not "
+            f"{type(grammar).__name__}"
+        )
+    if grammar.engine is not engine:
+        raise UsageError("the grammar was compiled for another model's tokens")
+    with grammar._handle.use() as pointer:
+        yield pointer
 
 
 def schema_text(schema: str | bool | Mapping[str, Any]) -> bytes:

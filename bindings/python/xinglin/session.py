@@ -7,14 +7,13 @@ from __future__ import annotations
 import ctypes
 import threading
 import weakref
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _native as native
 from .errors import CancelledError, ClosedError, ForkedError, UsageError
 from .generation import Callbacks, Generation, generate_options
-from .grammar import Grammar
+from .grammar import Grammar, borrow
 from .handle import Handle
 from .inbox import Inbox
 from .interruptible import POLL_S, call_interruptibly
@@ -159,22 +158,6 @@ class Session:
         data = bytes(data)
         self._run(native.lib.xl_session_restore, data, len(data), is_brief=True)
 
-    @contextmanager
-    def _borrow(self, grammar: Grammar | None) -> Iterator[int | None]:
-        """The grammar's pointer, open until the generation has ended."""
-        if grammar is None:
-            yield None
-            return
-        if not isinstance(grammar, Grammar):
-            raise UsageError(
-                f"grammar is one of Engine.grammar_from_json_schema() or grammar_from_gbnf(), not "
-                f"{type(grammar).__name__}"
-            )
-        if grammar.engine is not self.engine:
-            raise UsageError("the grammar was compiled for another model's tokens")
-        with grammar._handle.use() as pointer:
-            yield pointer
-
     def generate(
         self,
         prompt: str | Sequence[int] = "",
@@ -211,7 +194,7 @@ class Session:
             function = native.lib.xl_session_generate_tokens
             arguments = native.token_array(prompt)
         try:
-            with self._borrow(grammar) as own.grammar:
+            with borrow(grammar, self.engine) as own.grammar:
                 self._run(function, *arguments, ctypes.byref(own), ctypes.byref(result))
         except CancelledError:
             error = callbacks.take_error()
