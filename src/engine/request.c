@@ -6,7 +6,6 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "engine/grammar.h"
-#include "engine/logprobs.h"
 #include "engine/prefix_tree.h"
 #include "engine/worker.h"
 
@@ -265,16 +264,23 @@ void xl_request_release(xl_request *request) {
 
 // ---- Events ------------------------------------------------------------------------------------
 
-void request_tell_token(struct xl_request *request, int32_t token, const float *logits) {
+void request_find_odds(const struct xl_request *request, int32_t token, const float *logits,
+                       struct token_odds *odds) {
+    odds->logprob = 0;
+    odds->n_best = 0;
+    if (request->n_logprobs >= 0)
+        odds->n_best = logprobs_find(logits, request->chooser.n_vocab, token, &odds->logprob,
+                                     odds->best, request->n_logprobs);
+}
+
+void request_tell_token(struct xl_request *request, int32_t token, const struct token_odds *odds) {
     struct chooser *chooser = &request->chooser;
-    xl_token_logprob best[LOGPROBS_MAX];
     xl_request_event event = {.token = token,
                               .text = chooser->shown_bytes > 0 ? chooser->shown : "",
                               .text_bytes = chooser->shown_bytes,
-                              .logprobs = best};
-    if (request->n_logprobs >= 0)
-        event.n_logprobs = logprobs_find(logits, chooser->n_vocab, token, &event.logprob, best,
-                                         request->n_logprobs);
+                              .logprob = odds->logprob,
+                              .logprobs = odds->best,
+                              .n_logprobs = odds->n_best};
     request->on_event(request->user_data, &event);
     chooser_drop(chooser);
 }

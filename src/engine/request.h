@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "cache/kv_cache.h"
 #include "engine/chooser.h"
+#include "engine/logprobs.h"
 #include "engine/prompt_lookup.h"
 #include "engine/turn_order.h"
 #include "engine/worker_disk.h"
@@ -78,9 +79,18 @@ static inline int request_positions_max(const struct xl_request *request) {
                                                      : request->n_prompt;
 }
 
+// What the model itself thought of a token, as far as the caller asked for it.
+struct token_odds {
+    float logprob;
+    int n_best;
+    xl_token_logprob best[LOGPROBS_MAX];
+};
+
+// From the logits [n_vocab] that the token was chosen from.
+void request_find_odds(const struct xl_request *request, int32_t token, const float *logits,
+                       struct token_odds *odds);
 // Tells the caller about one chosen token and what chooser.shown holds, and drops that.
-// Logits [n_vocab] are those that the token was chosen from.
-void request_tell_token(struct xl_request *request, int32_t token, const float *logits);
+void request_tell_token(struct xl_request *request, int32_t token, const struct token_odds *odds);
 // Tells the end, with what was still held back; nothing may be told after it. Wipes text and
 // tokens.
 void request_tell_end(struct xl_request *request, enum status status, const struct error *err);

@@ -20,12 +20,22 @@ enum {
 };
 static const double short_delay_s = 0.05; // nobody minds
 
+// What follows from a run's first row, found by all threads together.
+struct first_choice {
+    int32_t token;
+    enum status status;
+    struct error err;
+    struct token_odds odds;
+};
+
 struct worker_step {
     struct forward_workspace *workspace;
     struct step_cost cost;
     int n_vocab, n_tokens_max, n_rows_max, chunk;
     struct forward_run *runs;     // [n_running_max]
     struct xl_request **members;  // [n_running_max] whose runs they are
+    struct first_choice *choices; // [n_running_max]
+    int n_taken;                  // atomic: runs that some thread has chosen for
     int n_runs, n_tokens, n_rows; // of this step
     int n_decoding;               // of its tokens, those that continue generations
     int32_t *fed;                 // [n_tokens_max]
@@ -47,9 +57,10 @@ enum status worker_step_create(struct xl_worker *worker, struct error *err) {
     size_t row_bytes = (size_t)step->n_rows_max * (size_t)step->n_vocab * sizeof(float);
     step->runs = calloc(n, sizeof *step->runs);
     step->members = calloc(n, sizeof *step->members);
+    step->choices = calloc(n, sizeof *step->choices);
     step->fed = calloc((size_t)step->n_tokens_max, sizeof *step->fed);
     step->logits = malloc(row_bytes);
-    if (!step->runs || !step->members || !step->fed || !step->logits)
+    if (!step->runs || !step->members || !step->choices || !step->fed || !step->logits)
         return error_no_memory(err, "a worker's step", row_bytes);
     TRY(forward_workspace_create(&step->workspace, engine->model, &engine->kernels, engine->pool,
                                  step->n_tokens_max, engine->context, err));
@@ -64,7 +75,10 @@ void worker_step_destroy(struct xl_worker *worker) {
         explicit_bzero(step->logits,
                        (size_t)step->n_rows_max * (size_t)step->n_vocab * sizeof(float));
     if (step->fed) explicit_bzero(step->fed, (size_t)step->n_tokens_max * sizeof *step->fed);
+    if (step->choices)
+        explicit_bzero(step->choices, (size_t)worker->n_running_max * sizeof *step->choices);
     forward_workspace_destroy(step->workspace);
+    free(step->choices);
     free(step->runs);
     free(step->members);
     free(step->fed);
@@ -294,17 +308,36 @@ static xl_finish limit_reached(const struct xl_request *request) {
     return max >= 0 && request->chooser.n_generated >= max ? XL_FINISH_LENGTH : XL_FINISH_CONTEXT;
 }
 
-static enum status take_token(struct xl_request *request, int32_t token, const float *logits,
+static void choose(struct xl_request *request, const float *logits, struct first_choice *choice) {
+    choice->status = chooser_choose(&request->chooser, logits, &choice->token, &choice->err);
+    if (choice->status == STATUS_OK)
+        request_find_odds(request, choice->token, logits, &choice->odds);
+}
+
+// Each thread of the pool takes the next run that nobody has taken.
+static void choose_firsts(void *argument, int thread_index, int n_threads) {
+    struct worker_step *step = argument;
+    (void)thread_index;
+    (void)n_threads;
+    for (;;) {
+        int i = __atomic_fetch_add(&step->n_taken, 1, __ATOMIC_RELAXED);
+        if (i >= step->n_runs) return;
+        if (step->members[i]->row && !step->runs[i].cancelled)
+            choose(step->members[i], step->members[i]->row, &step->choices[i]);
+    }
+}
+
+static enum status take_token(struct xl_request *request, const struct first_choice *chosen,
                               struct error *err) {
     enum choice choice;
     if (request->first_token_s == 0) request->first_token_s = clock_seconds();
-    TRY(chooser_take(&request->chooser, token, &choice, err));
+    TRY(chooser_take(&request->chooser, chosen->token, &choice, err));
     if (choice == CHOICE_END) {
         request->finish = XL_FINISH_END;
         return STATUS_OK;
     }
-    request->tokens[request->n_tokens++] = token;
-    request_tell_token(request, token, logits);
+    request->tokens[request->n_tokens++] = chosen->token;
+    request_tell_token(request, chosen->token, &chosen->odds);
     if (choice == CHOICE_STOP)
         request->finish = XL_FINISH_STOP;
     else
@@ -314,19 +347,22 @@ static enum status take_token(struct xl_request *request, int32_t token, const f
 
 // Takes the tokens that follow from the rows, up to the first that is not as guessed. The cache
 // then holds all of them but the last, as if they had been fed one by one.
-static enum status take_rows(struct worker_step *step, struct xl_request *request, double step_s,
-                             struct error *err) {
+static enum status take_rows(struct worker_step *step, struct xl_request *request,
+                             struct first_choice *choice, double step_s, struct error *err) {
     int32_t chosen[GUESSES_MAX + 1];
     int n_tried = request->n_guesses, n_chosen = 0;
     int n_before = request->cache.n_used - n_tried;
     bool goes_on = true;
     while (goes_on) {
-        const float *logits = request->row + (size_t)n_chosen * (size_t)step->n_vocab;
-        int32_t token;
-        TRY(chooser_choose(&request->chooser, logits, &token, err));
-        goes_on = n_chosen < n_tried && token == request->lookup.guesses[n_chosen];
-        chosen[n_chosen++] = token;
-        TRY(take_token(request, token, logits, err));
+        if (n_chosen > 0)
+            choose(request, request->row + (size_t)n_chosen * (size_t)step->n_vocab, choice);
+        if (choice->status != STATUS_OK) {
+            *err = choice->err;
+            return choice->status;
+        }
+        goes_on = n_chosen < n_tried && choice->token == request->lookup.guesses[n_chosen];
+        chosen[n_chosen++] = choice->token;
+        TRY(take_token(request, choice, err));
         if (request->finish != XL_FINISH_NONE) goes_on = false;
     }
     kv_cache_rewind(&request->cache, n_before + n_chosen - 1);
@@ -347,10 +383,11 @@ static enum status finish(struct xl_request *request, struct error *err) {
 }
 
 // What a run that was computed means for its request. Returns what it ended with, if it did.
-static enum status advance(struct xl_worker *worker, struct xl_request *request, double step_s,
-                           struct error *err) {
+static enum status advance(struct xl_worker *worker, int i, double step_s, struct error *err) {
+    struct worker_step *step = worker->step;
+    struct xl_request *request = step->members[i];
     if (request->row)
-        TRY(take_rows(worker->step, request, step_s, err));
+        TRY(take_rows(step, request, &step->choices[i], step_s, err));
     else if (request->cache.n_used == request->n_tokens)
         request->finish = limit_reached(request); // nothing is to be generated
     worker_memory_remember(worker, request);
@@ -371,7 +408,7 @@ static void take_run(struct xl_worker *worker, int i, enum status pass, double s
     struct error err = *pass_err;
     enum status status = pass;
     if (status == STATUS_OK && worker->step->runs[i].cancelled) status = STATUS_CANCELLED;
-    if (status == STATUS_OK) status = advance(worker, request, step_s, &err);
+    if (status == STATUS_OK) status = advance(worker, i, step_s, &err);
     if (status == STATUS_OK && request->finish == XL_FINISH_NONE) return;
     if (status == STATUS_CANCELLED) {
         request->finish = XL_FINISH_CANCELLED;
@@ -400,6 +437,9 @@ void worker_step_run(struct xl_worker *worker) {
     enum status status =
         model_forward_runs(worker->engine->model, step->workspace, step->runs, step->n_runs, &err);
     double step_s = clock_seconds() - start;
+    step->n_taken = 0;
+    if (status == STATUS_OK)
+        thread_pool_run_some(worker->engine->pool, worker->engine->n_threads, choose_firsts, step);
     fair_lock_give(&worker->engine->turn);
     if (status == STATUS_OK) step_cost_learn(&step->cost, step->n_tokens, step_s);
     count(worker, step_s);

@@ -44,13 +44,6 @@ void logits_sanitize(float *logits, int n_vocab) {
     }
 }
 
-int32_t logits_argmax(const float *logits, int n_vocab) {
-    int32_t best = 0;
-    for (int32_t i = 1; i < n_vocab; i++)
-        if (logits[i] > logits[best]) best = i;
-    return best;
-}
-
 // exp(x) for -40 <= x <= 0 within 2 units in the last place: x = n ln 2 + r with |r| <= ln 2 / 2,
 // then a Taylor polynomial of degree 6 in r, scaled by 2^n through the exponent bits.
 static inline float exp_negative(float x) {
@@ -85,6 +78,13 @@ static float largest(const float *values, int n) {
     for (int j = 1; j < 8; j++)
         lanes[0] = lanes[j] > lanes[0] ? lanes[j] : lanes[0];
     return lanes[0];
+}
+
+int32_t logits_argmax(const float *logits, int n_vocab) {
+    float max = largest(logits, n_vocab);
+    for (int32_t i = 0; i < n_vocab; i++)
+        if (logits[i] == max) return i;
+    return 0;
 }
 
 static double sum_weights(const float *weights, int n) {
