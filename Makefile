@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The front door. CMake does the work; every target sets up what it needs by itself.
-.PHONY: all build setup demo test kernels bench accuracy fuzz format tidy asan tsan wheel install help clean
+.PHONY: all build setup demo test kernels bench accuracy fuzz format tidy asan tsan wheel deb install help clean
 .DEFAULT_GOAL := all
 
 B := build/release
@@ -55,6 +55,9 @@ asan tsan: ## unit tests under AddressSanitizer+UBSan / ThreadSanitizer
 wheel: ## the Python package for other machines, into build/wheels
 	@scripts/setup build
 	@scripts/wheel
+
+deb: setup ## Debian packages of library, commands and service, into build/deb/packages
+	@scripts/deb
 
 install: build ## install to PREFIX (default /usr/local)
 	@cmake --install $(B) --prefix $(PREFIX)

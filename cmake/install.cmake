@@ -30,18 +30,24 @@ if(SKBUILD) # a Python wheel (pyproject.toml) takes this alone
 endif()
 
 install(FILES ${PROJECT_SOURCE_DIR}/include/xinglin/xinglin.h
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xinglin)
-install(FILES $<TARGET_FILE:xinglin> DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS xinglin_shared EXPORT xinglin-targets DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xinglin COMPONENT development)
+install(FILES $<TARGET_FILE:xinglin> DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+install(TARGETS xinglin_shared EXPORT xinglin-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  COMPONENT library NAMELINK_COMPONENT development)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/xinglin)
-install(EXPORT xinglin-targets NAMESPACE xinglin:: DESTINATION ${package_dir})
+install(EXPORT xinglin-targets NAMESPACE xinglin:: DESTINATION ${package_dir}
+  COMPONENT development)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/xinglin-config.cmake.in
   ${PROJECT_BINARY_DIR}/xinglin-config.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/xinglin-config-version.cmake
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/xinglin-config.cmake
-  ${PROJECT_BINARY_DIR}/xinglin-config-version.cmake DESTINATION ${package_dir})
+  ${PROJECT_BINARY_DIR}/xinglin-config-version.cmake DESTINATION ${package_dir}
+  COMPONENT development)
 
+# From the .pc file's folder up to the prefix: Debian's library folder has one more level.
+file(RELATIVE_PATH up_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/xinglin.pc.in ${PROJECT_BINARY_DIR}/xinglin.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/xinglin.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/xinglin.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+  COMPONENT development)

@@ -71,8 +71,6 @@ function rows(sums) {
     add("speed", generated, ((generated - before.generated) / (at - before.at) * 1000).toFixed(1) +
       " " + word("perSecond"));
   before = { generated, at };
-  const began = of("start_time_seconds") || sums.get("process_start_time_seconds");
-  if (began) add("uptime", began, duration(Date.now() / 1000 - began));
   return made;
 }
 
@@ -82,6 +80,7 @@ async function look() {
   if (meta) {
     made.push(row("weights", `${meta.family} ${meta.weight_type}, ${mib(meta.weight_bytes)}`));
     made.push(row("kernels", `${meta.isa}, ${meta.threads} ${word("threads")}`));
+    made.push(row("uptime", duration(Math.max(0, Date.now() / 1000 - models.created))));
     made.push(row("context", `${meta.context} ${word("tokens")}, ${meta.kv_type}`));
   }
   try {

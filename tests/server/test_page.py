@@ -281,10 +281,11 @@ def main():
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        print("skip page (playwright is not installed)\npage: 0 passed, 0 failed, 1 skipped")
+        print("skip page (no playwright; scripts/setup more, build/venv/bin/pip install playwright)\n"
+              "page: 0 passed, 0 failed, 1 skipped")
         return 77
     if not CHROMIUM:
-        print("skip page (chromium is not installed)\npage: 0 passed, 0 failed, 1 skipped")
+        print("skip page (no chromium; scripts/setup more)\npage: 0 passed, 0 failed, 1 skipped")
         return 77
     tests = {name[5:]: run for name, run in sorted(globals().items()) if name.startswith("test_")}
     failed = passed = 0
