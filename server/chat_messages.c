@@ -2,6 +2,7 @@
 #include "server/chat_messages.h"
 
 #include "server/json_reader.h"
+#include "server/special_guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,7 +161,18 @@ static json_t *convert(const struct message *message, const char *role, bool kno
     return result;
 }
 
-json_t *chat_messages_read(const json_t *messages, bool knows_tools, struct openai_error *error) {
+// Takes the message; NULL with the error if there is no memory.
+static json_t *guard_content(json_t *message, const struct special_guard *guard,
+                             struct openai_error *error) {
+    json_t *marked = special_guard_mark(guard, json_object_get(message, "content"));
+    if (marked && json_object_set_new(message, "content", marked) == 0) return message;
+    openai_error_no_memory(error);
+    json_decref(message);
+    return NULL;
+}
+
+json_t *chat_messages_read(const json_t *messages, bool knows_tools,
+                           const struct special_guard *guard, struct openai_error *error) {
     size_t i;
     json_t *each;
     if (!json_is_array(messages) || json_array_size(messages) == 0 ||
@@ -182,6 +194,7 @@ json_t *chat_messages_read(const json_t *messages, bool knows_tools, struct open
         else if (json_reader_read(each, &message_table, 1, &message, prefix, error))
             role = check_role(&message, place, error);
         if (role) converted = convert(&message, role, knows_tools, place, error);
+        if (converted) converted = guard_content(converted, guard, error);
         if (!converted || json_array_append_new(list, converted) != 0) {
             if (!error->http_status) openai_error_no_memory(error);
             json_decref(list);

@@ -82,7 +82,7 @@ static json_t *make_context(const struct model_host *host,
     bool shows_tools = request->choice != TOOLS_NONE;
     bool knows_tools = host->template_tools;
     json_t *context = json_object();
-    json_t *messages = chat_messages_read(request->messages, knows_tools, error);
+    json_t *messages = chat_messages_read(request->messages, knows_tools, host->guard, error);
     if (messages && shows_tools && !knows_tools && !tool_schema_tell(messages, request->tools)) {
         json_decref(messages);
         messages = NULL;

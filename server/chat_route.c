@@ -5,6 +5,7 @@
 #include "server/chat_reply.h"
 #include "server/http_server.h"
 #include "server/model_host.h"
+#include "server/special_guard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -155,11 +156,13 @@ static bool make_prompts(struct answer *answer, const struct chat_prompt *prompt
     if (!prompts->tokens || !prompts->n_tokens) return openai_error_no_memory(&exchange->error);
     prompts->n_prompts = 1;
     // The template writes the begin token itself.
-    if (xl_tokenize(exchange->server->host->engine, prompt->text, prompt->text_bytes, false, true,
-                    &prompts->tokens[0], &prompts->n_tokens[0], &error) != XL_OK)
+    const struct model_host *host = exchange->server->host;
+    if (special_guard_tokenize(host->guard, host->engine, prompt->text, prompt->text_bytes,
+                               &prompts->tokens[0], &prompts->n_tokens[0], &error) != XL_OK)
         return openai_error_from_engine(&exchange->error, &error, "messages");
     if (exchange->server->audit_log)
-        audit_log_digest(exchange->server->audit_log, prompt->text, prompt->text_bytes,
+        audit_log_digest(exchange->server->audit_log, prompts->tokens[0],
+                         prompts->n_tokens[0] * sizeof *prompts->tokens[0],
                          exchange->usage.prompt_digest);
     return true;
 }

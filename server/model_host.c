@@ -2,6 +2,7 @@
 #include "server/model_host.h"
 
 #include "server/file_digest.h"
+#include "server/special_guard.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -46,8 +47,11 @@ static xl_status read_tokenizer(struct model_host *host) {
     host->pad = spell(host->engine, json_object_get(root, "pad"));
     host->template_tools = text && strstr(text, "<tool_call>") && strstr(text, "tools");
     host->template_thinks = text && strstr(text, "</think>");
+    host->guard = special_guard_create(host->engine, root);
     json_decref(root);
-    return XL_OK;
+    if (host->guard) return XL_OK;
+    snprintf(host->error.message, sizeof host->error.message, "out of memory for the tokenizer");
+    return host->error.status = XL_NO_MEMORY;
 }
 
 static xl_status open_engine(struct model_host *host) {
@@ -143,6 +147,7 @@ void model_host_close(struct model_host *host) {
     free(host->thread);
     if (host->worker) xl_worker_close(host->worker);
     xl_engine_close(host->engine);
+    special_guard_destroy(host->guard);
     free(host->chat_template);
     xl_free(host->bos);
     xl_free(host->eos);

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct special_guard;
+
 enum model_state { MODEL_LOADING, MODEL_READY, MODEL_FAILED };
 
 struct model_host {
@@ -18,8 +20,9 @@ struct model_host {
     xl_engine *engine;
     xl_worker *worker; // NULL: the model makes no text (an encoder)
     xl_engine_info info;
-    char *chat_template;                    // NULL: none
-    char *bos, *eos, *unk, *pad;            // spelled; NULL: none
+    char *chat_template;         // NULL: none
+    char *bos, *eos, *unk, *pad; // spelled; NULL: none
+    struct special_guard *guard;
     bool template_tools, template_thinks;   // knows <tool_call>; knows </think>
     bool is_encoder;                        // texts to vectors is all it does
     char name[128];                         // what /v1/models lists

@@ -6,6 +6,7 @@
 #include "server/http_server.h"
 #include "server/model_host.h"
 #include "server/prompt_input.h"
+#include "server/special_guard.h"
 
 #include <string.h>
 
@@ -129,7 +130,10 @@ static bool apply_template(struct exchange *exchange, const json_t *body) {
         !chat_prompt_make(exchange->server->host, &request, false, &prompt, &exchange->error))
         return false;
     put_open(&exchange->out, '{');
-    put_key_string(&exchange->out, "prompt", prompt.text, prompt.text_bytes);
+    struct json_writer plain = {0};
+    special_guard_unmark(exchange->server->host->guard, prompt.text, prompt.text_bytes, &plain);
+    put_key_string(&exchange->out, "prompt", plain.data, plain.size);
+    writer_free(&plain);
     put_close(&exchange->out, '}');
     chat_prompt_free(&prompt);
     return true;
