@@ -82,7 +82,7 @@ typedef struct xl_engine_options {
     int threads;        // 0: what affinity and cgroup quota allow; never more than can run at once
     int context;        // tokens a session holds; 0: min(4096, what the model was trained for)
     int chunk;          // prompt tokens processed at once; 0: 512
-    xl_kv_type kv_type; // auto: F32 for float32 models, else F16
+    xl_kv_type kv_type; // auto: as float weights; else BF16 if the CPU has it, F16
     int threads_batch;  // for prompts; 0: as many as `threads`
     // Reads no weights, which need not be there: for xl_tokenize, xl_detokenize, xl_token_is_end
     // and xl_chat_format. Opening a session or embedding is then XL_UNSUPPORTED.

