@@ -18,18 +18,21 @@ int wish_random(int n) {
     return (int)((random_state >> 33) % (uint64_t)n);
 }
 
-xl_engine *wish_open_engine(void) {
-    char path[512];
+xl_engine *wish_open_file(const char *path) {
     xl_engine *engine = NULL;
     xl_error error;
     xl_engine_options options = xl_engine_options_default();
     options.context = WISH_CONTEXT;
     options.threads = 2;
     options.chunk = 48;
-    snprintf(path, sizeof path, "%s/tiny.gguf", harness_scratch());
-    if (!tiny_model_write(path, 5, true)) return NULL;
     if (xl_engine_open(path, &options, &engine, &error) != XL_OK) printf("    %s\n", error.message);
     return engine;
+}
+
+xl_engine *wish_open_engine(void) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/tiny.gguf", harness_scratch());
+    return tiny_model_write(path, 5, true) ? wish_open_file(path) : NULL;
 }
 
 // Prompts with common beginnings, some of which repeat themselves; all kinds of options.

@@ -24,6 +24,8 @@ void wish_seed(uint64_t seed);
 int wish_random(int n); // 0 .. n - 1
 // The tiny model with a context of WISH_CONTEXT, written where tests write; NULL: says why.
 xl_engine *wish_open_engine(void);
+// The same from another file.
+xl_engine *wish_open_file(const char *path);
 void wish_make(struct wish *wish, int index);
 void wish_forget(struct wish *wish); // what the worker made of it
 bool wish_submit(xl_worker *worker, struct wish *wish);
