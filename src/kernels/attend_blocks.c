@@ -103,6 +103,11 @@ static void set_tile(struct attend_block *block, int position) {
     block->tile = kv_page_at(&args->kv, position);
     block->next = block->tile;
     if (position + ATTEND_TILE < end) block->next = kv_page_at(&args->kv, position + ATTEND_TILE);
+    if (args->kv.dtype == DTYPE_I8)
+        for (uintptr_t at = 0; at < ATTEND_TILE * sizeof(float); at += 64) {
+            attend_fetch(block->next.key_scales, at);
+            attend_fetch(block->next.value_scales, at);
+        }
 }
 
 // One tile for all tokens that see something of it.

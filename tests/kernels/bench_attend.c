@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_DIM = 128, GROUP = 4, TOKENS = 240, DEPTH = 16384 };
+enum { HEAD_DIM = 128, GROUP = 4, TOKENS = 240, DEPTH = 16384, PAGE_UNIT = 4096 };
 
 struct job {
     const struct check_context *context;
@@ -36,8 +36,9 @@ static struct kv_head head_at(const struct job *job, enum dtype dtype, int index
     return head;
 }
 
+// An odd number of 4 KiB, as in a pool.
 static size_t page_bytes(const struct job *job) {
-    return (size_t)job->n_heads * job->head_bytes;
+    return (((size_t)job->n_heads * job->head_bytes / PAGE_UNIT) | 1) * PAGE_UNIT;
 }
 
 // Every thread attends a KV head of its own.
@@ -84,7 +85,8 @@ static void bench_type(struct job *job, enum dtype dtype) {
                       kv_values_bytes(dtype, HEAD_DIM, KV_PAGE) +
                       2 * kv_scales_bytes(dtype, KV_PAGE);
     size_t depth_bytes = job->head_bytes * (DEPTH / KV_PAGE); // of one head
-    job->n_heads = (int)(BENCH_MEMORY_BYTES / depth_bytes) / n_threads * n_threads;
+    size_t room_bytes = BENCH_MEMORY_BYTES - (size_t)PAGE_UNIT * (DEPTH / KV_PAGE);
+    job->n_heads = (int)(room_bytes / depth_bytes) / n_threads * n_threads;
     for (int page = 0; page < DEPTH / KV_PAGE; page++)
         job->pages[page] = bench_memory() + (size_t)page * page_bytes(job);
     fill_heads(job, dtype);
