@@ -67,6 +67,7 @@ static bool add_arguments(json_t *context, const json_t *arguments, struct opena
         return openai_error_set(error, 400, "invalid_type", "chat_template_kwargs",
                                 "chat_template_kwargs must be an object");
     json_object_foreach((json_t *)arguments, name, value) {
+        if (strcmp(name, "enable_thinking") == 0 && json_is_boolean(value)) continue; // is set
         bool is_plain = json_is_boolean(value) || json_is_string(value) || json_is_number(value);
         if (!is_plain || json_object_get(context, name))
             return openai_error_set(error, 400, "invalid_value", "chat_template_kwargs",
