@@ -74,8 +74,7 @@ class Lines:
 
 
 lines = Lines()
-status = pytest.main(["-p", "no:terminal", "-p", "no:cacheprovider", "--assert=plain", "--showlocals",
-                      *sys.argv[1:]], [lines])
+status = pytest.main(["-p", "no:terminal", "-p", "no:cacheprovider", "--assert=plain", *sys.argv[1:]], [lines])
 c = lines.counts
 print(f"server: {c['passed']} passed, {c['failed']} failed, {c['skipped']} skipped")
 sys.exit(1 if c["failed"] or status not in (0, 1, 5) else 0 if c["passed"] else 77)
