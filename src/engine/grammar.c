@@ -214,6 +214,10 @@ static enum status compile(struct xl_grammar *grammar, const char *text, size_t 
     TRY(grammar_matcher_create(&grammar->matcher, program, &grammar->shelf->tries, err));
     // A grammar that cannot even begin is refused now.
     enum status status = grammar_matcher_begin(grammar->matcher, &place, false, err);
+    uint64_t *mask = calloc(grammar_mask_words((int)grammar->shelf->tries.n_tokens) + 1, 8);
+    if (!mask) status = error_no_memory(err, "a grammar's mask", grammar->shelf->tries.n_tokens);
+    if (status == STATUS_OK) status = grammar_matcher_mask(grammar->matcher, &place, mask, err);
+    free(mask);
     grammar_place_deinit(&place);
     return status;
 }

@@ -84,9 +84,11 @@ void automaton_forget(struct automaton *a) {
     a->epoch++;
 }
 
-bool automaton_is_full(const struct automaton *a) {
-    return a->is_exhausted || a->n_states > FULL_STATES || a->n_frames > FULL_FRAMES ||
-           a->n_places > FULL_PLACES;
+void automaton_begin_task(struct automaton *a) {
+    a->n_work_done = 0;
+    if (a->is_exhausted || a->n_states > FULL_STATES || a->n_frames > FULL_FRAMES ||
+        a->n_places > FULL_PLACES)
+        automaton_forget(a);
 }
 
 // Room for n items more. false: over the limit or no memory, and the automaton is exhausted.
@@ -164,11 +166,12 @@ static bool mark(struct automaton *a, uint32_t node, uint32_t frame) {
     uint32_t slot = mix(mix(2, node), frame) & (SEEN_SLOTS - 1);
     for (; a->seen_stamps[slot] == a->stamp; slot = (slot + 1) & (SEEN_SLOTS - 1))
         if (a->seen[slot] == key) return false;
-    if (a->n_seen == SEEN_MAX) {
+    if (a->n_seen == SEEN_MAX || a->n_work_done == AUTOMATON_WORK_MAX) {
         a->is_exhausted = true;
         return false;
     }
     a->n_seen++;
+    a->n_work_done++;
     a->seen[slot] = key;
     a->seen_stamps[slot] = a->stamp;
     return true;
@@ -270,6 +273,15 @@ static int compare_places(const void *x, const void *y) {
     return (a->frame > b->frame) - (a->frame < b->frame);
 }
 
+// Returns how many different ones there are.
+static uint32_t sort_places(struct automaton_place *places, uint32_t n) {
+    uint32_t n_kept = 1;
+    qsort(places, n, sizeof *places, compare_places);
+    for (uint32_t i = 1; i < n; i++)
+        if (compare_places(&places[i], &places[n_kept - 1]) != 0) places[n_kept++] = places[i];
+    return n_kept;
+}
+
 static uint32_t hash_state(const struct automaton_place *places, uint32_t n, bool is_complete) {
     uint32_t hash = mix(is_complete, n);
     for (uint32_t i = 0; i < n; i++)
@@ -292,7 +304,7 @@ static uint32_t find_state(const struct automaton *a, const struct automaton_pla
 uint32_t automaton_state_of(struct automaton *a, struct automaton_place *places, uint32_t n,
                             bool is_complete) {
     if (a->is_exhausted || (n == 0 && !is_complete)) return STATE_DEAD;
-    if (n > 1) qsort(places, n, sizeof *places, compare_places);
+    if (n > 1) n = sort_places(places, n);
     uint32_t slot = find_state(a, places, n, is_complete);
     if (a->state_slots[slot]) return a->state_slots[slot] - 1;
     if (!reserve(a, (void **)&a->states, &a->states_capacity, a->n_states, 1, STATES_MAX,

@@ -19,7 +19,8 @@ enum {
     FRAME_BOTTOM = 0, // below it the whole is complete
     FRAME_CUT = 1,    // below it lies more than anybody looks at
     AUTOMATON_DEPTH_MAX = 1024,
-    AUTOMATON_PLACES_MAX = 4096 // live at once
+    AUTOMATON_PLACES_MAX = 4096, // live at once
+    AUTOMATON_WORK_MAX = 1 << 20 // steps of one task: some dozen milliseconds
 };
 
 struct automaton_place {
@@ -53,22 +54,24 @@ struct automaton {
     uint64_t *seen;
     uint32_t *seen_stamps, stamp, n_seen;
     bool closes_complete;
-    uint64_t epoch;    // changes when everything is forgotten: states are numbers of an epoch
-    bool is_exhausted; // over a limit, or no memory, since the last automaton_forget
+    uint64_t epoch;       // changes when everything is forgotten: states are numbers of an epoch
+    uint32_t n_work_done; // since automaton_begin_task
+    bool is_exhausted;    // over a limit, or no memory, since the last automaton_forget
 };
 
 enum status automaton_init(struct automaton *automaton, const struct grammar_program *program,
                            struct error *err);
 void automaton_deinit(struct automaton *automaton);
 void automaton_forget(struct automaton *automaton);
-// Is so much remembered that it should be forgotten before the next task?
-bool automaton_is_full(const struct automaton *automaton);
+// Forgets if much is remembered, and begins a task, whose work is bounded.
+void automaton_begin_task(struct automaton *automaton);
 
 // The state at a node under an empty stack.
 uint32_t automaton_begin(struct automaton *automaton, uint32_t node);
 uint32_t automaton_frame_of(struct automaton *automaton, uint32_t parent, uint32_t node,
                             uint32_t count);
-// The state of places that all stand at NODE_BYTES (in any order).
+// The state of places that all stand at NODE_BYTES (in any order, which changes; equal ones count
+// once).
 uint32_t automaton_state_of(struct automaton *automaton, struct automaton_place *places, uint32_t n,
                             bool is_complete);
 uint32_t automaton_compute(struct automaton *automaton, uint32_t state, uint32_t class_index);

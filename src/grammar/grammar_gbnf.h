@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-enum { GBNF_BYTES_MAX = 4 << 20, GBNF_DEPTH_MAX = 200, GBNF_REPEAT_MAX = 1000000 };
+enum { GBNF_BYTES_MAX = 1 << 20, GBNF_DEPTH_MAX = 200, GBNF_REPEAT_MAX = 1000000 };
 
 // Errors name the line. Any bytes are fine as input.
 enum status grammar_from_gbnf(struct grammar_program **program, const char *text, size_t text_bytes,

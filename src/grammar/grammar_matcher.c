@@ -138,9 +138,13 @@ static enum status exhausted(struct error *err) {
                      "the grammar is too ambiguous here: its states exceed the limits");
 }
 
-// Where tasks begin: forgets if too much is remembered. *is_fresh: nothing is.
+static enum status not_saved(enum status status, struct error *err) {
+    return status == STATUS_NO_MEMORY ? error_no_memory(err, "a grammar's state", 0)
+                                      : exhausted(err);
+}
+
 static uint32_t load(struct grammar_matcher *m, const struct grammar_place *place) {
-    if (automaton_is_full(&m->automaton)) automaton_forget(&m->automaton);
+    automaton_begin_task(&m->automaton);
     return grammar_place_load(place, &m->automaton);
 }
 
@@ -148,8 +152,8 @@ static enum status mask_of(struct grammar_matcher *m, const struct grammar_place
                            uint64_t *mask, struct error *err) {
     const struct token_tries *t = m->tries;
     uint32_t state = load(m, place);
-    if (!grammar_place_save_near(&m->near, &m->automaton, state, t->short_bytes_max))
-        return error_no_memory(err, "a grammar's state", m->near.n_words * sizeof(uint32_t));
+    enum status saved = grammar_place_save_near(&m->near, &m->automaton, state, t->short_bytes_max);
+    if (saved != STATUS_OK) return not_saved(saved, err);
     const uint64_t *known = mask_store_find(&m->store, m->near.words, m->near.n_words);
     if (known) {
         memcpy(mask, known, m->store.n_words * sizeof *mask);
@@ -174,7 +178,7 @@ static enum status begin_mask_of(struct grammar_matcher *m, const struct begin_t
         memcpy(mask, known, m->store.n_words * sizeof *mask);
         return STATUS_OK;
     }
-    if (automaton_is_full(&m->automaton)) automaton_forget(&m->automaton);
+    automaton_begin_task(&m->automaton);
     memset(mask, 0xff, m->store.n_words * sizeof *mask);
     m->n_computed++;
     walk_begin(m, &m->tries->shorts, begin, n_matched, mask);
@@ -192,9 +196,8 @@ static enum status accept_bytes(struct grammar_matcher *m, struct grammar_place 
     if (m->automaton.is_exhausted) return exhausted(err);
     if (state == STATE_DEAD)
         return error_set(err, STATUS_FAILED, "a token that the grammar does not allow here");
-    if (!grammar_place_save(place, &m->automaton, state))
-        return error_no_memory(err, "a grammar's state", place->n_words * sizeof(uint32_t));
-    return STATUS_OK;
+    enum status saved = grammar_place_save(place, &m->automaton, state);
+    return saved == STATUS_OK ? STATUS_OK : not_saved(saved, err);
 }
 
 // ---- Calls -------------------------------------------------------------------------------------
@@ -205,17 +208,18 @@ enum status grammar_matcher_begin(struct grammar_matcher *m, struct grammar_plac
                                   struct error *err) {
     enum status status = STATUS_OK;
     pthread_mutex_lock(&m->lock);
-    if (automaton_is_full(&m->automaton)) automaton_forget(&m->automaton);
+    automaton_begin_task(&m->automaton);
     uint32_t start = lead ? m->program->lead_start : m->program->start;
     uint32_t state = automaton_begin(&m->automaton, start);
     if (m->automaton.is_exhausted) {
-        automaton_forget(&m->automaton);
+        automaton_begin_task(&m->automaton);
         state = automaton_begin(&m->automaton, start);
     }
     if (m->automaton.is_exhausted || state == STATE_DEAD)
-        status = exhausted(err);
-    else if (!grammar_place_save(place, &m->automaton, state))
-        status = error_no_memory(err, "a grammar's state", 0);
+        status = STATUS_UNSUPPORTED;
+    else
+        status = grammar_place_save(place, &m->automaton, state);
+    if (status != STATUS_OK) not_saved(status, err);
     pthread_mutex_unlock(&m->lock);
     return status;
 }
@@ -225,7 +229,7 @@ enum status grammar_matcher_accept(struct grammar_matcher *m, struct grammar_pla
     pthread_mutex_lock(&m->lock);
     enum status status = accept_bytes(m, place, bytes, n_bytes, err);
     if (m->automaton.is_exhausted) {
-        automaton_forget(&m->automaton);
+        automaton_begin_task(&m->automaton);
         status = accept_bytes(m, place, bytes, n_bytes, err);
     }
     pthread_mutex_unlock(&m->lock);
@@ -238,7 +242,7 @@ enum status grammar_matcher_mask(struct grammar_matcher *m, const struct grammar
     m->n_masks++;
     enum status status = mask_of(m, place, mask, err);
     if (m->automaton.is_exhausted) {
-        automaton_forget(&m->automaton);
+        automaton_begin_task(&m->automaton);
         status = mask_of(m, place, mask, err);
     }
     pthread_mutex_unlock(&m->lock);
@@ -251,7 +255,7 @@ enum status grammar_matcher_begin_mask(struct grammar_matcher *m, const struct b
     m->n_masks++;
     enum status status = begin_mask_of(m, begin, n_matched, mask, err);
     if (m->automaton.is_exhausted) {
-        automaton_forget(&m->automaton);
+        automaton_begin_task(&m->automaton);
         status = begin_mask_of(m, begin, n_matched, mask, err);
     }
     pthread_mutex_unlock(&m->lock);

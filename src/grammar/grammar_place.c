@@ -8,6 +8,8 @@
 #define IS_CUT 0x80000000u
 #define FAR UINT32_MAX // more bytes than anybody asks for
 
+enum { WORDS_MAX = 1 << 18 };
+
 void grammar_place_deinit(struct grammar_place *place) {
     free(place->words);
     *place = (struct grammar_place){0};
@@ -77,8 +79,8 @@ static uint32_t write_stack(const struct automaton *a, struct automaton_place fr
     return n;
 }
 
-static bool save(struct grammar_place *place, const struct automaton *a, uint32_t state,
-                 uint32_t n_bytes) {
+static enum status save(struct grammar_place *place, const struct automaton *a, uint32_t state,
+                        uint32_t n_bytes) {
     const struct automaton_state *s = &a->states[state];
     uint32_t n = 1;
     for (uint32_t i = 0; i < s->n; i++) {
@@ -86,7 +88,8 @@ static bool save(struct grammar_place *place, const struct automaton *a, uint32_
         n += 2 + 2 * depth;
         if (depth > AUTOMATON_DEPTH_MAX / 2) n_bytes = FAR; // the limit of depths may be near
     }
-    if (!reserve(place, n)) return false;
+    if (n > WORDS_MAX) return STATUS_UNSUPPORTED;
+    if (!reserve(place, n)) return STATUS_NO_MEMORY;
     place->words[0] = s->n << 1 | s->is_complete;
     n = 1;
     for (uint32_t i = 0; i < s->n; i++)
@@ -94,18 +97,19 @@ static bool save(struct grammar_place *place, const struct automaton *a, uint32_
     place->n_words = n;
     place->is_complete = s->is_complete;
     place->is_open = s->n > 0;
-    return true;
+    return STATUS_OK;
 }
 
-bool grammar_place_save(struct grammar_place *place, const struct automaton *a, uint32_t state) {
-    if (!save(place, a, state, FAR)) return false;
+enum status grammar_place_save(struct grammar_place *place, const struct automaton *a,
+                               uint32_t state) {
+    TRY(save(place, a, state, FAR));
     place->epoch = a->epoch;
     place->state = state;
-    return true;
+    return STATUS_OK;
 }
 
-bool grammar_place_save_near(struct grammar_place *place, const struct automaton *a, uint32_t state,
-                             uint32_t n_bytes) {
+enum status grammar_place_save_near(struct grammar_place *place, const struct automaton *a,
+                                    uint32_t state, uint32_t n_bytes) {
     place->epoch = 0;
     return save(place, a, state, n_bytes);
 }
@@ -120,12 +124,9 @@ uint32_t grammar_place_load(const struct grammar_place *place, struct automaton 
         uint32_t frame = words[at + 1] & IS_CUT ? FRAME_CUT : FRAME_BOTTOM;
         for (uint32_t k = depth; k-- > 0;)
             frame = automaton_frame_of(a, frame, words[at + 2 + 2 * k], words[at + 3 + 2 * k]);
-        struct automaton_place loaded = {words[at], frame};
+        if (n_kept < AUTOMATON_PLACES_MAX)
+            a->kept[n_kept++] = (struct automaton_place){words[at], frame};
         at += 2 + 2 * depth;
-        bool is_new = true; // near places can fall together
-        for (uint32_t k = 0; k < n_kept && is_new; k++)
-            is_new = a->kept[k].node != loaded.node || a->kept[k].frame != loaded.frame;
-        if (is_new && n_kept < AUTOMATON_PLACES_MAX) a->kept[n_kept++] = loaded;
     }
     return automaton_state_of(a, a->kept, n_kept, words[0] & 1);
 }

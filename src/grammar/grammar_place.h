@@ -21,15 +21,16 @@ struct grammar_place {
 void grammar_place_deinit(struct grammar_place *place);
 bool grammar_place_copy(struct grammar_place *to, const struct grammar_place *from);
 
-// false: no memory. The place is then unchanged.
-bool grammar_place_save(struct grammar_place *place, const struct automaton *automaton,
-                        uint32_t state);
+// STATUS_NO_MEMORY, or STATUS_UNSUPPORTED if its words would be too many. The place is then
+// unchanged.
+enum status grammar_place_save(struct grammar_place *place, const struct automaton *automaton,
+                               uint32_t state);
 // The state of a place; STATE_DEAD if there is no room for it.
 uint32_t grammar_place_load(const struct grammar_place *place, struct automaton *automaton);
 // As save, but two states between which texts of n_bytes can make no difference become equal:
 // counters far from their limits, stacks deeper than n_bytes can reach.
-bool grammar_place_save_near(struct grammar_place *place, const struct automaton *automaton,
-                             uint32_t state, uint32_t n_bytes);
+enum status grammar_place_save_near(struct grammar_place *place, const struct automaton *automaton,
+                                    uint32_t state, uint32_t n_bytes);
 
 #ifdef __cplusplus
 }

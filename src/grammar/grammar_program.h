@@ -30,7 +30,7 @@ enum {
     GRAMMAR_END = 1,
     GRAMMAR_REST_MAX = 250,  // rests above are not told apart
     GRAMMAR_REST_NONE = 255, // the end cannot be reached
-    GRAMMAR_NODES_MAX = 1 << 19,
+    GRAMMAR_NODES_MAX = 1 << 18,
     GRAMMAR_RULES_MAX = 1 << 16,
     GRAMMAR_SETS_MAX = 1 << 15
 };

@@ -104,12 +104,15 @@ enum status schema_call(struct schema_compiler *c, const struct schema_set *set,
 // Nothing, a space, or a line's end and an indent: a model cannot write white space for ever.
 struct fragment schema_space(struct schema_compiler *c) {
     struct grammar_builder *b = &c->builder;
+    if (c->space != SCHEMA_NONE) return build_call(b, c->space);
     struct fragment ways[3];
     ways[0] = build_empty(b);
     ways[1] = build_text(b, " ", 1);
     ways[2] = build_join(b, build_text(b, "\n", 1),
                          build_repeat(b, build_text(b, " ", 1), 0, INDENT_MAX));
-    return build_choice(b, ways, 3);
+    c->space = build_rule(b);
+    build_define(b, c->space, build_choice(b, ways, 3));
+    return build_call(b, c->space);
 }
 
 // ---- One set -----------------------------------------------------------------------------------
@@ -215,12 +218,12 @@ static enum status build_waiting(struct schema_compiler *c) {
             set.members[i] = (struct schema_member){key >> SEEN_BITS, key & ((1u << SEEN_BITS) - 1),
                                                     SCHEMA_NONE};
         }
-        TRY(build_set(c, &set, &body));
-        build_define(&c->builder, rule.rule, body);
+        enum status status = build_set(c, &set, &body);
+        if (status == STATUS_OK) build_define(&c->builder, rule.rule, body);
         if (c->builder.status == STATUS_UNSUPPORTED)
-            return rule.n == 0 ? c->builder.status
-                               : schema_refuse(c, set.members[0].value, "schema",
-                                               "the whole needs too many states up to here");
+            return schema_refuse(c, rule.n > 0 ? set.members[0].value : 0, "schema",
+                                 "the whole needs too many states up to here");
+        TRY(status);
     }
     return c->builder.status;
 }
@@ -245,8 +248,11 @@ static enum status compile(struct schema_compiler *c, struct grammar_program **p
 
 enum status grammar_from_schema(struct grammar_program **program, const char *text,
                                 size_t text_bytes, struct error *err) {
-    struct schema_compiler c = {
-        .character = SCHEMA_NONE, .integer = SCHEMA_NONE, .number = SCHEMA_NONE, .err = err};
+    struct schema_compiler c = {.character = SCHEMA_NONE,
+                                .integer = SCHEMA_NONE,
+                                .number = SCHEMA_NONE,
+                                .space = SCHEMA_NONE,
+                                .err = err};
     *program = NULL;
     TRY(schema_document_init(&c.document, text, text_bytes, err));
     c.slots = calloc(RULE_SLOTS, sizeof *c.slots);

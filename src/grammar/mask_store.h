@@ -17,7 +17,7 @@ struct mask_entry {
     uint64_t *mask;
 };
 
-enum { MASK_SLOTS = 1 << 12, MASK_STORE_BYTES_MAX = 24 << 20 };
+enum { MASK_SLOTS = 1 << 12, MASK_STORE_BYTES_MAX = 8 << 20 };
 
 struct mask_store {
     size_t n_words;             // of a mask

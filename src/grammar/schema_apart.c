@@ -121,7 +121,12 @@ enum status schema_are_apart(struct schema_compiler *c, const struct schema_set 
     TRY(schema_values_of(c, a, &of_a, &values_a));
     enum status status = schema_values_of(c, b, &of_b, &values_b);
     unsigned shared = shared_types(&of_a, &of_b);
-    if (values_a && values_b)
+    size_t pairs = json_array_size(values_a) * json_array_size(values_b);
+    if (status == STATUS_OK)
+        status = schema_spend(c, pairs < UINT32_MAX ? (uint32_t)pairs : UINT32_MAX);
+    if (status != STATUS_OK)
+        *apart = false;
+    else if (values_a && values_b)
         *apart = lists_apart(values_a, values_b);
     else if (values_a)
         *apart = list_fails(values_a, &of_b);

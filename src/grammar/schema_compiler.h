@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-enum { SCHEMA_SET_MAX = 200, SCHEMA_WORK_MAX = 1 << 21 };
+enum { SCHEMA_SET_MAX = 200, SCHEMA_WORK_MAX = 1 << 20 };
 
 // ---- Sets --------------------------------------------------------------------------------------
 
@@ -83,8 +83,8 @@ struct schema_compiler {
     uint32_t n_rules, n_defined, rules_capacity;
     uint32_t *keys, n_keys, keys_capacity; // members of the rules' sets: value << SEEN_BITS | seen
     uint32_t *slots;                       // hash table over rules, index + 1
-    uint32_t character, integer, number;   // rules that many use; SCHEMA_NONE: not yet
-    uint32_t work;                         // of SCHEMA_WORK_MAX
+    uint32_t character, integer, number, space; // rules that many use; SCHEMA_NONE: not yet
+    uint32_t work;                              // of SCHEMA_WORK_MAX
     struct error *err;
 };
 

@@ -68,9 +68,10 @@ void schema_document_deinit(struct schema_document *d) {
 
 uint32_t schema_child(const struct schema_document *d, uint32_t value, const char *key) {
     const struct schema_value *v = &d->values[value];
-    if (!json_object_get(v->json, key)) return SCHEMA_NONE;
+    const json_t *child = json_object_get(v->json, key);
+    if (!child) return SCHEMA_NONE;
     for (uint32_t i = v->first; i < v->first + v->n; i++)
-        if (strcmp(d->values[i].key, key) == 0) return i;
+        if (d->values[i].json == child && strcmp(d->values[i].key, key) == 0) return i;
     return SCHEMA_NONE;
 }
 

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-enum { SCHEMA_BYTES_MAX = 4 << 20, SCHEMA_VALUES_MAX = 1 << 18 };
+enum { SCHEMA_BYTES_MAX = 1 << 20, SCHEMA_VALUES_MAX = 1 << 16 };
 #define SCHEMA_NONE UINT32_MAX
 
 struct schema_value {

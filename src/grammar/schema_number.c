@@ -195,9 +195,10 @@ static enum status refuse(const struct schema_compiler *c, const struct schema_s
 
 static enum status build_listed(struct schema_compiler *c, int64_t low, int64_t high, int64_t step,
                                 struct fragment *fragment) {
-    struct text_tree tree = {0};
+    struct text_tree tree;
     char text[32];
     int64_t first = low / step * step;
+    text_tree_init(&tree);
     if (first < low) first += step;
     for (int64_t i = first; i <= high; i += step)
         text_tree_add(&tree, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)i));

@@ -2,6 +2,7 @@
 // Objects: the properties in the schema's order, each at most once, the required ones always; then,
 // if additionalProperties asks for them, others with names of plain characters. Where a schema
 // lists properties and says nothing of others, none are written.
+#include "base/hash64.h"
 #include "grammar/schema_compiler.h"
 #include "grammar/text_tree.h"
 
@@ -12,6 +13,7 @@ enum { PROPERTIES_MAX = 4000 };
 
 struct property {
     const char *name;
+    uint64_t hash;
     bool required;
 };
 
@@ -21,16 +23,19 @@ struct object_plan {
     bool open; // others may follow
 };
 
-static struct property *find_property(const struct object_plan *plan, const char *name) {
+static struct property *find_property(const struct object_plan *plan, const char *name,
+                                      uint64_t hash) {
     for (uint32_t i = 0; i < plan->n; i++)
-        if (strcmp(plan->properties[i].name, name) == 0) return &plan->properties[i];
+        if (plan->properties[i].hash == hash && strcmp(plan->properties[i].name, name) == 0)
+            return &plan->properties[i];
     return NULL;
 }
 
 static enum status add_property(struct schema_compiler *c, struct object_plan *plan,
                                 uint32_t member, const char *name, bool required) {
     TRY(schema_spend(c, 1 + plan->n / 16));
-    struct property *known = find_property(plan, name);
+    uint64_t hash = hash64(name, strlen(name), 0);
+    struct property *known = find_property(plan, name, hash);
     if (known) {
         known->required |= required;
         return STATUS_OK;
@@ -45,7 +50,7 @@ static enum status add_property(struct schema_compiler *c, struct object_plan *p
         plan->properties = properties;
         plan->capacity = capacity;
     }
-    plan->properties[plan->n++] = (struct property){name, required};
+    plan->properties[plan->n++] = (struct property){name, hash, required};
     return STATUS_OK;
 }
 
@@ -146,14 +151,14 @@ struct object_ways {
     uint32_t name, after;
 };
 
-// Behind a value: a comma and another name, or the end.
+// Behind a value: a comma and another name, or the end (white space and the bracket).
 static uint32_t way_after(struct schema_compiler *c, uint32_t name, bool may_close,
                           uint32_t close) {
     struct grammar_builder *b = &c->builder;
     uint32_t ways[2];
     struct fragment comma = build_join(b, build_text(b, ",", 1), schema_space(c));
     ways[0] = build_before(b, comma, name);
-    ways[1] = may_close ? build_before(b, schema_space(c), close) : GRAMMAR_FAIL;
+    ways[1] = may_close ? close : GRAMMAR_FAIL;
     return build_fork(b, ways, 2);
 }
 
@@ -162,10 +167,11 @@ static enum status build_others(struct schema_compiler *c, const struct schema_s
                                 const struct object_plan *plan, uint32_t close,
                                 struct object_ways *ways) {
     struct grammar_builder *b = &c->builder;
-    struct text_tree tree = {0};
+    struct text_tree tree;
     struct fragment value;
     TRY(build_value(c, set, NULL, &value));
     uint32_t name = build_place(b);
+    text_tree_init(&tree);
     ways->after = way_after(c, name, true, close);
     uint32_t quote = build_before(b, build_join(b, build_text(b, "\"", 1), value), ways->after);
     for (uint32_t i = 0; i < plan->n; i++)
@@ -183,10 +189,12 @@ static enum status build_plan(struct schema_compiler *c, const struct schema_set
     struct object_ways ways = {GRAMMAR_FAIL, GRAMMAR_FAIL};
     struct fragment property;
     bool may_close = true;
+    uint32_t at_once = close;
+    close = build_before(b, schema_space(c), close);
     if (plan->open)
         TRY(build_others(c, set, plan, close, &ways));
     else
-        ways.after = build_before(b, schema_space(c), close);
+        ways.after = close;
     for (uint32_t i = plan->n; i-- > 0;) {
         TRY(build_property(c, set, plan->properties[i].name, &property));
         uint32_t forks[2] = {build_before(b, property, ways.after), ways.name};
@@ -194,7 +202,7 @@ static enum status build_plan(struct schema_compiler *c, const struct schema_set
         may_close = may_close && !plan->properties[i].required;
         ways.after = way_after(c, ways.name, may_close, close);
     }
-    uint32_t forks[2] = {build_before(b, schema_space(c), ways.name), close};
+    uint32_t forks[2] = {build_before(b, schema_space(c), ways.name), at_once};
     *way = may_close ? build_fork(b, forks, 2) : forks[0];
     return b->status;
 }

@@ -32,16 +32,18 @@ static bool is_listed(const struct schema_compiler *c, uint32_t at, const json_t
     return false;
 }
 
-// Whether all enums and consts of the set have the value.
-static bool is_in_all(const struct schema_compiler *c, const struct schema_set *set,
-                      const json_t *value) {
+// Whether all enums and consts of the set but list `own` have the value.
+static enum status is_in_all(struct schema_compiler *c, const struct schema_set *set, uint32_t own,
+                             const json_t *value, bool *is_in) {
     static const char *const names[] = {"enum", "const"};
-    for (uint32_t i = 0; i < set->n; i++)
-        for (int k = 0; k < 2; k++) {
-            uint32_t at = schema_child(&c->document, set->members[i].value, names[k]);
-            if (at != SCHEMA_NONE && !is_listed(c, at, value)) return false;
-        }
-    return true;
+    *is_in = true;
+    for (uint32_t i = 0; i < 2 * set->n && *is_in; i++) {
+        uint32_t at = schema_child(&c->document, set->members[i / 2].value, names[i % 2]);
+        if (at == SCHEMA_NONE || at == own) continue;
+        TRY(schema_spend(c, 1 + c->document.values[at].n));
+        *is_in = is_listed(c, at, value);
+    }
+    return STATUS_OK;
 }
 
 // Keywords about parts of values cannot be checked here.
@@ -87,8 +89,10 @@ static enum status add_value(struct schema_compiler *c, const struct schema_set 
                              const struct schema_shape *shape, const json_t *value,
                              json_t *values) {
     unsigned type = schema_type_of(value);
+    bool is_in;
     TRY(schema_spend(c, 4));
-    if (!(type & shape->types) || !is_in_all(c, set, value)) return STATUS_OK;
+    TRY(is_in_all(c, set, shape->values, value, &is_in));
+    if (!(type & shape->types) || !is_in) return STATUS_OK;
     TRY(refuse_parts(c, set, shape, type));
     if (!size_fits(value, type, shape)) return STATUS_OK;
     if (json_array_append(values, (json_t *)value) == 0) return STATUS_OK;
@@ -136,8 +140,9 @@ char *schema_text_of(const json_t *value) {
 
 enum status schema_build_values(struct schema_compiler *c, json_t *values,
                                 struct fragment *fragment) {
-    struct text_tree tree = {0};
+    struct text_tree tree;
     enum status status = STATUS_OK;
+    text_tree_init(&tree);
     for (size_t i = 0; i < json_array_size(values) && status == STATUS_OK; i++) {
         char *text = schema_text_of(json_array_get(values, i));
         if (text)

@@ -1,61 +1,113 @@
 // SPDX-License-Identifier: Apache-2.0
+// Sorted texts become a tree of characters: a text's next node is either the newest child or new.
 #include "grammar/text_tree.h"
 
 #include "base/utf8.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { TREE_NODES_MAX = 1 << 18, CHILDREN_MAX = 4096 };
+enum { TEXTS_MAX = 1 << 18, BYTES_MAX = 16 << 20, CHARACTERS_MAX = 1 << 17 };
 
-static uint32_t add_node(struct text_tree *tree, uint32_t code) {
-    if (tree->n_nodes == tree->capacity) {
-        uint32_t capacity = tree->capacity ? tree->capacity * 2 : 64;
-        struct text_tree_node *nodes =
-            capacity > TREE_NODES_MAX ? NULL : realloc(tree->nodes, capacity * sizeof *nodes);
-        if (!nodes) {
-            tree->failed = true;
-            return 0;
-        }
-        tree->nodes = nodes;
-        tree->capacity = capacity;
-    }
-    tree->nodes[tree->n_nodes] = (struct text_tree_node){.code = code};
-    return tree->n_nodes++;
-}
+struct tree_node {
+    uint32_t code, newest_child, older_sibling, start;
+    bool is_end;
+};
 
-static uint32_t child_of(struct text_tree *tree, uint32_t parent, uint32_t code) {
-    uint32_t child = tree->nodes[parent].first_child, n = 0;
-    for (; child && tree->nodes[child].code != code; child = tree->nodes[child].next_sibling)
-        n++;
-    if (child) return child;
-    if (n >= CHILDREN_MAX) tree->failed = true;
-    child = add_node(tree, code);
-    if (tree->failed) return 0;
-    tree->nodes[child].next_sibling = tree->nodes[parent].first_child;
-    tree->nodes[parent].first_child = child;
-    return child;
-}
+struct tree_nodes { // 0 is the root; children come after their parents
+    struct tree_node *items;
+    uint32_t n, capacity, *ways; // ways: [n + 1] scratch
+};
 
-void text_tree_add(struct text_tree *tree, const char *text, size_t text_bytes) {
-    uint32_t node = 0, code;
-    if (tree->n_nodes == 0) add_node(tree, 0);
-    for (size_t i = 0; i < text_bytes && !tree->failed;) {
-        i += utf8_decode(text + i, text_bytes - i, &code);
-        node = child_of(tree, node, code);
-    }
-    if (!tree->failed) tree->nodes[node].is_end = true;
+void text_tree_init(struct text_tree *tree) {
+    *tree = (struct text_tree){0};
+    buffer_init(&tree->bytes, BYTES_MAX);
 }
 
 void text_tree_deinit(struct text_tree *tree) {
-    free(tree->nodes);
-    *tree = (struct text_tree){0};
+    buffer_deinit(&tree->bytes);
+    free(tree->texts);
 }
 
-static bool is_ready(struct text_tree *tree, struct grammar_builder *b) {
-    if (tree->n_nodes == 0) add_node(tree, 0);
-    if (tree->failed) build_failed(b, STATUS_UNSUPPORTED, "too many or too long texts");
-    return b->status == STATUS_OK;
+void text_tree_add(struct text_tree *tree, const char *text, size_t text_bytes) {
+    if (tree->n_texts == tree->capacity) {
+        uint32_t capacity = tree->capacity ? tree->capacity * 2 : 64;
+        struct text_tree_text *texts =
+            capacity > TEXTS_MAX ? NULL : realloc(tree->texts, capacity * sizeof *texts);
+        if (!texts) {
+            tree->failed = true;
+            return;
+        }
+        tree->texts = texts;
+        tree->capacity = capacity;
+    }
+    tree->texts[tree->n_texts++] = (struct text_tree_text){tree->bytes.size_bytes, text_bytes};
+    // The end of each text keeps it apart from the next one.
+    if (buffer_append(&tree->bytes, text, text_bytes) != STATUS_OK ||
+        buffer_append(&tree->bytes, "", 1) != STATUS_OK)
+        tree->failed = true;
 }
+
+// ---- The tree ----------------------------------------------------------------------------------
+
+// A text by its bytes, while it is sorted.
+struct sorted_text {
+    const char *text;
+    size_t size_bytes;
+};
+
+static int compare_texts(const void *a, const void *b) {
+    const struct sorted_text *x = a, *y = b;
+    size_t n = x->size_bytes < y->size_bytes ? x->size_bytes : y->size_bytes;
+    int order = memcmp(x->text, y->text, n);
+    return order ? order : (x->size_bytes > y->size_bytes) - (x->size_bytes < y->size_bytes);
+}
+
+static bool add_node(struct tree_nodes *nodes, uint32_t code) {
+    if (nodes->n == nodes->capacity) {
+        uint32_t capacity = nodes->capacity ? nodes->capacity * 2 : 256;
+        struct tree_node *items =
+            capacity > CHARACTERS_MAX ? NULL : realloc(nodes->items, capacity * sizeof *items);
+        if (!items) return false;
+        nodes->items = items;
+        nodes->capacity = capacity;
+    }
+    nodes->items[nodes->n++] = (struct tree_node){.code = code};
+    return true;
+}
+
+static bool add_text(struct tree_nodes *nodes, const char *text, size_t text_bytes) {
+    uint32_t node = 0, code;
+    for (size_t i = 0; i < text_bytes;) {
+        i += utf8_decode(text + i, text_bytes - i, &code);
+        uint32_t child = nodes->items[node].newest_child;
+        if (!child || nodes->items[child].code != code) {
+            child = nodes->n;
+            if (!add_node(nodes, code)) return false;
+            nodes->items[child].older_sibling = nodes->items[node].newest_child;
+            nodes->items[node].newest_child = child;
+        }
+        node = child;
+    }
+    nodes->items[node].is_end = true;
+    return true;
+}
+
+static bool fill(struct tree_nodes *nodes, const struct text_tree *tree) {
+    struct sorted_text *sorted = malloc(((size_t)tree->n_texts + 1) * sizeof *sorted);
+    bool good = sorted && !tree->failed && add_node(nodes, 0);
+    for (uint32_t i = 0; i < tree->n_texts && good; i++)
+        sorted[i] = (struct sorted_text){tree->bytes.data + tree->texts[i].offset,
+                                         tree->texts[i].size_bytes};
+    if (good && tree->n_texts > 1) qsort(sorted, tree->n_texts, sizeof *sorted, compare_texts);
+    for (uint32_t i = 0; i < tree->n_texts && good; i++)
+        good = add_text(nodes, sorted[i].text, sorted[i].size_bytes);
+    free(sorted);
+    if (good) nodes->ways = malloc(((size_t)nodes->n + 2) * sizeof *nodes->ways);
+    return good && nodes->ways;
+}
+
+// ---- Networks ----------------------------------------------------------------------------------
 
 static uint32_t build_one(struct grammar_builder *b, uint32_t code, uint32_t next) {
     struct code_range range = {code, code};
@@ -63,55 +115,64 @@ static uint32_t build_one(struct grammar_builder *b, uint32_t code, uint32_t nex
     return build_before(b, build_code(b, &set), next);
 }
 
-uint32_t text_tree_build_any(struct text_tree *tree, struct grammar_builder *b, uint32_t next) {
-    static const uint32_t capacity = CHILDREN_MAX + 2;
-    if (!is_ready(tree, b)) return GRAMMAR_FAIL;
-    uint32_t *ways = malloc(capacity * sizeof *ways);
-    if (!ways) {
-        build_failed(b, STATUS_NO_MEMORY, "no memory for a grammar");
-        return GRAMMAR_FAIL;
-    }
-    for (uint32_t i = tree->n_nodes; i-- > 0 && b->status == STATUS_OK;) {
-        struct text_tree_node *node = &tree->nodes[i];
-        uint32_t n = 0;
-        if (node->is_end) ways[n++] = next;
-        for (uint32_t child = node->first_child; child; child = tree->nodes[child].next_sibling)
-            ways[n++] = build_one(b, tree->nodes[child].code, tree->nodes[child].start);
-        node->start = n > 0 ? build_fork(b, ways, n) : GRAMMAR_FAIL;
-    }
-    free(ways);
-    return b->status == STATUS_OK ? tree->nodes[0].start : GRAMMAR_FAIL;
+static bool is_plain(uint32_t code) {
+    return code >= 0x20 && code != '"' && code != '\\';
 }
 
-static void plain_characters(struct code_ranges *set) {
-    code_ranges_add(set, 0x20, '"' - 1);
-    code_ranges_add(set, '"' + 1, '\\' - 1);
-    code_ranges_add(set, '\\' + 1, CODE_LAST);
+// The ways to all children (or those of plain characters); returns how many.
+static uint32_t list_children(struct tree_nodes *nodes, struct grammar_builder *b, uint32_t node,
+                              bool plain_only) {
+    uint32_t n = 0;
+    for (uint32_t child = nodes->items[node].newest_child; child;
+         child = nodes->items[child].older_sibling)
+        if (!plain_only || is_plain(nodes->items[child].code))
+            nodes->ways[n++] = build_one(b, nodes->items[child].code, nodes->items[child].start);
+    return n;
+}
+
+// Plain characters that no child begins with.
+static struct fragment build_no_child(struct tree_nodes *nodes, struct grammar_builder *b,
+                                      uint32_t node) {
+    struct code_ranges set = {0};
+    code_ranges_add(&set, 0, 0x1f);
+    code_ranges_add(&set, '"', '"');
+    code_ranges_add(&set, '\\', '\\');
+    for (uint32_t child = nodes->items[node].newest_child; child;
+         child = nodes->items[child].older_sibling)
+        code_ranges_add(&set, nodes->items[child].code, nodes->items[child].code);
+    code_ranges_normalise(&set);
+    code_ranges_negate(&set);
+    struct fragment result = build_code(b, &set);
+    code_ranges_deinit(&set);
+    return result;
+}
+
+static uint32_t build(struct text_tree *tree, struct grammar_builder *b, uint32_t next,
+                      bool others) {
+    struct tree_nodes nodes = {0};
+    uint32_t start = GRAMMAR_FAIL, rest = GRAMMAR_FAIL;
+    bool good = fill(&nodes, tree);
+    if (!good) build_failed(b, STATUS_UNSUPPORTED, "too many or too long texts");
+    if (good && others) {
+        struct fragment anything = build_no_child(&nodes, b, nodes.n - 1); // a leaf
+        rest = build_before(b, build_repeat(b, anything, 0, GRAMMAR_NO_LIMIT), next);
+    }
+    for (uint32_t i = nodes.n; good && i-- > 0 && b->status == STATUS_OK;) {
+        uint32_t n = list_children(&nodes, b, i, others);
+        if (others) nodes.ways[n++] = build_before(b, build_no_child(&nodes, b, i), rest);
+        if (nodes.items[i].is_end != others) nodes.ways[n++] = next;
+        nodes.items[i].start = n > 0 ? build_fork(b, nodes.ways, n) : GRAMMAR_FAIL;
+    }
+    if (good && b->status == STATUS_OK) start = nodes.items[0].start;
+    free(nodes.items);
+    free(nodes.ways);
+    return start;
+}
+
+uint32_t text_tree_build_any(struct text_tree *tree, struct grammar_builder *b, uint32_t next) {
+    return build(tree, b, next, false);
 }
 
 uint32_t text_tree_build_other(struct text_tree *tree, struct grammar_builder *b, uint32_t next) {
-    if (!is_ready(tree, b)) return GRAMMAR_FAIL;
-    struct code_ranges set = {0};
-    plain_characters(&set);
-    struct fragment anything = build_repeat(b, build_code(b, &set), 0, GRAMMAR_NO_LIMIT);
-    uint32_t rest = build_before(b, anything, next);
-    code_ranges_deinit(&set);
-    for (uint32_t i = tree->n_nodes; i-- > 0 && b->status == STATUS_OK;) {
-        struct text_tree_node *node = &tree->nodes[i];
-        plain_characters(&set);
-        uint32_t way = GRAMMAR_FAIL, pair[2];
-        for (uint32_t child = node->first_child; child; child = tree->nodes[child].next_sibling) {
-            code_ranges_remove(&set, tree->nodes[child].code, tree->nodes[child].code);
-            pair[0] = build_one(b, tree->nodes[child].code, tree->nodes[child].start);
-            pair[1] = way;
-            way = build_fork(b, pair, 2);
-        }
-        pair[0] = way;
-        pair[1] = build_before(b, build_code(b, &set), rest);
-        code_ranges_deinit(&set);
-        pair[0] = build_fork(b, pair, 2);
-        pair[1] = next;
-        node->start = node->is_end ? pair[0] : build_fork(b, pair, 2);
-    }
-    return b->status == STATUS_OK ? tree->nodes[0].start : GRAMMAR_FAIL;
+    return build(tree, b, next, true);
 }

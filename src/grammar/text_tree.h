@@ -4,25 +4,26 @@
 #ifndef XL_GRAMMAR_TEXT_TREE_H
 #define XL_GRAMMAR_TEXT_TREE_H
 
+#include "base/buffer.h"
 #include "grammar/grammar_builder.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-struct text_tree_node {
-    uint32_t code, first_child, next_sibling, start;
-    bool is_end;
+struct text_tree_text {
+    size_t offset, size_bytes; // in `bytes`
 };
 
 struct text_tree {
-    struct text_tree_node *nodes; // 0 is the root; children come after their parents
-    uint32_t n_nodes, capacity;
+    struct buffer bytes;
+    struct text_tree_text *texts;
+    uint32_t n_texts, capacity;
     bool failed;
 };
 
-// Starts as {0}. UTF-8.
-void text_tree_add(struct text_tree *tree, const char *text, size_t text_bytes);
+void text_tree_init(struct text_tree *tree);
+void text_tree_add(struct text_tree *tree, const char *text, size_t text_bytes); // UTF-8, copied
 void text_tree_deinit(struct text_tree *tree);
 // The way into any of the texts, then `next`.
 uint32_t text_tree_build_any(struct text_tree *tree, struct grammar_builder *builder,
