@@ -323,7 +323,8 @@ typedef struct xl_request_options {
     xl_priority priority;
     int n_logprobs;   // < 0: none; 0: the chosen token's; up to 20 of the likeliest besides
     bool no_prefix;   // neither looks for a known beginning nor leaves one
-    bool save_prefix; // the prompt's keys and values go to prefix_dir; max_tokens 0 does only that
+    // The prompt's keys and values go to prefix_dir, before the end comes; max_tokens 0: only that.
+    bool save_prefix;
     void (*on_event)(void *user_data, const xl_request_event *event);
     void *user_data;
 } xl_request_options;

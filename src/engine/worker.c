@@ -308,6 +308,7 @@ static void *run(void *argument) {
         admit(worker);
         worker_step_run(worker);
         count_memory(worker);
+        if (worker->n_running == 0) worker_step_wipe(worker);
     }
     cancel_all(worker);
     return NULL;

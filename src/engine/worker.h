@@ -96,6 +96,8 @@ void worker_memory_leave(struct xl_worker *worker, struct xl_request *request, b
 // ---- worker_step.c -----------------------------------------------------------------------------
 enum status worker_step_create(struct xl_worker *worker, struct error *err);
 void worker_step_destroy(struct xl_worker *worker);
+// Wipes what steps leave behind, when nothing runs any more.
+void worker_step_wipe(struct xl_worker *worker);
 // Computes what comes next of the running requests and tells it.
 void worker_step_run(struct xl_worker *worker);
 

@@ -37,6 +37,7 @@ struct worker_step {
     struct first_choice *choices; // [n_running_max]
     int n_taken;                  // atomic: runs that some thread has chosen for
     int n_runs, n_tokens, n_rows; // of this step
+    int n_rows_used;              // the most since they were wiped
     int n_decoding;               // of its tokens, those that continue generations
     int32_t *fed;                 // [n_tokens_max]
     float *logits;                // [n_rows_max][n_vocab]
@@ -85,6 +86,15 @@ void worker_step_destroy(struct xl_worker *worker) {
     free(step->logits);
     free(step);
     worker->step = NULL;
+}
+
+void worker_step_wipe(struct xl_worker *worker) {
+    struct worker_step *step = worker->step;
+    size_t row_bytes = (size_t)step->n_vocab * sizeof *step->logits;
+    explicit_bzero(step->logits, (size_t)step->n_rows_used * row_bytes);
+    explicit_bzero(step->fed, (size_t)step->n_tokens_max * sizeof *step->fed);
+    explicit_bzero(step->choices, (size_t)worker->n_running_max * sizeof *step->choices);
+    step->n_rows_used = 0;
 }
 
 // ---- What is computed --------------------------------------------------------------------------
@@ -432,6 +442,7 @@ void worker_step_run(struct xl_worker *worker) {
     struct error err = {0};
     plan(worker);
     if (step->n_runs == 0) return;
+    if (step->n_rows > step->n_rows_used) step->n_rows_used = step->n_rows;
     fair_lock_take(&worker->engine->turn);
     double start = clock_seconds();
     enum status status =

@@ -101,6 +101,9 @@ bool request_log_alone(struct request_log *log, xl_engine *engine,
     log->last.status = xl_session_generate_tokens(session, options->prompt, options->n_prompt,
                                                   &generate, &result, &error);
     snprintf(log->message, sizeof log->message, "%s", error.message);
+    if (result.finish == XL_FINISH_END && log->n_tokens > 0 &&
+        xl_token_is_end(engine, log->tokens[log->n_tokens - 1]))
+        log->n_tokens--; // a grammar ends there whatever the caller ignores
     log->last.finish = result.finish;
     log->last.generated_tokens = result.generated_tokens;
     log->n_ends = 1;

@@ -176,6 +176,41 @@ static enum test_result test_logprobs(void) {
     return TEST_PASS;
 }
 
+// Grammars bind requests as they bind sessions, with guesses, and live as long as they are used.
+static enum test_result test_grammar(void) {
+    static struct wish wishes[N_MIX];
+    static const char gbnf[] = "root ::= [a-d]{3,20} (\" \" [a-d]{3,20}){1,8}";
+    xl_worker *worker = NULL;
+    xl_grammar *grammar = NULL;
+    xl_error error;
+    xl_engine *engine = wish_open_engine();
+    CHECK(engine && xl_worker_open(engine, NULL, &worker, NULL) == XL_OK);
+    CHECK_MESSAGE(xl_grammar_from_gbnf(engine, gbnf, strlen(gbnf), &grammar, &error) == XL_OK, "%s",
+                  error.message);
+    wish_seed(17);
+    for (int i = 0; i < N_MIX; i++) {
+        wish_make(&wishes[i], i);
+        wishes[i].generate.max_tokens = 40;
+        if (i % 4 > 0) wishes[i].generate.grammar = grammar;
+        if (i % 4 == 3) wishes[i].generate.grammar_begin = "b";
+        CHECK(request_log_alone(&wishes[i].alone, engine, &wishes[i].options));
+    }
+    for (int i = 0; i < N_MIX; i++)
+        CHECK(wish_submit(worker, &wishes[i]));
+    xl_grammar_close(grammar);
+    for (int i = 0; i < N_MIX; i++) {
+        request_log_wait(&wishes[i].worker);
+        CHECK(wish_judge(&wishes[i]));
+        const struct request_log *log = &wishes[i].worker;
+        for (size_t at = 0; i % 4 == 1 && at < log->text_bytes; at++)
+            CHECK_MESSAGE(strchr("abcd ", log->text[at]), "%.*s", (int)log->text_bytes, log->text);
+        xl_request_release(wishes[i].worker.request);
+    }
+    xl_worker_close(worker);
+    xl_engine_close(engine);
+    return TEST_PASS;
+}
+
 // What runs and what waits is cancelled, ends once, and can be released afterwards.
 static enum test_result test_close(void) {
     static struct wish wishes[N_MIX];
@@ -238,6 +273,7 @@ static const struct test tests[] = {
     {"stories", "the same with a trained model", test_stories},
     {"beside", "the same beside sessions and embeddings", test_beside},
     {"logprobs", "the model's own logprobs", test_logprobs},
+    {"grammar", "grammars bind requests as they bind sessions", test_grammar},
     {"close", "closing ends every request once", test_close},
     {"refusals", "what makes no sense is refused at submission", test_refusals},
 };
