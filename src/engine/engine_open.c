@@ -107,11 +107,18 @@ static bool names_a_file(const struct xl_engine *engine, const struct error *err
            (hf && hf->directory && strstr(err->message, hf->directory));
 }
 
+// A model may choose every row of its embedding; those beyond the tokenizer's tokens show as
+// nothing.
 static enum status create_tokenizer(struct xl_engine *engine, struct error *err) {
     struct vocabulary vocabulary;
     TRY(engine->checkpoint ? vocabulary_from_checkpoint(&vocabulary, engine->checkpoint, err)
                            : vocabulary_from_hugging_face(&vocabulary, engine->files, err));
-    return tokenizer_create(&engine->tokenizer, &vocabulary, err);
+    enum status status = STATUS_OK;
+    if (engine->model)
+        status = vocabulary_pad(&vocabulary, model_configuration(engine->model)->n_vocab, err);
+    if (status == STATUS_OK) return tokenizer_create(&engine->tokenizer, &vocabulary, err);
+    vocabulary_deinit(&vocabulary);
+    return status;
 }
 
 // A model without a tokenizer can still be fed token ids.

@@ -153,11 +153,21 @@ static size_t read_wordpiece(const struct vocabulary_text *text, char *out) {
     return 1;
 }
 
+// An id without a text: a row of the model beyond its tokenizer's, or a hole between ids.
+static bool is_filler(const struct vocabulary *vocabulary, token_id id) {
+    const struct vocabulary_text *text = &vocabulary->texts[id];
+    char name[VOCABULARY_FILLER_BYTES];
+    return vocabulary->types[id] == TOKEN_UNUSED &&
+           text->size_bytes == vocabulary_filler(id, name) &&
+           memcmp(text->data, name, text->size_bytes) == 0;
+}
+
 static size_t read_piece(const struct tokenizer *tokenizer, token_id id, char *out) {
     const struct vocabulary *vocabulary = &tokenizer->vocabulary;
     const struct vocabulary_text *text = &vocabulary->texts[id];
     int32_t type = vocabulary->types[id];
     size_t n = 0;
+    if (is_filler(vocabulary, id)) return 0;
     bool is_plain = type == TOKEN_NORMAL || type == TOKEN_UNUSED || type == TOKEN_BYTE;
     if (tokenizer->decoder == DECODER_BYTE_LEVEL && is_plain &&
         byte_alphabet_read(text->data, text->size_bytes, out, &n))

@@ -68,6 +68,10 @@ static void *grow_array(struct vocabulary *vocabulary, const void *old, size_t n
     return array;
 }
 
+size_t vocabulary_filler(token_id id, char name[VOCABULARY_FILLER_BYTES]) {
+    return (size_t)snprintf(name, VOCABULARY_FILLER_BYTES, "[PAD%d]", (int)id);
+}
+
 enum status vocabulary_pad(struct vocabulary *vocabulary, int32_t n_tokens, struct error *err) {
     if (n_tokens > VOCABULARY_TOKENS_MAX)
         return error_set(err, STATUS_BAD_INPUT, "vocabulary of %d tokens is larger than %d",
@@ -83,9 +87,9 @@ enum status vocabulary_pad(struct vocabulary *vocabulary, int32_t n_tokens, stru
     if (texts == NULL || types == NULL || (scores == NULL && vocabulary->scores != NULL))
         return error_no_memory(err, "vocabulary", n_new * sizeof *texts);
     for (size_t i = n_old; i < n_new; i++) {
-        char name[32];
-        int length = snprintf(name, sizeof name, "[PAD%zu]", i);
-        texts[i].data = vocabulary_copy(vocabulary, name, (size_t)length);
+        char name[VOCABULARY_FILLER_BYTES];
+        size_t length = vocabulary_filler((token_id)i, name);
+        texts[i].data = vocabulary_copy(vocabulary, name, length);
         if (texts[i].data == NULL) return error_no_memory(err, "vocabulary", sizeof name);
         texts[i].size_bytes = (uint32_t)length;
         types[i] = TOKEN_UNUSED;

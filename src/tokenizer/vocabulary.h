@@ -72,8 +72,12 @@ void vocabulary_deinit(struct vocabulary *vocabulary);
 void *vocabulary_allocate(struct vocabulary *vocabulary, uint64_t n_items, size_t item_bytes);
 // A terminated copy that lives as long as the vocabulary; NULL if there is no memory.
 char *vocabulary_copy(struct vocabulary *vocabulary, const char *data, size_t size_bytes);
-// Appends unused tokens "[PAD<id>]" until there are n_tokens (a model's embedding may have more
-// rows than its tokenizer has tokens).
+// The name "[PAD<id>]" of an unused token that stands where an id has no text and shows as nothing;
+// returns its length.
+enum { VOCABULARY_FILLER_BYTES = 32 };
+size_t vocabulary_filler(token_id id, char name[VOCABULARY_FILLER_BYTES]);
+// Appends such tokens until there are n_tokens (a model's embedding may have more rows than its
+// tokenizer has tokens).
 enum status vocabulary_pad(struct vocabulary *vocabulary, int32_t n_tokens, struct error *err);
 
 // Bytes of a tokenizer.json; tokenizer_config_json may be NULL.

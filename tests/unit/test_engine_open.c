@@ -6,8 +6,10 @@
 #include "tiny_model.h"
 #include "xinglin/xinglin.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -146,9 +148,70 @@ static enum test_result test_example(void) {
     return TEST_PASS;
 }
 
+static int count_beyond(void *user, int32_t token) {
+    *(int32_t *)user += token > 1;
+    return 0;
+}
+
+static int check_plain(void *user, const char *text, size_t text_bytes) {
+    (void)user;
+    for (size_t i = 0; i < text_bytes; i++)
+        if (text[i] != 'a' && text[i] != 'b') return 1; // ends the generation as cancelled
+    return 0;
+}
+
+// A checkpoint of 192 embedding rows whose tokenizer has two tokens.
+static bool write_narrow_tokenizer(char *directory, size_t size) {
+    static const char tokenizer[] =
+        "{\"version\": \"1.0\", \"added_tokens\": [], \"model\": {\"type\": \"BPE\", "
+        "\"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": []}}";
+    static const char *const links[] = {"config.json", "model.safetensors"};
+    char from[512], to[600], relative[128];
+    snprintf(directory, size, "%s/narrow", harness_scratch());
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST) return false;
+    for (int i = 0; i < 2; i++) {
+        snprintf(relative, sizeof relative, "tests/golden/models/llama/%s", links[i]);
+        snprintf(to, sizeof to, "%s/%s", directory, links[i]);
+        if (!harness_repo_path(relative, from, sizeof from)) return false;
+        if (symlink(from, to) != 0 && errno != EEXIST) return false;
+    }
+    snprintf(to, sizeof to, "%s/tokenizer.json", directory);
+    FILE *file = fopen(to, "w");
+    return file && fputs(tokenizer, file) >= 0 && fclose(file) == 0;
+}
+
+// Ids that have no token show as nothing, wherever they come from.
+static enum test_result test_narrow_tokenizer(void) {
+    char directory[512], *text = NULL;
+    int32_t tokens[] = {0, 150, 191, 1}, n_beyond = 0;
+    xl_engine *engine = NULL;
+    xl_session *session = NULL;
+    xl_error error = {0};
+    CHECK(write_narrow_tokenizer(directory, sizeof directory));
+    CHECK_MESSAGE(xl_engine_open(directory, NULL, &engine, &error) == XL_OK, "%s", error.message);
+    CHECK(xl_detokenize(engine, tokens, 4, true, &text, NULL, &error) == XL_OK);
+    CHECK_MESSAGE(strcmp(text, "ab") == 0, "\"%s\"", text);
+    xl_free(text);
+    tokens[3] = 192;
+    CHECK(xl_detokenize(engine, tokens, 4, true, &text, NULL, &error) == XL_USAGE);
+    CHECK(xl_session_open(engine, &session, &error) == XL_OK);
+    xl_generate_options options = xl_generate_options_default();
+    options.max_tokens = 40;
+    options.on_token = count_beyond;
+    options.on_text = check_plain;
+    options.user = &n_beyond;
+    CHECK_MESSAGE(xl_session_generate(session, "ab", &options, NULL, &error) == XL_OK, "%s",
+                  error.message);
+    CHECK(n_beyond > 0); // else it proves nothing
+    xl_session_close(session);
+    xl_engine_close(engine);
+    return TEST_PASS;
+}
+
 static const struct test tests[] = {
     {"refusals", "wrong calls and files", test_refusals},
     {"mutants", "damaged models are refused or harmless", test_mutants},
+    {"narrow_tokenizer", "more embedding rows than tokens", test_narrow_tokenizer},
     {"example", "examples/generate.c runs", test_example},
 };
 
