@@ -48,6 +48,7 @@ install(FILES ${PROJECT_BINARY_DIR}/xinglin-config.cmake
 
 # From the .pc file's folder up to the prefix: Debian's library folder has one more level.
 file(RELATIVE_PATH up_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+string(REGEX REPLACE "/$" "" up_to_prefix "${up_to_prefix}")
 configure_file(${PROJECT_SOURCE_DIR}/cmake/xinglin.pc.in ${PROJECT_BINARY_DIR}/xinglin.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/xinglin.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
   COMPONENT development)

@@ -5,8 +5,13 @@ option(XINGLIN_DEBIAN "Files where Debian wants them: compressed manuals, change
 set(doc ${CMAKE_INSTALL_DATADIR}/doc)
 set(here ${CMAKE_CURRENT_SOURCE_DIR})
 
+# The unit names /usr/bin/xinglin; elsewhere it is an example.
+set(unit_folder ${doc}/xinglin-server/examples)
+if(XINGLIN_DEBIAN)
+  set(unit_folder lib/systemd/system)
+endif()
 if(TARGET xl_server)
-  install(FILES ${here}/systemd/xinglin.service DESTINATION lib/systemd/system COMPONENT server)
+  install(FILES ${here}/systemd/xinglin.service DESTINATION ${unit_folder} COMPONENT server)
   install(FILES ${PROJECT_SOURCE_DIR}/docs/SERVER.md DESTINATION ${doc}/xinglin-server
     COMPONENT server OPTIONAL)
   install(FILES ${here}/systemd/keys.conf ${here}/nginx/xinglin.conf ${here}/server.conf
