@@ -73,36 +73,39 @@ enum status prefix_directory_open(const char *directory, char **path, int *fd, s
 }
 
 // The marks of a file's pages, if they lead to its name.
-static bool mark_file(const struct prefix_scan *scan, const struct prefix_reader *reader,
-                      struct found_file *file) {
+static enum status mark_file(const struct prefix_scan *scan, const struct prefix_reader *reader,
+                             struct found_file *file, struct error *err) {
     const struct prefix_span *span = prefix_reader_span(reader);
     const int32_t *tokens = prefix_reader_tokens(reader);
     struct prefix_mark mark = scan->root;
     file->entry.marks = malloc(span->n_pages * sizeof *file->entry.marks);
-    if (!file->entry.marks) return false;
+    if (!file->entry.marks) return error_no_memory(err, "the index of prefixes", span->n_pages);
     for (uint32_t i = 0; i < span->first_page + span->n_pages; i++) {
         struct prefix_mark next;
-        if (prefix_key_mark(scan->key, mark.bytes, tokens + (size_t)i * PREFIX_PAGE_TOKENS,
-                            PREFIX_PAGE_TOKENS * sizeof *tokens, next.bytes, NULL) != STATUS_OK)
-            return false;
+        TRY(prefix_key_mark(scan->key, mark.bytes, tokens + (size_t)i * PREFIX_PAGE_TOKENS,
+                            PREFIX_PAGE_TOKENS * sizeof *tokens, next.bytes, err));
         mark = next;
         if (i >= span->first_page) file->entry.marks[i - span->first_page] = mark;
     }
-    if (memcmp(&mark, &file->entry.name, sizeof mark) != 0) return false;
+    if (memcmp(&mark, &file->entry.name, sizeof mark) != 0)
+        return error_set(err, STATUS_BAD_INPUT, "a prefix file under another's name");
     file->entry.n_pages = span->n_pages;
     file->first_page = span->first_page;
-    return true;
+    return STATUS_OK;
 }
 
-static void read_file(const struct prefix_scan *scan, const char *path, struct found_file *file) {
+// Leaves n_pages 0 for a file that is no good. Only what is not the file's fault is a failure.
+static enum status read_file(const struct prefix_scan *scan, const char *path,
+                             struct found_file *file, struct error *err) {
     struct prefix_reader *reader;
-    if (prefix_reader_open(&reader, path, scan->key, scan->fingerprint, scan->page_bytes, NULL) ==
-            STATUS_OK &&
-        !mark_file(scan, reader, file)) {
-        free(file->entry.marks);
-        file->entry.marks = NULL;
-    }
+    enum status status =
+        prefix_reader_open(&reader, path, scan->key, scan->fingerprint, scan->page_bytes, err);
+    if (status == STATUS_OK) status = mark_file(scan, reader, file, err);
     prefix_reader_close(reader);
+    if (status == STATUS_OK) return STATUS_OK;
+    free(file->entry.marks);
+    file->entry.marks = NULL;
+    return status == STATUS_BAD_INPUT || status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static bool reserve(struct found_files *files) {
@@ -133,8 +136,9 @@ static enum status take_name(struct prefix_scan *scan, int directory_fd, const c
     snprintf(path, path_size, "%s/%s", scan->directory, name);
     file.entry.size_bytes = (uint64_t)info.st_size;
     file.modified = info.st_mtim;
-    read_file(scan, path, &file);
+    enum status status = read_file(scan, path, &file, err);
     free(path);
+    if (status != STATUS_OK) return status;
     if (file.entry.n_pages == 0) scan->n_ignored++;
     files->items[files->n_items++] = file;
     return STATUS_OK;

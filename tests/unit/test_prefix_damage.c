@@ -284,6 +284,90 @@ static enum test_result full_disk(void) {
     return TEST_PASS;
 }
 
+// The test's own allocations go through these, too, but fail only while it says so.
+static long fail_at = -1; // counts down; -1: never
+
+static bool fails_now(void) {
+    return fail_at >= 0 && fail_at-- == 0;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+void *__wrap_malloc(size_t size) {
+    return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size) {
+    return fails_now() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size) {
+    return fails_now() ? NULL : __real_realloc(memory, size);
+}
+
+// Opens, finds, reads, saves two more pages; 0: all of it went well, 1: some of it not, 2: wrong.
+static int use_with_failure(struct prefix_fixture *fixture, const int32_t *tokens, long n) {
+    uint8_t memory[4][40], expected[4][40];
+    void *pages[4] = {memory[0], memory[1], memory[2], memory[3]};
+    struct prefix_store_options options = {.directory = fixture->directory,
+                                           .key_path = fixture->key_path,
+                                           .fingerprint = fixture->fingerprint,
+                                           .page_bytes = fixture->page_bytes,
+                                           .budget_bytes = fixture->budget_bytes};
+    struct error err;
+    memset(expected, 7, sizeof expected);
+    fail_at = n;
+    enum status status = prefix_store_open(&fixture->store, &options, &err);
+    if (status == STATUS_OK) {
+        size_t n_found = prefix_store_find(fixture->store, tokens, 256);
+        size_t n_read = prefix_store_read(fixture->store, tokens, 0, pages, n_found);
+        if (memcmp(memory, expected, n_read * sizeof memory[0]) != 0) return 2;
+        for (int i = 0; i < 4; i++)
+            pages[i] = expected[i];
+        status = prefix_store_save(fixture->store, tokens, (const void *const *)pages, 4, &err);
+        if (n_read < n_found) status = STATUS_NO_MEMORY;
+    }
+    fail_at = -1;
+    fixture_close(fixture);
+    if (status != STATUS_OK && status != STATUS_NO_MEMORY) return 2;
+    return status == STATUS_OK ? 0 : 1;
+}
+
+static enum test_result each_allocation(void) {
+    struct prefix_fixture fixture;
+    struct prefix_store_stats stats;
+    int32_t tokens[TOKENS_MAX];
+    uint8_t page[40];
+    const void *pages[2] = {page, page};
+    memset(page, 7, sizeof page);
+    fixture_tokens(5, 0, 4, tokens);
+    CHECK(fixture_init(&fixture, "memory", sizeof page));
+    int result = 1;
+    long n = 0;
+    for (; result == 1; n++) {
+        char path[700];
+        if (fixture_only_file(&fixture, path, sizeof path)) unlink(path);
+        CHECK(fixture_open(&fixture));
+        if (prefix_store_find(fixture.store, tokens, 256) == 0)
+            CHECK(prefix_store_save(fixture.store, tokens, pages, 2, NULL) == STATUS_OK);
+        fixture_close(&fixture);
+        result = use_with_failure(&fixture, tokens, n);
+        CHECK_MESSAGE(result != 2, "allocation %ld", n);
+        CHECK(fixture_open(&fixture)); // whatever failed, what was stored is there and whole
+        prefix_store_describe(fixture.store, &stats);
+        CHECK(stats.ignored == 0 && stats.files >= 1);
+        CHECK(prefix_store_find(fixture.store, tokens, 256) >= 2);
+        fixture_close(&fixture);
+    }
+    CHECK_MESSAGE(n > 20, "only %ld allocations", n);
+    return TEST_PASS;
+}
+
 static const struct test tests[] = {
     {"each_byte", "a change of any byte is seen", each_byte},
     {"each_length", "a file cut or lengthened anywhere is ignored", each_length},
@@ -294,6 +378,7 @@ static const struct test tests[] = {
     {"killed_while_writing", "kill -9 leaves whole files only", killed_while_writing},
     {"file_size_limit", "a write that fails loses nothing", file_size_limit},
     {"full_disk", "a full disk is a clear error", full_disk},
+    {"each_allocation", "memory that runs out loses nothing and drops nothing", each_allocation},
 };
 
 int main(int argc, char **argv) {
