@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// GBNF: the input is a grammar; what compiles is followed by some tokens of its own masks.
+#include "fuzz_grammar.h"
+
+#include "grammar/grammar_gbnf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
+    struct grammar_program *program;
+    struct error err;
+    if (grammar_from_gbnf(&program, (const char *)data, size_bytes, &err) == STATUS_OK)
+        fuzz_grammar_follow(program);
+    return 0;
+}
