@@ -142,6 +142,21 @@ def check_document():
           [f"the table of options is not the one in {MANUAL}/server_options.md; copy it"])
 
 
+def check_settings():
+    """Every field of struct server_settings can be set."""
+    with open(os.path.join(ROOT, "server", "settings.h"), encoding="utf-8") as file:
+        struct = re.search(r"struct server_settings \{(.*?)\n\};", file.read(), re.S).group(1)
+    struct = re.sub("//[^\n]*", "", struct)
+    fields = set()
+    for declaration in struct.split(";"):
+        words = re.sub(r"^\s*(const )?(struct )?\w+ ", "", declaration.strip())
+        fields |= set(re.findall(r"\w+", words))
+    with open(os.path.join(ROOT, "server", "config_table.c"), encoding="utf-8") as file:
+        table = set(re.findall(r"AT\((\w+)\)", file.read()))
+    check("settings", [f"{name} is in no row" for name in sorted(fields - table)]
+          if len(fields) > 30 else ["settings.h could not be read"])
+
+
 def main():
     names = commands()
     check("commands", [] if len(names) >= 6 else ["xinglin --help lists too few"])
@@ -149,6 +164,7 @@ def main():
     check_pages()
     check_completions()
     check_document()
+    check_settings()
     print(f"manual: {counts['ok']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
     return 1 if counts["FAIL"] else 0
 

@@ -273,6 +273,34 @@ static enum test_result printed_values_read_back(void) {
     return TEST_PASS;
 }
 
+// Bytes that nobody meant: a mistake or not, never anything else.
+static enum test_result random_files(void) {
+    static const char *const pieces[] = {
+        "port",  "=",       "\n",    " ",  "\"",  "#",    "allowed-hosts",
+        ",",     "9999999", "\r\n",  "\t", "yes", "\xff", "model",
+        "top-p", "nan",     "1e999", "-",  ";",   "_",    "a,b,,c"};
+    enum { N_PIECES = sizeof pieces / sizeof *pieces, N_FILES = 4000 };
+    unsigned random = 1;
+    int n_served = 0;
+    for (int i = 0; i < N_FILES; i++) {
+        char text[512] = "";
+        size_t used = 0;
+        random = random * 1103515245u + 12345u;
+        for (unsigned j = 0; j < random >> 28 << 1; j++) {
+            unsigned pick = (random = random * 1103515245u + 12345u) >> 16;
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, "%s", pieces[pick % N_PIECES]);
+        }
+        struct config config;
+        enum config_action action = READ(&config, "--config", write_config(text));
+        CHECK(action == CONFIG_SERVE || (action == CONFIG_MISTAKE && config.message[0]));
+        n_served += action == CONFIG_SERVE;
+        config_close(&config);
+    }
+    CHECK(n_served > 0 && n_served < N_FILES);
+    return TEST_PASS;
+}
+
 static const struct test tests[] = {
     {"table_is_sound", "names are unique, defaults in range", table_is_sound},
     {"every_option", "each option by flag, variable and file", every_option},
@@ -280,6 +308,7 @@ static const struct test tests[] = {
     {"mistakes_in_files", "named with file and line", mistakes_in_files},
     {"mistakes_in_flags", "named, with what was probably meant", mistakes_in_flags},
     {"actions", "what ends the program", actions},
+    {"random_files", "any bytes are a mistake or a configuration", random_files},
     {"printed_values_read_back", "--print-config is a configuration file",
      printed_values_read_back},
 };
