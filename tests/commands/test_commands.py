@@ -455,6 +455,73 @@ def test_errors_name_the_file():
             refused(run(*name, odd), BAD_INPUT, str(odd), "config.json")
 
 
+SCHEMA = {"type": "object", "additionalProperties": False, "required": ["name", "age", "kind"],
+          "properties": {"name": {"type": "string", "maxLength": 12},
+                         "age": {"type": "integer", "minimum": 10, "maximum": 99},
+                         "kind": {"enum": ["dog", "cat"]}}}
+
+
+def test_json_schema():
+    path = SCRATCH / "schema.json"
+    path.write_text(json.dumps(SCHEMA))
+    base = ["-m", gguf(), "-p", "Once upon a time", "-n", "200"]
+    from_file = run("llm-cli", *base, "--json-schema", path)
+    from_text = run("llm-cli", *base, "--json-schema", json.dumps(SCHEMA))
+    expect(from_file.returncode == OK and from_file.stdout == from_text.stdout, f"{from_file}")
+    for flags in ([], ["--temp", "1.5", "--seed", "3"], ["--draft-max", "0"], ["-t", "1"]):
+        result = run("llm-cli", *base, "--json-schema", path, *flags)
+        value = json.loads(result.stdout)
+        expect(list(value) == ["name", "age", "kind"] and 10 <= value["age"] <= 99 and
+               len(value["name"]) <= 12 and value["kind"] in ("dog", "cat"), value)
+    answer = json.loads(run("llm-cli", *base, "--json-schema", path, "--json").stdout)
+    expect(json.loads(answer["text"]) == json.loads(from_file.stdout), answer)
+    expect(answer["finish"] == "end", answer["finish"])
+
+
+def test_grammar():
+    path = SCRATCH / "grammar.gbnf"
+    path.write_text('root ::= line{3}\nline ::= "- " [a-z]{1,9} "\\n"\n')
+    base = ["-m", gguf(), "-p", "Once upon a time", "-n", "100"]
+    lines = run("llm-cli", *base, "--grammar", path).stdout.decode().splitlines()
+    expect(len(lines) == 4 and lines[3] == "" and
+           all(line[:2] == "- " and line[2:].islower() for line in lines[:3]), lines)
+    # What comes before the begin text is free.
+    path.write_text('root ::= "(" [a-z]{1,8} ")"')
+    plain = run("llm-cli", *base).stdout.decode()
+    word = plain.split()[6]
+    text = run("llm-cli", *base, "--grammar", path, "--grammar-begin", word).stdout.decode()
+    free, bound = text.split(word, 1)
+    expect(plain.startswith(free + word), "what is free differs")
+    bound = bound.strip()
+    expect(bound[0] + bound[-1] == "()" and bound[1:-1].isalpha(), bound)
+
+
+def test_grammar_refusals():
+    base = ["llm-cli", "-m", gguf(), "-p", "a"]
+    path = SCRATCH / "bad.gbnf"
+    path.write_text('root ::= "a"\nb ::= (')
+    refused(run(*base, "--grammar", path), BAD_INPUT, "line 2")
+    refused(run(*base, "--grammar", SCRATCH / "none.gbnf"), BAD_INPUT, "none.gbnf")
+    refused(run(*base, "--json-schema", '{"properties": {"a": {"if": {}}}}'), BAD_INPUT, '"if"',
+            "#/properties/a")
+    refused(run(*base, "--json-schema", '{"type": "intger"}'), BAD_INPUT, "type")
+    refused(run(*base, "--json-schema", '{"type": '), BAD_INPUT, "line 1")
+    refused(run(*base, "--json-schema", "{}", "--grammar", path), USAGE, "exclude")
+    refused(run(*base, "--grammar-begin", "x"), USAGE, "--grammar-begin")
+    deep = SCRATCH / "deep.json"
+    for text in ('{"items":' * 1000000, "[" * 1000000):
+        deep.write_text(text[:1 << 20])
+        refused(run(*base, "--json-schema", deep), BAD_INPUT, "depth")
+
+
+def test_chat_with_a_schema():
+    result = subprocess.run([BIN / "llm-chat", "-m", chat_model(), "-n", "150", "--json-schema",
+                             json.dumps(SCHEMA)], input=b"Invent a pet.\nAnother one.\n",
+                            capture_output=True, timeout=120)
+    answers = [json.loads(text) for text in result.stdout.decode().split("\n\n") if text.strip()]
+    expect(len(answers) == 2 and all(list(a) == ["name", "age", "kind"] for a in answers), f"{result}")
+
+
 def test_inspect_is_printable():
     """Texts of a file do not steer the terminal."""
     path = SCRATCH / "escape.gguf"
