@@ -23,7 +23,7 @@ struct xl_engine {
     struct kernels kernels;
     struct thread_pool *pool;
     struct fair_lock turn;
-    bool has_turn; // the lock was initialised
+    bool has_turn;                  // the lock was initialised
     struct grammar_shelf *grammars; // NULL until the first grammar (engine/grammar.h)
     int context, chunk;
     int n_threads, n_threads_batch; // of the pool, for next tokens and for prompts
