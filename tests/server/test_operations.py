@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 
+import pytest
 from conftest import JSON, PROGRAM, ROOT, new_key
 
 
@@ -137,6 +138,19 @@ def test_configuration_flags(stories, tmp_path):
     assert tool("--new-prefix-key", key).returncode == 2  # never replaced
 
 
+def test_restart_on_the_same_port(start, stories):
+    """Connections that the first server closed still wait in the kernel; a second one must not run
+    beside the first all the same."""
+    first = start(stories)
+    assert first.get("/health", Connection="close").status == 200
+    assert first.raw(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    beside = tool("-m", stories, "--port", first.port)
+    assert beside.returncode != 0 and "cannot listen" in beside.stderr
+    assert first.stop() == 0
+    second = start(stories, "--port", first.port)
+    assert second.port == first.port and second.get("/health").status == 200
+
+
 TALE = "Once upon a time there was a little girl who lived in a small house near the sea. " * 12
 
 
@@ -180,3 +194,25 @@ def test_prefixes_outlive_the_server(start, stories, tmp_path):
     refused = subprocess.run([PROGRAM, "serve", "-m", stories, "--port", "0", *map(str, flags)],
                              capture_output=True, text=True, timeout=60)
     assert refused.returncode not in (0, -11, -6) and "chmod 600" in refused.stderr
+
+
+def test_full_disk_is_told_and_costs_no_answer(start, stories, tmp_path):
+    disk, key = tmp_path / "disk", tmp_path / "prefix.key"
+    disk.mkdir()
+    small = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk],
+                           capture_output=True)
+    if small.returncode != 0:
+        pytest.skip("only root can mount a small disk")
+    try:
+        assert tool("--new-prefix-key", key).returncode == 0
+        server = start(stories, "--prefix-dir", disk / "prefixes", "--prefix-key", key)
+        plain = completion(server)
+        only_saving = {"prompt": TALE, "max_tokens": 0, "save_prefix": True}
+        refused = server.post("/v1/completions", only_saving)
+        assert refused.status >= 500 and "space" in refused.json["error"]["message"]
+        saving = completion(server, save_prefix=True)
+        assert saving["choices"][0]["text"] == plain["choices"][0]["text"]
+        assert list((disk / "prefixes").iterdir()) == [] and server.metric("prefix_files") == 0
+        assert server.stop() == 0
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
