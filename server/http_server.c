@@ -175,9 +175,9 @@ static bool start_daemon(struct http_server *server, char *message, size_t messa
         on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, http_gate_completed, server,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)loop->connections_max,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES, MHD_OPTION_LISTENING_ADDRESS_REUSE, 0u,
-        MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        (size_t)CONNECTION_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY,
+        tls, MHD_OPTION_END);
     if (loop->daemon) return true;
     snprintf(message, message_bytes, "cannot listen on %s port %d: %s", settings->host,
              settings->port,
