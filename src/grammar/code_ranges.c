@@ -16,6 +16,7 @@ void code_ranges_add(struct code_ranges *set, uint32_t first, uint32_t last) {
             capacity > CODE_RANGES_MAX ? NULL : realloc(set->items, capacity * sizeof *items);
         if (!items) {
             set->failed = true;
+            set->no_memory = capacity <= CODE_RANGES_MAX;
             return;
         }
         set->items = items;
@@ -28,6 +29,7 @@ void code_ranges_add_all(struct code_ranges *set, const struct code_ranges *othe
     for (uint32_t i = 0; i < other->n; i++)
         code_ranges_add(set, other->items[i].first, other->items[i].last);
     if (other->failed) set->failed = true;
+    if (other->no_memory) set->no_memory = true;
 }
 
 static int compare_ranges(const void *a, const void *b) {
@@ -59,6 +61,7 @@ void code_ranges_negate(struct code_ranges *set) {
     }
     if (next <= CODE_LAST) code_ranges_add(&result, next, CODE_LAST);
     if (set->failed) result.failed = true;
+    if (set->no_memory) result.no_memory = true;
     free(set->items);
     *set = result;
 }

@@ -21,7 +21,7 @@ struct code_range {
 struct code_ranges {
     struct code_range *items;
     uint32_t n, capacity;
-    bool failed;
+    bool failed, no_memory; // no_memory: that is why it failed
 };
 
 void code_ranges_deinit(struct code_ranges *set);

@@ -215,18 +215,19 @@ static enum status list_callees(const struct grammar_program *p, struct begin_se
 }
 
 // Depth first over the rules; `seen` is now 0 for new, 1 on the path, 2 for done.
-static bool find_ring(const struct grammar_program *p, struct begin_search *s, uint32_t *ring) {
+static enum status find_ring(const struct grammar_program *p, struct begin_search *s, bool *found,
+                             uint32_t *ring, struct error *err) {
     uint32_t *next = malloc(((size_t)p->n_rules + 1) * sizeof *next);
-    if (!next) return true; // as good as refused
+    if (!next) return error_no_memory(err, "a grammar", p->n_rules * sizeof *next);
     memcpy(next, s->first, p->n_rules * sizeof *next);
     memset(s->seen, 0, (p->n_nodes > p->n_rules ? p->n_nodes : p->n_rules) * sizeof *s->seen);
-    bool found = false;
-    for (uint32_t rule = 0; rule < p->n_rules && !found; rule++) {
+    *found = false;
+    for (uint32_t rule = 0; rule < p->n_rules && !*found; rule++) {
         uint32_t n = 0;
         if (s->seen[rule]) continue;
         s->seen[rule] = 1;
         s->stack[n++] = rule;
-        while (n > 0 && !found) {
+        while (n > 0 && !*found) {
             uint32_t top = s->stack[n - 1];
             if (next[top] == s->first[top + 1]) {
                 s->seen[top] = 2;
@@ -234,15 +235,15 @@ static bool find_ring(const struct grammar_program *p, struct begin_search *s, u
                 continue;
             }
             uint32_t callee = s->callees[next[top]++];
-            found = s->seen[callee] == 1;
-            if (found) *ring = callee;
+            *found = s->seen[callee] == 1;
+            if (*found) *ring = callee;
             if (s->seen[callee]) continue;
             s->seen[callee] = 1;
             s->stack[n++] = callee;
         }
     }
     free(next);
-    return found;
+    return STATUS_OK;
 }
 
 static enum status refuse_rings(const struct grammar_program *p, struct begin_search *s,
@@ -250,8 +251,9 @@ static enum status refuse_rings(const struct grammar_program *p, struct begin_se
     if (!s->seen || !s->stack || !s->first) return error_no_memory(err, "a grammar", p->n_nodes);
     for (uint32_t i = 0; i < p->n_rules; i++)
         TRY(list_callees(p, s, i, err));
-    if (find_ring(p, s, rule))
-        return error_set(err, STATUS_BAD_INPUT, "begins with itself, so it would never end");
+    bool found;
+    TRY(find_ring(p, s, &found, rule, err));
+    if (found) return error_set(err, STATUS_BAD_INPUT, "begins with itself, so it would never end");
     return STATUS_OK;
 }
 

@@ -80,7 +80,7 @@ void automaton_forget(struct automaton *a) {
     a->n_places = 0;
     a->states[STATE_DEAD] = (struct automaton_state){0};
     a->n_states = 1;
-    a->is_exhausted = false;
+    a->is_exhausted = a->no_memory = false;
     a->epoch++;
 }
 
@@ -100,6 +100,7 @@ static bool reserve(struct automaton *a, void **items, uint32_t *capacity, uint3
         grown *= 2;
     void *memory = grown - n_used < n ? NULL : realloc(*items, grown * item_bytes);
     if (!memory) {
+        a->no_memory = grown - n_used >= n;
         a->is_exhausted = true;
         return false;
     }
@@ -112,7 +113,7 @@ static bool reserve(struct automaton *a, void **items, uint32_t *capacity, uint3
 static bool widen(struct automaton *a, uint32_t **slots, uint32_t *mask) {
     uint32_t *wide = calloc(((size_t)*mask + 1) * 2, sizeof *wide);
     if (!wide) {
-        a->is_exhausted = true;
+        a->is_exhausted = a->no_memory = true;
         return false;
     }
     free(*slots);
@@ -340,7 +341,7 @@ uint32_t automaton_compute(struct automaton *a, uint32_t state, uint32_t class_i
     if (!a->states[state].row) {
         uint32_t *row = malloc(p->n_classes * sizeof *row);
         if (!row) {
-            a->is_exhausted = true;
+            a->is_exhausted = a->no_memory = true;
             return STATE_DEAD;
         }
         for (uint32_t i = 0; i < p->n_classes; i++)

@@ -57,6 +57,7 @@ struct automaton {
     uint64_t epoch;       // changes when everything is forgotten: states are numbers of an epoch
     uint32_t n_work_done; // since automaton_begin_task
     bool is_exhausted;    // over a limit, or no memory, since the last automaton_forget
+    bool no_memory;       // which of both
 };
 
 enum status automaton_init(struct automaton *automaton, const struct grammar_program *program,

@@ -314,6 +314,7 @@ static void network_range(struct utf8_network *n, uint32_t first, uint32_t last)
 
 struct fragment build_code(struct grammar_builder *b, const struct code_ranges *set) {
     struct utf8_network network = {.builder = b, .end = add_pass(b)};
+    if (set->no_memory) build_failed(b, STATUS_NO_MEMORY, "no memory for a class of characters");
     if (set->failed) build_failed(b, STATUS_UNSUPPORTED, "a class of characters is too scattered");
     for (uint32_t i = 0; i < set->n && b->status == STATUS_OK; i++) {
         uint32_t first = set->items[i].first, last = set->items[i].last;

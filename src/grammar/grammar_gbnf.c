@@ -65,7 +65,7 @@ static enum status find_name(struct gbnf *g, const char *text, size_t size_bytes
     *name = &g->names[slot];
     if (!(*name)->text) {
         uint32_t rule = build_rule(&g->builder);
-        if (g->builder.status != STATUS_OK) return wrong(g, "too many rules");
+        if (g->builder.status != STATUS_OK) return g->builder.status;
         **name = (struct rule_name){text, (uint32_t)size_bytes, rule, 0, g->line};
     }
     return STATUS_OK;
@@ -200,6 +200,7 @@ static enum status read_ranges(struct gbnf *g, struct code_ranges *set) {
     g->text++;
     code_ranges_normalise(set);
     if (negated) code_ranges_negate(set);
+    if (set->no_memory) return error_no_memory(g->err, "a class of characters", set->n);
     if (set->failed) return wrong(g, "a class of too many ranges");
     if (set->n == 0) return wrong(g, "an empty class");
     return STATUS_OK;

@@ -133,14 +133,16 @@ static void walk_begin(struct grammar_matcher *m, const struct token_trie *trie,
 
 // ---- Under the lock ----------------------------------------------------------------------------
 
-static enum status exhausted(struct error *err) {
+static enum status exhausted(const struct grammar_matcher *m, struct error *err) {
+    if (m->automaton.no_memory) return error_no_memory(err, "a grammar's states", 0);
     return error_set(err, STATUS_UNSUPPORTED,
                      "the grammar is too ambiguous here: its states exceed the limits");
 }
 
-static enum status not_saved(enum status status, struct error *err) {
+static enum status not_saved(const struct grammar_matcher *m, enum status status,
+                             struct error *err) {
     return status == STATUS_NO_MEMORY ? error_no_memory(err, "a grammar's state", 0)
-                                      : exhausted(err);
+                                      : exhausted(m, err);
 }
 
 static uint32_t load(struct grammar_matcher *m, const struct grammar_place *place) {
@@ -153,7 +155,7 @@ static enum status mask_of(struct grammar_matcher *m, const struct grammar_place
     const struct token_tries *t = m->tries;
     uint32_t state = load(m, place);
     enum status saved = grammar_place_save_near(&m->near, &m->automaton, state, t->short_bytes_max);
-    if (saved != STATUS_OK) return not_saved(saved, err);
+    if (saved != STATUS_OK) return not_saved(m, saved, err);
     const uint64_t *known = mask_store_find(&m->store, m->near.words, m->near.n_words);
     if (known) {
         memcpy(mask, known, m->store.n_words * sizeof *mask);
@@ -165,7 +167,7 @@ static enum status mask_of(struct grammar_matcher *m, const struct grammar_place
             mask_store_put(&m->store, m->near.words, m->near.n_words, mask);
     }
     walk(m, &t->longs, state, mask);
-    return m->automaton.is_exhausted ? exhausted(err) : STATUS_OK;
+    return m->automaton.is_exhausted ? exhausted(m, err) : STATUS_OK;
 }
 
 static enum status begin_mask_of(struct grammar_matcher *m, const struct begin_text *begin,
@@ -183,7 +185,7 @@ static enum status begin_mask_of(struct grammar_matcher *m, const struct begin_t
     m->n_computed++;
     walk_begin(m, &m->tries->shorts, begin, n_matched, mask);
     walk_begin(m, &m->tries->longs, begin, n_matched, mask);
-    if (m->automaton.is_exhausted) return exhausted(err);
+    if (m->automaton.is_exhausted) return exhausted(m, err);
     mask_store_put(&m->store, key, n_key, mask);
     return STATUS_OK;
 }
@@ -193,11 +195,11 @@ static enum status accept_bytes(struct grammar_matcher *m, struct grammar_place 
     uint32_t state = load(m, place);
     for (size_t i = 0; i < n_bytes && state != STATE_DEAD; i++)
         state = automaton_step(&m->automaton, state, m->program->class_of[(uint8_t)bytes[i]]);
-    if (m->automaton.is_exhausted) return exhausted(err);
+    if (m->automaton.is_exhausted) return exhausted(m, err);
     if (state == STATE_DEAD)
         return error_set(err, STATUS_FAILED, "a token that the grammar does not allow here");
     enum status saved = grammar_place_save(place, &m->automaton, state);
-    return saved == STATUS_OK ? STATUS_OK : not_saved(saved, err);
+    return saved == STATUS_OK ? STATUS_OK : not_saved(m, saved, err);
 }
 
 // ---- Calls -------------------------------------------------------------------------------------
@@ -219,7 +221,7 @@ enum status grammar_matcher_begin(struct grammar_matcher *m, struct grammar_plac
         status = STATUS_UNSUPPORTED;
     else
         status = grammar_place_save(place, &m->automaton, state);
-    if (status != STATUS_OK) not_saved(status, err);
+    if (status != STATUS_OK) status = not_saved(m, status, err);
     pthread_mutex_unlock(&m->lock);
     return status;
 }

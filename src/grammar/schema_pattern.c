@@ -83,7 +83,11 @@ static enum status add_repeat(struct pattern *p, uint32_t body, uint32_t min, ui
 
 static enum status add_class(struct pattern *p, struct code_ranges *set, uint32_t *index) {
     code_ranges_normalise(set);
-    enum status status = set->failed ? refuse(p, "a class of too many ranges") : STATUS_OK;
+    enum status status = STATUS_OK;
+    if (set->no_memory)
+        status = error_no_memory(p->err, "a class of characters", set->n);
+    else if (set->failed)
+        status = refuse(p, "a class of too many ranges");
     struct pattern_node node = {.kind = P_CLASS, .shortest = 1, .longest = 1, .set = *set};
     if (status == STATUS_OK) status = add_node(p, node, index);
     if (status != STATUS_OK) code_ranges_deinit(set);

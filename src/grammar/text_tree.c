@@ -36,6 +36,7 @@ void text_tree_add(struct text_tree *tree, const char *text, size_t text_bytes) 
             capacity > TEXTS_MAX ? NULL : realloc(tree->texts, capacity * sizeof *texts);
         if (!texts) {
             tree->failed = true;
+            tree->no_memory = capacity <= TEXTS_MAX;
             return;
         }
         tree->texts = texts;
@@ -43,9 +44,11 @@ void text_tree_add(struct text_tree *tree, const char *text, size_t text_bytes) 
     }
     tree->texts[tree->n_texts++] = (struct text_tree_text){tree->bytes.size_bytes, text_bytes};
     // The end of each text keeps it apart from the next one.
-    if (buffer_append(&tree->bytes, text, text_bytes) != STATUS_OK ||
-        buffer_append(&tree->bytes, "", 1) != STATUS_OK)
-        tree->failed = true;
+    if (buffer_append(&tree->bytes, text, text_bytes) == STATUS_OK &&
+        buffer_append(&tree->bytes, "", 1) == STATUS_OK)
+        return;
+    tree->failed = true;
+    tree->no_memory = tree->bytes.status == STATUS_NO_MEMORY;
 }
 
 // ---- The tree ----------------------------------------------------------------------------------
@@ -152,6 +155,8 @@ static uint32_t build(struct text_tree *tree, struct grammar_builder *b, uint32_
     struct tree_nodes nodes = {0};
     uint32_t start = GRAMMAR_FAIL, rest = GRAMMAR_FAIL;
     bool good = fill(&nodes, tree);
+    if (tree->no_memory || (!good && !tree->failed && nodes.n < CHARACTERS_MAX))
+        build_failed(b, STATUS_NO_MEMORY, "no memory for a list of texts");
     if (!good) build_failed(b, STATUS_UNSUPPORTED, "too many or too long texts");
     if (good && others) {
         struct fragment anything = build_no_child(&nodes, b, nodes.n - 1); // a leaf

@@ -19,7 +19,7 @@ struct text_tree {
     struct buffer bytes;
     struct text_tree_text *texts;
     uint32_t n_texts, capacity;
-    bool failed;
+    bool failed, no_memory; // no_memory: that is why it failed
 };
 
 void text_tree_init(struct text_tree *tree);

@@ -112,6 +112,41 @@ static xl_status render(xl_error *error) {
     return status;
 }
 
+// A schema and a grammar, and a generation by each.
+static xl_status generate_by_grammars(xl_error *error) {
+    static const char schema[] =
+        "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"string\", \"pattern\": "
+        "\"^[^a-f]{1,3}x|y$\"}, \"b\": {\"enum\": [\"b\", \"bc\", 1.5]}}, "
+        "\"additionalProperties\": {\"type\": \"integer\", \"minimum\": 3, \"maximum\": 40}}";
+    static const char gbnf[] = "root ::= item{2,5} [^a-z]\nitem ::= \"a\" | [b-d] \"c\"*\n";
+    xl_engine_options options = xl_engine_options_default();
+    xl_engine *engine = NULL;
+    xl_session *session = NULL;
+    xl_grammar *grammar = NULL;
+    options.threads = 1;
+    options.isa = "scalar";
+    xl_generate_options generate = xl_generate_options_default();
+    generate.max_tokens = 6;
+    xl_status status = xl_engine_open(model_path, &options, &engine, error);
+    if (status == XL_OK) status = xl_session_open(engine, &session, error);
+    for (int i = 0; i < 2 && status == XL_OK; i++) {
+        status = i == 0
+                     ? xl_grammar_from_json_schema(engine, schema, strlen(schema), &grammar, error)
+                     : xl_grammar_from_gbnf(engine, gbnf, strlen(gbnf), &grammar, error);
+        generate.grammar = grammar;
+        generate.grammar_begin = i == 0 ? NULL : "b";
+        if (status == XL_OK) status = xl_session_generate(session, "ab c", &generate, NULL, error);
+        xl_grammar_close(grammar);
+        grammar = NULL;
+    }
+    xl_session_close(session);
+    xl_engine_close(engine);
+    return status;
+}
+
+static enum test_result test_grammars(void) {
+    return fail_each(generate_by_grammars, "grammars");
+}
 static enum test_result test_generate(void) {
     return fail_each(open_and_generate, "generate");
 }
@@ -124,6 +159,7 @@ static enum test_result test_render(void) {
 
 static const struct test tests[] = {
     {"generate", "open, generate, snapshot, restore", test_generate},
+    {"grammars", "compile and generate by them", test_grammars},
     {"inspect", "describe a file", test_inspect},
     {"render", "render a template", test_render},
 };
