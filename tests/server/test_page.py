@@ -2,18 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The built-in page in a headless Chromium, against a mock of the API: streaming, stopping, keys,
 errors, input methods, both languages, zoom; and that it loads nothing from elsewhere, runs no
-inline script and keeps nothing. Needs playwright (pip) and chromium (Debian); else it is skipped.
+inline script and keeps nothing. Needs chromium (scripts/setup more) and playwright
+(fetched into build/venv-page); else it is skipped.
 Usage: test_page.py [--screenshots DIR] [NAME ...]
 """
 import os
 import re
 import shutil
+import subprocess
 import sys
 import traceback
+import venv
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from page_mock import Mock, security_policy  # noqa: E402
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PLAYWRIGHT = "playwright==1.65.2"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
 
@@ -276,17 +281,33 @@ def screenshots(browser, folder):
         mock.close()
 
 
+def skip(reason):
+    print(f"skip page ({reason})\npage: 0 passed, 0 failed, 1 skipped")
+    return 77
+
+
+def run_in_environment():
+    """This program again in build/venv-page, which has playwright if it can be had."""
+    folder = os.path.join(ROOT, "build", "venv-page")
+    python = os.path.join(folder, "bin", "python")
+    if os.path.realpath(sys.prefix) == os.path.realpath(folder):
+        return skip("playwright could not be installed")
+    if not os.path.exists(python):
+        venv.create(folder, with_pip=True)
+    done = subprocess.run([python, "-m", "pip", "install", "-q", PLAYWRIGHT], capture_output=True)
+    if done.returncode != 0:
+        return skip("playwright could not be installed (no network?)")
+    return subprocess.run([python, *sys.argv]).returncode
+
+
 def main():
     arguments = sys.argv[1:]
+    if not CHROMIUM:
+        return skip("no chromium; scripts/setup more")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        print("skip page (no playwright; scripts/setup more, build/venv/bin/pip install playwright)\n"
-              "page: 0 passed, 0 failed, 1 skipped")
-        return 77
-    if not CHROMIUM:
-        print("skip page (no chromium; scripts/setup more)\npage: 0 passed, 0 failed, 1 skipped")
-        return 77
+        return run_in_environment()
     tests = {name[5:]: run for name, run in sorted(globals().items()) if name.startswith("test_")}
     failed = passed = 0
     with sync_playwright() as playwright:
