@@ -31,7 +31,7 @@ static bool check_origin(struct exchange *exchange) {
     if (!host_check_host(settings, host))
         return openai_error_set(&exchange->error, 403, "host_not_allowed", NULL,
                                 "this server does not answer under the name in the Host header; "
-                                "allow it with --allowed-host");
+                                "allow it with --allowed-hosts");
     if (!origin) return true;
     if (host_check_origin(settings, origin)) {
         exchange->origin = origin;
@@ -40,7 +40,7 @@ static bool check_origin(struct exchange *exchange) {
     return host_check_same(origin, host) ||
            openai_error_set(&exchange->error, 403, "origin_not_allowed", NULL,
                             "pages of other origins may not use this server; allow one with "
-                            "--allowed-origin");
+                            "--allowed-origins");
 }
 
 static const char *bearer(struct exchange *exchange) {
