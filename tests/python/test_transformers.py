@@ -16,6 +16,7 @@ from xinglin.transformers import (
     AutoModelForCausalLM,
     AutoModelForSpeechSeq2Seq,
     AutoTokenizer,
+    BaseStreamer,
     GenerationConfig,
     TextIteratorStreamer,
     TextStreamer,
@@ -413,7 +414,7 @@ def test_generation_config(checkpoint, tmp_path, cache):
         ({"inputs": [1, 700]}, xinglin.UsageError, "700"),
         ({"inputs": [5] * 513, "max_new_tokens": 2}, xinglin.ContextFullError, "context="),
         ({"temperature": -1.0, "do_sample": True}, xinglin.UsageError, "input_ids|-1|temperature"),
-        ({"streamer": object(), "inputs": [[1], [5]]}, xinglin.UsageError, "one by one"),
+        ({"streamer": BaseStreamer(), "inputs": [[1], [5]]}, xinglin.UsageError, "one by one"),
     ],
 )
 def test_generate_refusals(lm, arguments, kind, words):

@@ -449,6 +449,8 @@ def path_argument(value: str | os.PathLike[str]) -> bytes:
 
 def token_array(tokens: Any) -> tuple[ctypes.Array[c_int32], int]:
     """Token ids as the library wants them; ctypes alone would cut large numbers silently."""
+    if isinstance(tokens, (bytes, bytearray)):  # array() would take them for an array's memory
+        raise UsageError("token ids are integers of 32 bits, not bytes; text is a str")
     try:
         ids = array("i", tokens)
     except (TypeError, OverflowError) as problem:

@@ -6,11 +6,11 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from . import _native as native
-from .errors import CancelledError, NotFoundError, UnsupportedError
+from .errors import CancelledError, NotFoundError, UnsupportedError, UsageError
 from .interruptible import call_interruptibly
 
 
@@ -83,7 +83,9 @@ def llm_convert(
     options.out_dir = native.path_argument(outfile)
     if tokenizer_path is not None:
         options.tokenizer = native.path_argument(tokenizer_path)
-    options.threads = threads
+    options.threads = native.integer("threads", threads)
+    if not isinstance(keep, Iterable):
+        raise UsageError(f"keep is a list of names, not {type(keep).__name__}")
     names = [native.text_argument(name) for name in ([keep] if isinstance(keep, str) else keep)]
     options.keep, options.n_keep = (ctypes.c_char_p * len(names))(*names), len(names)
     options.on_progress = native.OnProgress(progress.report)

@@ -11,10 +11,10 @@ import ctypes
 import json
 import os
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import _native as native
 from .batch import generate_batch
@@ -63,7 +63,7 @@ def _describe(pointer: int) -> EngineInfo:
 
 
 def _choice(name: str, value: str, values: Mapping[str, int]) -> int:
-    if value not in values:
+    if not isinstance(value, str) or value not in values:
         raise UsageError(f"{name} is one of {', '.join(values)}, not {value!r}")
     return values[value]
 
@@ -135,6 +135,15 @@ class Engine:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def __copy__(self) -> Engine:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Engine:  # copies of what uses a model share it
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a loaded model cannot be pickled; open it in the other process")
+
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else f"{self.info.family} {self.info.weight_type}"
         return f"<xinglin.Engine {self.path!r} {state}>"
@@ -195,6 +204,8 @@ class Engine:
         and other variables see :func:`xinglin.render_template`."""
         array = (native.Message * len(messages))()
         for raw, message in zip(array, messages):
+            if not isinstance(message, Mapping) or not {"role", "content"} <= set(message):
+                raise UsageError('a message is {"role": "user", "content": "…"}')
             raw.role = native.text_argument(message["role"])
             raw.content = native.text_argument(message["content"])
         text, n, error = ctypes.c_void_p(), ctypes.c_size_t(), native.Error()
@@ -229,7 +240,7 @@ class Engine:
         at its end (a number: cut to so many tokens). Ctrl-C is seen between batches of a few
         thousand tokens, within a text never.
         """
-        if isinstance(texts, str):
+        if isinstance(texts, str) or not isinstance(texts, Iterable):
             raise UsageError("embed() takes a list of texts; wrap a single one in a list")
         how = _choice("pooling", pooling, native.POOLINGS)
         most = self._longest_text(truncate)
@@ -322,7 +333,6 @@ class Engine:
         """One generation on a session of its own; options as in :meth:`Session.generate`."""
         with self.session() as session:
             return session.generate(prompt, **options)
-
 
     def generate_batch(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,9 @@ class Callbacks:
         self.tokens: list[int] = []
         self.pieces: list[str] = []
         self.error: BaseException | None = None
+        for name, function in (("on_text", on_text), ("on_token", on_token)):
+            if function is not None and not callable(function):
+                raise UsageError(f"{name} is a function, not {type(function).__name__}")
         self._on_text, self._on_token = on_text, on_token
 
     def text(self, _user: Any, text: int, size: int) -> int:
@@ -130,15 +133,22 @@ def generate_options(
             setattr(options, name, read(value))
         except (TypeError, ValueError) as problem:
             raise UsageError(f"{name}={value!r}: {problem}") from None
+    if not isinstance(stop, Iterable):
+        raise UsageError(f"stop is a text or a list of texts, not {type(stop).__name__}")
     stops = [stop] if isinstance(stop, str) else list(stop)
     if stops:
         texts = [native.text_argument(text) for text in stops]
         options.stops, options.n_stops = (ctypes.c_char_p * len(texts))(*texts), len(texts)
     if logit_bias:
+        if not isinstance(logit_bias, Mapping):
+            raise UsageError("logit_bias is {token: amount}, not " + type(logit_bias).__name__)
         ids, n = native.token_array(logit_bias.keys())
         pairs = (native.LogitBias * n)()
         for pair, token, bias in zip(pairs, ids, logit_bias.values()):
-            pair.token, pair.bias = token, bias
+            try:
+                pair.token, pair.bias = token, bias
+            except TypeError:
+                raise UsageError(f"the logit bias of token {token} is {bias!r}") from None
         options.biases, options.n_biases = pairs, n
     options.grammar_begin = native.text_argument(grammar_begin)
     return options

@@ -155,6 +155,8 @@ class Session:
 
     def restore(self, data: bytes) -> None:
         """Takes a snapshot's place."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise UsageError(f"a snapshot is bytes, not {type(data).__name__}")
         data = bytes(data)
         self._run(native.lib.xl_session_restore, data, len(data), is_brief=True)
 

@@ -66,10 +66,13 @@ def read_rows(value: Any, what: str = "input_ids") -> tuple[Rows, Kind]:
         value = value.get("input_ids")
     if value is None or isinstance(value, (str, bytes)):
         said = "nothing was given" if value is None else "text was given; call the tokenizer first"
-        raise UsageError(f"{what} are token ids: {said}")
+        raise UsageError(f"{what}: ids in one or two dimensions; {said}")
     library = library_of(value)
     device = value.device if library == "torch" else None
-    plain = value.tolist() if hasattr(value, "tolist") else value
+    try:
+        plain = value.tolist() if hasattr(value, "tolist") else value
+    except RuntimeError as problem:  # of torch: sparse, on no device, being traced
+        raise UsageError(f"{what} cannot be read: {problem}") from None
     if isinstance(plain, int):
         raise UsageError(f"{what} has one or two dimensions, not none")
     items = list(plain) if isinstance(plain, Sequence) else None

@@ -21,7 +21,7 @@ PathLike = str | os.PathLike[str]
 class _Auto(Generic[_Model]):
     _model: type[Any]
 
-    def __init__(self) -> None:
+    def __init__(self, *_: Any, **__: Any) -> None:
         name = type(self).__name__
         raise UsageError(f"{name} is not made directly; use {name}.from_pretrained(path)")
 
@@ -126,7 +126,7 @@ def _with_config(args: tuple[Any, ...], arguments: dict[str, Any]) -> dict[str, 
 class AutoTokenizer:
     """The tokenizer of a checkpoint directory or a GGUF file."""
 
-    def __init__(self) -> None:
+    def __init__(self, *_: Any, **__: Any) -> None:
         raise UsageError(
             "AutoTokenizer is not made directly; use AutoTokenizer.from_pretrained(path)"
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine import EngineInfo
-from ..errors import BadInputError
+from ..errors import BadInputError, UsageError
 
 
 class Attributes:
@@ -85,6 +85,9 @@ def as_mapping(config: Any) -> dict[str, Any]:
         values = dict(config)
     elif isinstance(config, Attributes):
         values = config.to_dict()
-    else:
+    elif hasattr(config, "to_diff_dict"):
         values = config.to_diff_dict()
+    else:
+        raise UsageError(f"generation_config is a GenerationConfig or a dict, not "
+                         f"{type(config).__name__}")
     return {name: value for name, value in values.items() if value is not None}

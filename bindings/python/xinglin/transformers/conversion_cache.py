@@ -9,6 +9,7 @@ XINGLIN_CACHE=off keeps nothing.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -19,8 +20,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..convert import llm_convert
-from ..errors import NoSpaceError
+from ..errors import NoSpaceError, UsageError
 
+_ELSEWHERE = "from_pretrained(cache_dir=...) or XINGLIN_CACHE name another place"
 REVISION = 1  # of what conversion writes; another number ignores older files
 
 
@@ -84,7 +86,12 @@ def converted(
     target = root / f"{stem}-{_state(place)}.gguf"
     if target.exists():
         return target
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(root, os.W_OK):
+            raise PermissionError(errno.EACCES, "cannot be written", str(root))
+    except OSError as problem:
+        raise UsageError(f"{root}: {problem.strerror}; {_ELSEWHERE}") from None
     with _turn(root / f"{stem}.lock"):
         if target.exists():
             return target
@@ -93,9 +100,7 @@ def converted(
             made = _convert_into(temporary, place, outtype, keep, threads, tokenizer)
             os.replace(made, target)
         except NoSpaceError as problem:
-            raise NoSpaceError(
-                f"{problem}; from_pretrained(cache_dir=...) or XINGLIN_CACHE name another place"
-            ) from None
+            raise NoSpaceError(f"{problem}; {_ELSEWHERE}") from None
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         for other in root.glob(f"{stem}-*.gguf"):  # of files that have changed since

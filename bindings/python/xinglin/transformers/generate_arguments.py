@@ -4,6 +4,8 @@ of those that are neither."""
 
 from __future__ import annotations
 
+import math
+import operator
 import random
 import sys
 import warnings
@@ -122,12 +124,31 @@ class Plan:
         return most, min(least, most)
 
 
-def _ids(value: Any) -> list[int]:
+def _whole(value: Any) -> int:
+    """An integer of any library, or a float that is one."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return operator.index(value)
+
+
+def _ids(value: Any, name: str) -> list[int]:
     if hasattr(value, "tolist"):
         value = value.tolist()
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [int(one) for one in value]
-    return [int(value)]
+    many = isinstance(value, (list, tuple, set, frozenset))
+    try:
+        return [_whole(one) for one in value] if many else [_whole(value)]
+    except TypeError:
+        raise UsageError(f"{name} holds token ids, not {_short(value)}") from None
+
+
+def _items(values: Mapping[str, Any], name: str) -> list[Any]:
+    found = values.get(name)
+    if found is None:
+        return []
+    try:
+        return list(found.items() if isinstance(found, Mapping) else found)
+    except TypeError:
+        raise UsageError(f"{name} is a list, not {_short(found)}") from None
 
 
 def _refuse(values: Mapping[str, Any]) -> None:
@@ -151,37 +172,50 @@ def _number(values: Mapping[str, Any], name: str, least: int) -> int | None:
     if value is None:
         return None
     try:
-        number = int(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} is a number, not {value!r}") from None
+        number = _whole(value)
+    except TypeError:
+        raise UsageError(f"{name} is a whole number, not {value!r}") from None
     if number < least:
         raise UsageError(f"{name} is at least {least}, not {number}")
     return number
 
 
+def _float(values: Mapping[str, Any], name: str, default: float = 0.0) -> float:
+    """What ranges are allowed the engine says itself."""
+    value = values.get(name)
+    try:
+        return default if value is None else float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} is a number, not {_short(value)}") from None
+
+
 def _biases(values: Mapping[str, Any]) -> dict[int, float]:
     bias: dict[int, float] = {}
-    for token in _ids(values.get("suppress_tokens") or []):
+    for token in _ids(_items(values, "suppress_tokens"), "suppress_tokens"):
         bias[token] = float("-inf")
-    for word in values.get("bad_words_ids") or []:
-        if len(word) != 1:
+    for word in _items(values, "bad_words_ids"):
+        banned = _ids(word, "bad_words_ids")
+        if len(banned) != 1:
             raise UnsupportedError(
                 "bad_words_ids of several tokens are not supported: use stop_strings, or ban "
                 "single tokens"
             )
-        bias[int(word[0])] = float("-inf")
-    given = values.get("sequence_bias") or {}
-    pairs = given.items() if isinstance(given, Mapping) else [tuple(pair) for pair in given]
-    for tokens, amount in pairs:
-        if len(_ids(tokens)) != 1:
+        bias[banned[0]] = float("-inf")
+    for pair in _items(values, "sequence_bias"):
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise UsageError("sequence_bias is {(token,): amount} or [[[token], amount]]")
+        tokens = _ids(pair[0], "sequence_bias")
+        if len(tokens) != 1:
             raise UnsupportedError("sequence_bias is supported for sequences of one token")
-        bias[_ids(tokens)[0]] = float(amount)
+        bias[tokens[0]] = _float({"sequence_bias": pair[1]}, "sequence_bias")
     return bias
 
 
 def _seed(values: Mapping[str, Any]) -> int:
     """Without one, of whoever was seeded by the caller: torch if it is loaded, else Python."""
     given = _number(values, "seed", 0)
+    if given is not None and given >= 1 << 64:
+        raise UsageError(f"seed is a number of 64 bits, not {given}")
     if given is not None:
         return given
     torch = sys.modules.get("torch")
@@ -193,12 +227,14 @@ def _seed(values: Mapping[str, Any]) -> int:
 def _sampling(values: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if values.get("do_sample"):
-        temperature = values.get("temperature")
-        top_k, top_p, min_p = values.get("top_k"), values.get("top_p"), values.get("min_p")
-        options["temperature"] = 1.0 if temperature is None else float(temperature)
-        options["top_k"] = 50 if top_k is None else int(top_k)  # as in transformers
-        options["top_p"] = 1.0 if top_p is None else float(top_p)
-        options["min_p"] = 0.0 if min_p is None else float(min_p)
+        top_k = _number(values, "top_k", -1)
+        options["temperature"] = _float(values, "temperature", 1.0)
+        options["top_k"] = 50 if top_k is None else top_k  # as in transformers
+        options["top_p"] = _float(values, "top_p", 1.0)
+        options["min_p"] = _float(values, "min_p")
+        for name in ("top_p", "min_p"):
+            if not 0 <= options[name] <= 1:
+                raise UsageError(f"{name} is from 0 to 1, not {options[name]:g}")
     else:
         idle = [name for name in ("temperature", "top_p", "top_k", "min_p")
                 if explicit.get(name) not in (None, 0, 1)]
@@ -207,16 +243,37 @@ def _sampling(values: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[st
                           "likely token is always chosen", stacklevel=4)
     for name in ("repetition_penalty", "presence_penalty", "frequency_penalty"):
         if values.get(name) is not None:
-            options[name] = float(values[name])
+            options[name] = _float(values, name)
     options["penalty_window"] = -1  # the whole text, as in transformers
     lookup = values.get("prompt_lookup_num_tokens")
     lookup = values.get("lookahead") if lookup is None else lookup
     if lookup is not None:
-        options["draft_max"] = int(lookup)
+        options["draft_max"] = _number({"prompt_lookup_num_tokens": lookup},
+                                       "prompt_lookup_num_tokens", -1)
     for name in ("grammar", "grammar_begin"):
         if values.get(name) is not None:
             options[name] = values[name]
     return options
+
+
+def _seconds(values: Mapping[str, Any]) -> float | None:
+    if values.get("max_time") is None:
+        return None
+    seconds = _float(values, "max_time")
+    if math.isnan(seconds):
+        raise UsageError("max_time is a number of seconds, not nan")
+    return seconds
+
+
+def _criteria(given: Any) -> list[Callable[..., Any]]:
+    if given is None:
+        return []
+    found = list(given) if isinstance(given, (list, tuple)) else [given]  # lists of transformers
+    for one in found:  # can be called, too
+        if not callable(one):
+            raise UsageError("stopping_criteria are functions of (input_ids, scores), not "
+                             f"{type(one).__name__}")
+    return found
 
 
 def make_plan(defaults: Mapping[str, Any], explicit: Mapping[str, Any]) -> Plan:
@@ -239,19 +296,20 @@ def make_plan(defaults: Mapping[str, Any], explicit: Mapping[str, Any]) -> Plan:
         n_sequences=_number(values, "num_return_sequences", 1) or 1,
         seed=_seed(values),
         streamer=values.get("streamer"),
-        max_time=values.get("max_time"),
+        max_time=_seconds(values),
         is_dict=bool(values.get("return_dict_in_generate")),
     )
     if values.get("eos_token_id") is not None:
-        plan.ends = frozenset(token for token in _ids(values["eos_token_id"]) if token >= 0)
-    pad = values.get("pad_token_id")
-    plan.pad = None if pad is None else _ids(pad)[0]
+        ends = _ids(values["eos_token_id"], "eos_token_id")
+        plan.ends = frozenset(token for token in ends if token >= 0)
+    if values.get("pad_token_id") is not None:
+        plan.pad = next(iter(_ids(values["pad_token_id"], "pad_token_id")), None)
     stops = values.get("stop_strings") or []
-    plan.stops = [stops] if isinstance(stops, str) else list(stops)
-    criteria: Any = values.get("stopping_criteria") or []
-    if not isinstance(criteria, (list, tuple)):  # a list of transformers can be called, too
-        criteria = [criteria]
-    plan.criteria = list(criteria)
+    plan.stops = [stops] if isinstance(stops, str) else _items(values, "stop_strings")
+    plan.criteria = _criteria(values.get("stopping_criteria"))
+    for name in ("put", "end") if plan.streamer is not None else ():
+        if not callable(getattr(plan.streamer, name, None)):
+            raise UsageError(f"a streamer has {name}(); {type(plan.streamer).__name__} has not")
     if "grammar" in plan.options and (plan.min_new_tokens or plan.min_length):
         raise UsageError("a grammar says itself when a text is complete; leave out min_new_tokens")
     if plan.n_sequences > 1 and not values.get("do_sample"):

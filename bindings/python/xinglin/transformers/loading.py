@@ -4,10 +4,12 @@ is wanted, whether the file is of that type already, and else its conversion."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,9 +110,14 @@ def local_path(name: Any, what: str = "model") -> Path:
         raise UsageError(f"the {what} is a path, not {type(name).__name__}") from None
     if "\0" in str(path):
         raise UsageError("a path must not contain NUL characters")
-    if path.exists():
-        return path
     text = str(name)
+    if not text:
+        raise UsageError(f"the {what} is a path, not an empty text")
+    try:
+        if path.exists():
+            return path
+    except OSError as problem:  # longer than names may be
+        raise NotFoundError(f"{text[:80]}…: {problem.strerror}") from None
     if text.count("/") == 1 and not text.startswith((".", "/", "~")):
         folder = text.split("/")[1]
         raise NotFoundError(
@@ -172,12 +179,16 @@ def read_request(name: Any, arguments: Mapping[str, Any]) -> Request:
         raise UsageError(f"model_hub={hub!r}: there are huggingface and modelscope")
     longest = given.pop("max_position_embeddings", None)
     if longest is not None:
-        request.engine.setdefault("context", int(longest))
+        request.engine.setdefault("context", longest)
     keep = given.pop("modules_to_not_convert", None)
+    if keep is not None and not isinstance(keep, (str, list, tuple, set, frozenset)):
+        raise UsageError(f"modules_to_not_convert is a list of names, not {keep!r}")
     request.keep = [keep] if isinstance(keep, str) else list(keep or ())
     tokenizer = given.pop("tokenizer_path", None)
     request.tokenizer = None if tokenizer is None else str(local_path(tokenizer, "tokenizer"))
     cache_dir = given.pop("cache_dir", None)
+    if cache_dir is not None and not isinstance(cache_dir, (str, os.PathLike)):
+        raise UsageError(f"cache_dir is a path, not {cache_dir!r}")
     request.cache_dir = cache_directory() if cache_dir is None else Path(cache_dir).expanduser()
     _sort_out(given, request)
     if low_bit is not None:
@@ -249,7 +260,8 @@ def read_mark(directory: Path) -> dict[str, Any]:
     if not mark:
         return {}
     file = mark.get("file")
-    if mark.get("format") != "xinglin-low-bit" or not isinstance(file, str) or "/" in file:
+    is_ours = mark.get("format") == "xinglin-low-bit" and isinstance(mark.get("type"), str)
+    if not is_ours or not isinstance(file, str) or "/" in file:
         raise BadInputError(f"{directory / MARK}: is not what save_low_bit writes")
     return mark
 
@@ -310,8 +322,17 @@ def _quantized_type(file: Path) -> str | None:
 def save_mark(directory: Path, file: str, low_bit: str) -> None:
     """Written last: a directory without it was not saved whole."""
     mark = {"format": "xinglin-low-bit", "version": 1, "file": file, "type": low_bit}
-    temporary = directory / (MARK + ".new")
-    temporary.write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, directory / MARK)
+    with new_file(directory / MARK) as temporary:
+        temporary.write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
 
 
+@contextlib.contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """A file to write, which takes the target's place whole or not at all; several may try."""
+    unique = f".{os.getpid()}-{threading.get_ident()}.new"
+    temporary = target.with_name(target.name + unique)
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)

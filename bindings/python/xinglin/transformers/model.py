@@ -18,7 +18,7 @@ from .configuration import Config, GenerationConfig, as_mapping, make_config, re
 from .generate_arguments import Plan, make_plan
 from .generating import SessionShelf, generate_row
 from .hidden_states import hidden_states
-from .loading import Loaded, save_mark
+from .loading import Loaded, new_file, save_mark
 from .outputs import Output
 from .tokenizer import TOKENIZER_FILES
 
@@ -234,17 +234,19 @@ class PreTrainedModel:
 
     def _generate_rows(self, plan: Plan, rows: Rows, prompts: Rows, kind: Kind) -> Any:
         deadline = time.monotonic() + plan.max_time if plan.max_time is not None else None
-        if plan.streamer is not None:
-            plan.streamer.put(streamed(rows[0], kind))
         results = []
-        for row, prompt in zip(rows, prompts):
-            for i in range(plan.n_sequences):
-                made = generate_row(
-                    self._shelf, plan, row, prompt, kind, (plan.seed + i) % (1 << 64), deadline
-                )
-                results.append(row + made)
-        if plan.streamer is not None:
-            plan.streamer.end()
+        try:
+            if plan.streamer is not None:
+                plan.streamer.put(streamed(rows[0], kind))
+            for row, prompt in zip(rows, prompts):
+                for i in range(plan.n_sequences):
+                    made = generate_row(
+                        self._shelf, plan, row, prompt, kind, (plan.seed + i) % (1 << 64), deadline
+                    )
+                    results.append(row + made)
+        finally:  # whoever reads in another thread waits for the end, also after an error
+            if plan.streamer is not None:
+                plan.streamer.end()
         width = max(len(row) for row in results)
         pad = self._pad_token(plan)
         sequences = kind.ids([row + [pad] * (width - len(row)) for row in results])
@@ -297,12 +299,8 @@ def _guess_mask(inputs: Any, plan: Plan) -> Rows | None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    temporary = target.with_name(target.name + ".new")
-    try:
+    with new_file(target) as temporary:
         shutil.copyfile(source, temporary)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _refuse_forward(arguments: dict[str, Any]) -> None:

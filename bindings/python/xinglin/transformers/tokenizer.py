@@ -376,6 +376,7 @@ class Tokenizer:
         ids = [one.tolist() if hasattr(one, "tolist") else one for one in ids]
         if ids and not isinstance(ids[0], int):
             return [self.decode(row, skip_special_tokens) for row in ids]
+        ids = [token for token in ids if token < self.vocab_size]  # rows of a model without a text
         if skip_special_tokens:
             ids = [token for token in ids if token not in self._control]
         elif self._facts["model"] == "bert":
