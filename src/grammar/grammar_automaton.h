@@ -20,7 +20,7 @@ enum {
     FRAME_CUT = 1,    // below it lies more than anybody looks at
     AUTOMATON_DEPTH_MAX = 1024,
     AUTOMATON_PLACES_MAX = 4096, // live at once
-    AUTOMATON_WORK_MAX = 1 << 20 // steps of one task: some dozen milliseconds
+    AUTOMATON_WORK_MAX = 1 << 21 // steps of one task: some dozen milliseconds
 };
 
 struct automaton_place {

@@ -71,6 +71,7 @@ enum status grammar_builder_init(struct grammar_builder *b, struct error *err) {
     }
     add_node(b, (struct grammar_node){.kind = NODE_FAIL});
     add_node(b, (struct grammar_node){.kind = NODE_END});
+    if (b->status != STATUS_OK) grammar_builder_deinit(b);
     return b->status;
 }
 

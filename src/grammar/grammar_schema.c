@@ -71,8 +71,8 @@ enum status schema_rule_of(struct schema_compiler *c, const struct schema_set *s
     uint32_t slot = hash & (RULE_SLOTS - 1);
     for (; c->slots[slot]; slot = (slot + 1) & (RULE_SLOTS - 1)) {
         const struct schema_rule *known = &c->rules[c->slots[slot] - 1];
-        if (known->hash != hash || known->n != set->n ||
-            memcmp(c->keys + known->first, keys, set->n * sizeof *keys) != 0)
+        if (known->hash != hash || known->n != set->n) continue;
+        if (set->n > 0 && memcmp(c->keys + known->first, keys, set->n * sizeof *keys) != 0)
             continue;
         *rule = known->rule;
         return STATUS_OK;
@@ -81,7 +81,7 @@ enum status schema_rule_of(struct schema_compiler *c, const struct schema_set *s
     TRY(reserve_rule(c, set->n));
     *rule = build_rule(&c->builder);
     if (c->builder.status != STATUS_OK) return c->builder.status;
-    memcpy(c->keys + c->n_keys, keys, set->n * sizeof *keys);
+    if (set->n > 0) memcpy(c->keys + c->n_keys, keys, set->n * sizeof *keys);
     c->rules[c->n_rules++] =
         (struct schema_rule){.first = c->n_keys, .n = set->n, .rule = *rule, .hash = hash};
     c->n_keys += set->n;
