@@ -5,6 +5,7 @@
 // nobody uses stand in a list by the time of their last use.
 #include "engine/prefix_tree.h"
 
+#include "base/clock.h"
 #include "base/hash64.h"
 
 #include <stdlib.h>
@@ -37,6 +38,9 @@ static int32_t index_of(const struct prefix_tree *tree, int node) {
 
 enum status prefix_tree_init(struct prefix_tree *tree, struct kv_pool *pool, struct error *err) {
     *tree = (struct prefix_tree){.pool = pool, .n_buckets = 1};
+    double now_s = clock_seconds();
+    memcpy(&tree->seed, &now_s, sizeof now_s);
+    tree->seed = hash64(&tree->seed, sizeof tree->seed, (uint64_t)(uintptr_t)pool->memory);
     size_t n = (size_t)pool->n_pages;
     while (tree->n_buckets < n * 2)
         tree->n_buckets *= 2;
@@ -99,7 +103,8 @@ static void list(struct prefix_tree *tree, int32_t index, bool is_new) {
 // ---- Places ------------------------------------------------------------------------------------
 
 static uint64_t hash_of(const struct prefix_tree *tree, int32_t parent, const int32_t *tokens) {
-    return hash64(tokens, PAGE_TOKENS * sizeof *tokens, (uint64_t)parent) & (tree->n_buckets - 1);
+    uint64_t seed = tree->seed + (uint64_t)parent;
+    return hash64(tokens, PAGE_TOKENS * sizeof *tokens, seed) & (tree->n_buckets - 1);
 }
 
 static void attach(struct prefix_tree *tree, int32_t index, int32_t parent, const int32_t *tokens,

@@ -28,6 +28,7 @@ struct prefix_tree {
     struct prefix_node *nodes; // [pool->n_pages + 1], the last one is the root
     int32_t *buckets;          // [n_buckets] first node of a hash value; PAGE_NONE: none
     uint64_t n_buckets;        // a power of two
+    uint64_t seed;             // so that nobody outside can choose texts of one bucket
     int n_kept;                // nodes that nobody uses
     uint64_t clock;            // counts uses
 };

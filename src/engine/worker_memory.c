@@ -6,22 +6,15 @@
 // the next is the first then, and nobody waits for ever.
 #include "engine/worker.h"
 
-#include "base/system_file.h"
-
-#include <limits.h>
-#include <stdlib.h>
-#include <string.h>
+#include "base/memory_budget.h"
 
 enum { PAGES_MAX = 1 << 20 };
 
-// Half of what the system says is available.
+// Half of what is left to this process.
 static uint64_t usual_bytes(void) {
-    char text[SYSTEM_TEXT_MAX];
     const uint64_t fallback = (uint64_t)1 << 30;
-    if (!system_file_read("", "/proc/meminfo", text, sizeof text)) return fallback;
-    const char *line = strstr(text, "MemAvailable:");
-    if (!line) return fallback;
-    return strtoull(line + strlen("MemAvailable:"), NULL, 10) * 1024 / 2;
+    uint64_t available = memory_available_bytes();
+    return available > 0 ? available / 2 : fallback;
 }
 
 enum status worker_memory_init(struct xl_worker *worker, uint64_t kv_bytes, struct error *err) {

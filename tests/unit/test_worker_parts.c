@@ -2,11 +2,13 @@
 // What a worker decides with: whose turn it is, which beginnings are known, what a step costs.
 #include "harness.h"
 
+#include "base/memory_budget.h"
 #include "engine/prefix_tree.h"
 #include "engine/step_cost.h"
 #include "engine/turn_order.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum { N_TURNS = 64 };
 
@@ -261,6 +263,46 @@ static enum test_result test_cost(void) {
     return TEST_PASS;
 }
 
+// ---- Memory ------------------------------------------------------------------------------------
+
+static bool write_file(const char *root, const char *path, const char *text) {
+    char full[1024];
+    snprintf(full, sizeof full, "%s%s", root, path);
+    for (char *slash = strchr(full + strlen(root), '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(full, 0700);
+        *slash = '/';
+    }
+    FILE *file = fopen(full, "w");
+    if (!file) return false;
+    fputs(text, file);
+    return fclose(file) == 0;
+}
+
+static enum test_result test_memory(void) {
+    char root[512];
+    snprintf(root, sizeof root, "%s/machine", harness_scratch());
+    CHECK(memory_available_bytes() > 0);
+    CHECK(memory_available_bytes_under(root) == 0);
+    CHECK(write_file(root, "/proc/meminfo",
+                     "MemTotal:  9000000 kB\nMemFree:  1 kB\nMemAvailable:   8000000 kB\n"));
+    CHECK(memory_available_bytes_under(root) == 8000000ull * 1024);
+    CHECK(write_file(root, "/proc/self/cgroup", "0::/a/b\n"));
+    CHECK(write_file(root, "/sys/fs/cgroup/a/b/memory.max", "max\n"));
+    CHECK(write_file(root, "/sys/fs/cgroup/a/b/memory.current", "5000\n"));
+    CHECK(memory_available_bytes_under(root) == 8000000ull * 1024);
+    CHECK(write_file(root, "/sys/fs/cgroup/a/memory.max", "1000000\n")); // of a group above
+    CHECK(write_file(root, "/sys/fs/cgroup/a/memory.current", "700000\n"));
+    CHECK(memory_available_bytes_under(root) == 300000);
+    CHECK(write_file(root, "/sys/fs/cgroup/a/memory.stat", "anon 100000\nfile 600000\n"));
+    CHECK(memory_available_bytes_under(root) == 900000);
+    CHECK(write_file(root, "/proc/self/cgroup", "5:cpu:/x\n4:memory:/m\n"));
+    CHECK(write_file(root, "/sys/fs/cgroup/memory/m/memory.limit_in_bytes", "5000\n"));
+    CHECK(write_file(root, "/sys/fs/cgroup/memory/m/memory.usage_in_bytes", "6000\n"));
+    CHECK(memory_available_bytes_under(root) == 0);
+    return TEST_PASS;
+}
+
 static const struct test tests[] = {
     {"users", "users take turns", test_users},
     {"arrival", "a user's requests keep their order", test_arrival},
@@ -269,6 +311,7 @@ static const struct test tests[] = {
     {"oldest", "what was not used for longest goes first", test_oldest},
     {"parts", "pages that are not full", test_parts},
     {"random", "no page is lost", test_random},
+    {"memory", "what a container leaves", test_memory},
     {"cost", "what a step takes", test_cost},
 };
 
