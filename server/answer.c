@@ -276,6 +276,13 @@ static bool check_end(struct answer *answer, const struct answer_choice *choice)
                             "the model ended before the answer in the wanted form began");
 }
 
+// A text that lost a piece for want of memory is not given out.
+static bool check_whole(struct answer_choice *choice) {
+    bool is_lost = choice->content.failed || choice->reasoning.failed || choice->calls.failed ||
+                   choice->logprobs.failed || choice->splitter.pending.failed;
+    return !is_lost || openai_error_no_memory(&choice->answer->exchange->error);
+}
+
 static bool end_choice(struct answer *answer, struct answer_choice *choice,
                        const struct feed_record *record) {
     struct exchange *exchange = answer->exchange;
@@ -287,7 +294,7 @@ static bool end_choice(struct answer *answer, struct answer_choice *choice,
         answer->cached_tokens += record->memory_tokens + record->disk_tokens;
     answer->reasoning_tokens += choice->reasoning_tokens;
     metrics_queued(exchange->server->metrics, record->waited_s);
-    if (!check_end(answer, choice)) return false;
+    if (!check_end(answer, choice) || !check_whole(choice)) return false;
     answer->format->record_done(choice);
     answer->format->choice_done(choice);
     return true;
@@ -307,6 +314,7 @@ static bool take_record(struct answer *answer, const struct feed_record *record)
     else if (record->text_bytes)
         on_part(choice, PART_CONTENT, record->text, record->text_bytes, NULL);
     if (record->is_last) return end_choice(answer, choice, record);
+    if (!check_whole(choice)) return false;
     answer->format->record_done(choice);
     return true;
 }
@@ -348,9 +356,13 @@ static bool more(void *work) {
             return false;
         }
     if (token_feed_overflowed(answer->feed)) {
-        metrics_count_overflow(answer->exchange->server->metrics);
-        openai_error_set(&answer->exchange->error, 503, "slow_client", NULL,
-                         "the answer was cancelled because it was not read in time");
+        if (token_feed_lost_memory(answer->feed))
+            openai_error_no_memory(&answer->exchange->error);
+        else {
+            metrics_count_overflow(answer->exchange->server->metrics);
+            openai_error_set(&answer->exchange->error, 503, "slow_client", NULL,
+                             "the answer was cancelled because it was not read in time");
+        }
         fail(answer);
         return false;
     }

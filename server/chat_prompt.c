@@ -2,6 +2,7 @@
 #include "server/chat_prompt.h"
 
 #include "server/chat_messages.h"
+#include "server/json_memory.h"
 #include "server/tool_schema.h"
 
 #include <stdlib.h>
@@ -165,6 +166,11 @@ bool chat_prompt_make(const struct model_host *host, const struct chat_prompt_re
         xl_template_render(host->chat_template, json, &text, &prompt->text_bytes, &engine_error);
     explicit_bzero(json, strlen(json));
     free(json);
+    if (json_memory_is_lost()) {
+        if (status == XL_OK) explicit_bzero(text, prompt->text_bytes);
+        xl_free(text);
+        return openai_error_no_memory(error);
+    }
     if (status != XL_OK) return openai_error_from_engine(error, &engine_error, "messages");
     prompt->text = malloc(prompt->text_bytes + 1);
     if (prompt->text) memcpy(prompt->text, text, prompt->text_bytes + 1);

@@ -4,6 +4,7 @@
 #include "server/clock_seconds.h"
 #include "server/http_server.h"
 #include "server/job_pool.h"
+#include "server/json_memory.h"
 #include "server/random_id.h"
 
 #include <stdlib.h>
@@ -32,6 +33,7 @@ void exchange_release(struct exchange *exchange) {
 
 void exchange_fail(struct exchange *exchange) {
     writer_clear(&exchange->out);
+    if (json_memory_is_lost()) openai_error_no_memory(&exchange->error); // whatever it led to
     openai_error_write(&exchange->error, &exchange->out);
     exchange_reply(exchange, exchange->error.http_status, "application/json");
 }
@@ -58,6 +60,7 @@ void exchange_stream(struct exchange *exchange) {
 
 static void run_job(void *argument) {
     struct exchange *exchange = argument;
+    json_memory_begin();
     exchange->job(exchange);
     exchange_wake(exchange);
     exchange_release(exchange);

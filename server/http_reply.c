@@ -88,7 +88,7 @@ static bool fetch(struct exchange *exchange) {
     if (exchange->stream_ended)
         io_loop_enter(exchange->socket, CONNECTION_SENDING,
                       exchange->server->settings->write_seconds);
-    return exchange->out.size > 0 || !exchange->stream_ended;
+    return exchange->out.size > 0 || exchange->out.failed || !exchange->stream_ended;
 }
 
 static ssize_t read_stream(void *argument, uint64_t position, char *buffer, size_t n_max) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/request_body.h"
 
+#include "server/json_memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,13 +77,17 @@ static bool check_shape(const struct request_body *body, struct openai_error *er
 json_t *request_body_parse(const struct request_body *body, struct openai_error *error) {
     if (!check_shape(body, error)) return NULL;
     json_error_t where;
+    json_memory_begin();
     json_t *root =
         json_loadb(body->data ? body->data : "", body->size, JSON_REJECT_DUPLICATES, &where);
+    if (json_memory_is_lost()) {
+        json_decref(root);
+        openai_error_no_memory(error);
+        return NULL;
+    }
     if (json_is_object(root)) return root;
     if (root || body->size == 0)
         openai_error_set(error, 400, "invalid_json", NULL, "the body must be a JSON object");
-    else if (json_error_code(&where) == json_error_out_of_memory)
-        openai_error_no_memory(error);
     else
         openai_error_set(
             error, 400, "invalid_json", NULL, "the body is not valid JSON: %s (line %d, column %d)",

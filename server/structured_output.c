@@ -2,6 +2,7 @@
 #include "server/structured_output.h"
 
 #include "server/file_digest.h"
+#include "server/json_memory.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -157,8 +158,13 @@ static struct kept_grammar *compile(xl_engine *engine, const struct output_wish 
             ? xl_grammar_from_json_schema(engine, wish->source, size, &kept->grammar, &engine_error)
             : xl_grammar_from_gbnf(engine, wish->source, size, &kept->grammar, &engine_error);
     kept->references = 1;
-    if (status == XL_OK) return kept;
+    if (status == XL_OK && !json_memory_is_lost()) return kept;
+    xl_grammar_close(status == XL_OK ? kept->grammar : NULL);
     free(kept);
+    if (json_memory_is_lost()) {
+        openai_error_no_memory(error);
+        return NULL;
+    }
     openai_error_from_engine(error, &engine_error, wish->param);
     if (status == XL_UNSUPPORTED)
         openai_error_set(error, 400, "unsupported_schema", wish->param, "%s", engine_error.message);

@@ -25,7 +25,7 @@ struct token_feed {
     size_t begin, end, capacity, bytes_max;
     char *text; // of the record given out last
     size_t text_capacity;
-    bool every_token, overflowed;
+    bool every_token, overflowed, lost_memory;
     int n_sequences, n_ended;
     int references;
     struct feed_sequence sequences[];
@@ -119,8 +119,10 @@ static void append_event(struct token_feed *feed, int sequence, const xl_request
                    (head.is_last ? sizeof(struct record_end) : 0);
     size_t max = feed->bytes_max + (size_t)feed->n_sequences * LAST_BYTES;
     if (!head.is_last && feed->end - feed->begin + bytes > feed->bytes_max) feed->overflowed = true;
-    if (feed->overflowed || feed->end - feed->begin + bytes > max || !reserve(feed, bytes)) {
-        feed->overflowed = true;
+    feed->overflowed = feed->overflowed || feed->end - feed->begin + bytes > max;
+    if (feed->overflowed) return;
+    if (!reserve(feed, bytes)) {
+        feed->overflowed = feed->lost_memory = true;
         return;
     }
     append(feed, &head, sizeof head);
@@ -214,7 +216,8 @@ bool token_feed_next(struct token_feed *feed, struct feed_record *record) {
     bool is_there = feed->begin < feed->end;
     if (is_there) memcpy(&head, feed->queue + feed->begin, sizeof head);
     if (!is_there || !take_text(feed, head.text_bytes)) {
-        feed->overflowed = feed->overflowed || is_there; // no memory
+        feed->overflowed = feed->overflowed || is_there;
+        feed->lost_memory = feed->lost_memory || is_there;
         pthread_mutex_unlock(&feed->mutex);
         return false;
     }
@@ -240,6 +243,13 @@ bool token_feed_overflowed(struct token_feed *feed) {
     bool overflowed = feed->overflowed;
     pthread_mutex_unlock(&feed->mutex);
     return overflowed;
+}
+
+bool token_feed_lost_memory(struct token_feed *feed) {
+    pthread_mutex_lock(&feed->mutex);
+    bool lost_memory = feed->lost_memory;
+    pthread_mutex_unlock(&feed->mutex);
+    return lost_memory;
 }
 
 void token_feed_close(struct token_feed *feed) {

@@ -43,6 +43,7 @@ xl_status token_feed_submit(struct token_feed *feed, int index, xl_worker *worke
 // The next record; false if there is none now.
 bool token_feed_next(struct token_feed *feed, struct feed_record *record);
 bool token_feed_overflowed(struct token_feed *feed);
+bool token_feed_lost_memory(struct token_feed *feed); // that is why it overflowed
 // Cancels what runs; nobody is woken any more. The feed lives on until the worker is done with it.
 void token_feed_close(struct token_feed *feed);
 

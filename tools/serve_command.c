@@ -7,6 +7,7 @@
 #include "server/config.h"
 #include "server/http_server.h"
 #include "server/job_pool.h"
+#include "server/json_memory.h"
 #include "server/metrics.h"
 #include "server/model_host.h"
 #include "server/serving_parts.h"
@@ -137,6 +138,7 @@ static int make_key(const struct config *config, const char *command) {
 static int run(const char *command, const struct server_settings *settings) {
     struct serve serve = {.command = command, .server = {.settings = settings}};
     block_signals();
+    json_memory_watch();
     int exit_status = open_parts(&serve, settings)
                           ? serve_until_told(&serve, settings)
                           : terminal_fail_text(command, EXIT_INPUT, "%s", serve.message);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs tests/server with pytest in an environment of its own (build/venv-server): real `xinglin serve`
-processes, plain sockets and OpenAI's SDK. Prints ok, FAIL and skip lines as the other steps do.
+processes, plain sockets and OpenAI's SDK, in a network that has nothing but loopback. Prints ok, FAIL and skip lines as the other steps do.
 
 Programs are taken from $XINGLIN_BIN or build/release/bin. Usage: run_server_tests.py [PATTERN]
 (a pytest -k expression)
@@ -43,7 +43,10 @@ def install():
 
 RUNNER = r'''
 import sys
+import only_loopback
 import pytest
+
+why_not = only_loopback.enter()
 
 
 class Lines:
@@ -76,6 +79,15 @@ class Lines:
 lines = Lines()
 status = pytest.main(["-p", "no:terminal", "-p", "no:cacheprovider", "--assert=plain", *sys.argv[1:]], [lines])
 c = lines.counts
+if why_not:
+    c["skipped"] += 1
+    print(f"skip server.nothing_leaves_the_machine: {why_not}")
+else:
+    n, others = only_loopback.attempts()
+    c["failed" if n or others else "passed"] += 1
+    word = "FAIL" if n or others else "ok  "
+    print(f"{word} server.nothing_leaves_the_machine: {n} packets elsewhere, interfaces besides "
+          f"loopback: {len(others)}")
 print(f"server: {c['passed']} passed, {c['failed']} failed, {c['skipped']} skipped")
 sys.exit(1 if c["failed"] or status not in (0, 1, 5) else 0 if c["passed"] else 77)
 '''
