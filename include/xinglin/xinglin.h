@@ -321,8 +321,8 @@ typedef struct xl_request_options {
     const xl_generate_options *generate; // copied, its callbacks are not used; NULL: defaults
     const char *user;                    // users take turns; NULL: one nameless user
     xl_priority priority;
-    int n_logprobs;   // < 0: none; 0: the chosen token's; up to 20 of the likeliest besides
-    bool no_prefix;   // neither looks for a known beginning nor leaves one
+    int n_logprobs; // < 0: none; 0: the chosen token's; up to 20 of the likeliest besides
+    bool no_prefix; // neither looks for a known beginning nor leaves one
     // The prompt's keys and values go to prefix_dir, before the end comes; max_tokens 0: only that.
     bool save_prefix;
     void (*on_event)(void *user_data, const xl_request_event *event);
