@@ -333,7 +333,8 @@ static void settle(struct answer *answer, const char *finish) {
 static void cancel(void *work) {
     struct answer *answer = work;
     close_feed(answer);
-    if (!answer->exchange->usage.finish) settle(answer, "cancelled");
+    bool is_refused = answer->exchange->http_status >= 400;
+    if (!answer->exchange->usage.finish && !is_refused) settle(answer, "cancelled");
 }
 
 static void fail(struct answer *answer) {

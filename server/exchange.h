@@ -74,7 +74,7 @@ struct exchange {
     uint64_t sent_bytes;
     double began_s, touched_s;
     bool suspended, in_wake_list, counted, admitted, refuses_body, work_cancelled, stream_ended,
-        owes_comment;
+        owes_comment, settled;
     int references; // atomic
     struct exchange *next_woken;
 };

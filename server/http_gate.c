@@ -19,7 +19,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { DISCARD_BYTES_MAX = 16 << 20, SLOWEST_BYTES_A_SECOND = 16 << 10 };
+enum { DISCARD_BYTES_MAX = 16 << 20, SLOWEST_BYTES_A_SECOND = 16 << 10, STATUS_CLIENT_GONE = 499 };
 
 static const char *header(struct exchange *exchange, const char *name) {
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
@@ -232,6 +232,19 @@ enum MHD_Result http_gate_access(void *argument, struct MHD_Connection *connecti
     return http_reply_proceed(exchange);
 }
 
+void http_gate_settle(struct exchange *exchange, bool is_cut) {
+    struct http_server *server = exchange->server;
+    if (exchange->settled || exchange_get_state(exchange) == EXCHANGE_WORKING) return;
+    exchange->settled = true;
+    if (is_cut && exchange->http_status == 0) exchange->http_status = STATUS_CLIENT_GONE;
+    if (exchange->counted) server->loop->n_active--;
+    if (exchange->admitted) api_key_leave(exchange->key);
+    metrics_count_request(server->metrics, exchange, clock_seconds() - exchange->began_s);
+    if (server->access_log) access_log_write(server->access_log, exchange, is_cut);
+    if (server->audit_log && exchange->counted && exchange->route->needs_model)
+        audit_log_write(server->audit_log, exchange, is_cut);
+}
+
 void http_gate_completed(void *argument, struct MHD_Connection *connection, void **place,
                          enum MHD_RequestTerminationCode how) {
     struct http_server *server = argument;
@@ -239,14 +252,8 @@ void http_gate_completed(void *argument, struct MHD_Connection *connection, void
     (void)connection;
     if (!exchange) return;
     *place = NULL;
-    bool is_cut = how != MHD_REQUEST_TERMINATED_COMPLETED_OK;
     io_loop_let_go(exchange);
-    if (exchange->counted) server->loop->n_active--;
-    if (exchange->admitted) api_key_leave(exchange->key);
-    metrics_count_request(server->metrics, exchange, clock_seconds() - exchange->began_s);
-    if (server->access_log) access_log_write(server->access_log, exchange, is_cut);
-    if (server->audit_log && exchange->counted && exchange->route->needs_model)
-        audit_log_write(server->audit_log, exchange, is_cut);
+    http_gate_settle(exchange, how != MHD_REQUEST_TERMINATED_COMPLETED_OK);
     io_loop_unwatch(server->loop, exchange->socket);
     exchange->socket->exchange = NULL;
     io_loop_enter(exchange->socket, CONNECTION_IDLE, server->settings->idle_seconds);

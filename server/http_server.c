@@ -246,6 +246,7 @@ void http_server_close(struct http_server *server) {
     while (loop->woken) {
         struct exchange *next = loop->woken->next_woken;
         io_loop_let_go(loop->woken);
+        http_gate_settle(loop->woken, true);
         exchange_release(loop->woken);
         loop->woken = next;
     }

@@ -94,7 +94,10 @@ static void look_at_woken(struct io_loop *loop) {
         exchange->in_wake_list = false; // from here on it may be listed again
         pthread_mutex_unlock(&loop->mutex);
         resume(exchange);
-        if (!exchange->connection) io_loop_let_go(exchange); // it went while its job ran
+        if (!exchange->connection) { // its client went while its job ran
+            io_loop_let_go(exchange);
+            http_gate_settle(exchange, true);
+        }
         exchange_release(exchange);
         pthread_mutex_lock(&loop->mutex);
     }

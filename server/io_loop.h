@@ -50,6 +50,9 @@ enum MHD_Result http_gate_access(void *server, struct MHD_Connection *connection
 void http_gate_completed(void *server, struct MHD_Connection *connection, void **exchange,
                          enum MHD_RequestTerminationCode how);
 
+// Counts and logs an exchange that is over, once. One whose job still runs is over when that ends.
+void http_gate_settle(struct exchange *exchange, bool is_cut);
+
 // Sends what the exchange's state asks for, or suspends the connection until it is woken.
 enum MHD_Result http_reply_proceed(struct exchange *exchange);
 // Starts the clock of a phase.

@@ -5,6 +5,7 @@ import json
 import shutil
 import ssl
 import subprocess
+import time
 import urllib.request
 
 import pytest
@@ -67,6 +68,7 @@ def test_concurrency_of_a_key(start, chat_model, tmp_path):
     for _ in range(200):
         if server.post("/v1/completions", {**ASK, "max_tokens": 1}, key=key).status == 200:
             return
+        time.sleep(0.05)
     raise AssertionError("the place was not given back")
 
 
@@ -98,7 +100,7 @@ def test_tls(start, stories, certificate):
             fetch("/ready")
             break
         except urllib.error.HTTPError:
-            continue
+            time.sleep(0.05)
     assert json.loads(fetch("/v1/completions", ASK))["choices"]
     assert b"[DONE]" in fetch("/v1/completions", {**ASK, "stream": True})
     assert not server.raw(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 200")
@@ -139,6 +141,7 @@ def test_no_work_without_a_record(start, stories):
     for _ in range(500):
         if server.get("/ready").json["status"] != "loading the model":
             break
+        time.sleep(0.05)
     assert server.post("/v1/completions", ASK).status == 200  # its record cannot be written
     refused = server.post("/v1/completions", ASK)
     assert refused.status == 503 and refused.code == "audit_unavailable"
