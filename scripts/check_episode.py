@@ -5,7 +5,9 @@
 A synthetic record is only useful if a careful reader finds no contradiction in it: dates in order,
 length of stay, flags against ranges, every number that a note quotes against the laboratory and the
 temperature chart, every dose against an order, and every source span of gold.json against the
-document it points into. Needs nothing but the standard library.
+document it points into. The rules of the ward (deadlines, operations, sides, doses by weight) are in
+episode_rules.py. The defective variant of an episode (defects.json) is made in memory, and each
+defect must make exactly the checks fail that it names. Needs nothing but the standard library.
 
     check_episode.py [FOLDER...]      default: every folder below examples/episodes
 """
@@ -16,6 +18,9 @@ import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import episode_defects
+import episode_rules
+
 # What a note may call a laboratory value, and the code it is filed under.
 LAB_NAMES = {
     "白细胞": ("WBC", "×10⁹/L"), "中性粒细胞百分比": ("NEUT%", "%"), "血红蛋白": ("HGB", "g/L"),
@@ -25,6 +30,16 @@ LAB_NAMES = {
     "氧分压": ("PO2", "mmHg"), "二氧化碳分压": ("PCO2", "mmHg"), "乳酸": ("LAC", "mmol/L"),
     "糖化血红蛋白": ("HBA1C", "%"), "谷丙转氨酶": ("ALT", "U/L"),
     "空腹血糖": (("FPG", "FBG"), "mmol/L"), "早餐后2小时血糖": ("PBG2", "mmol/L"),
+    "肌钙蛋白I": ("TNI", "ng/mL"), "肌酸激酶同工酶": ("CKMB", "ng/mL"), "总胆固醇": ("TC", "mmol/L"),
+    "甘油三酯": ("TG", "mmol/L"), "低密度脂蛋白胆固醇": ("LDL", "mmol/L"), "红细胞": ("RBC", "×10¹²/L"),
+    "谷草转氨酶": ("AST", "U/L"), "总胆红素": ("TBIL", "μmol/L"), "直接胆红素": ("DBIL", "μmol/L"),
+    "γ-谷氨酰转肽酶": ("GGT", "U/L"), "碱性磷酸酶": ("ALP", "U/L"), "淀粉酶": ("AMY", "U/L"),
+    "D-二聚体": ("DD", "mg/L"), "凝血酶原时间": ("PT", "s"), "活化部分凝血活酶时间": ("APTT", "s"),
+    "纤维蛋白原": ("FIB", "g/L"), "同型半胱氨酸": ("HCY", "μmol/L"), "铁蛋白": ("FERR", "μg/L"),
+    "糖类抗原125": ("CA125", "U/mL"), "淋巴细胞百分比": ("LYM%", "%"), "钙": ("CA", "mmol/L"),
+    "磷": ("P", "mmol/L"), "甲状旁腺激素": ("PTH", "pg/mL"), "N末端脑钠肽前体": ("BNP", "pg/mL"),
+    "血沉": ("ESR", "mm/h"), "碳酸氢根": ("HCO3", "mmol/L"), "β-羟丁酸": ("BHB", "mmol/L"),
+    "中性粒细胞绝对值": ("NEUT", "×10⁹/L"), "癌胚抗原": ("CEA", "ng/mL"),
 }
 REQUIRED = {
     "docs": ("id", "c_code", "type", "local_title", "author", "event_time", "create_time",
@@ -52,8 +67,12 @@ class Episode:
     """One folder, with what the checks ask for again and again."""
 
     def __init__(self, folder):
-        self.data = json.loads((folder / "episode.json").read_text(encoding="utf-8"))
         self.gold = json.loads((folder / "gold.json").read_text(encoding="utf-8"))
+        self.planted = json.loads((folder / "defects.json").read_text(encoding="utf-8"))
+        self.read(json.loads((folder / "episode.json").read_text(encoding="utf-8")))
+
+    def read(self, data):
+        self.data = data
         events = {event["type"]: moment(event["time"])
                   for event in self.data["encounter"]["events"]}
         self.admitted, self.discharged = events["admit"], events["discharge"]
@@ -97,7 +116,7 @@ def check_identity(episode):
     born, admitted = date.fromisoformat(patient["birth_date"]), episode.admitted.date()
     age = admitted.year - born.year - ((admitted.month, admitted.day) < (born.month, born.day))
     for (doc, section), text in episode.sections.items():
-        for found in re.findall(r"(\d+)岁(?!结婚)", text):
+        for found in re.findall(r"(?<![≥≤>＜\d])(\d+)岁(?!结婚|初潮|绝经|以)", text):
             if int(found) not in (age, 65):  # 65: the threshold of the CURB-65 score
                 yield f"{doc} {section}: age {found}, computed {age}"
 
@@ -165,7 +184,8 @@ def check_flags(episode):
 def check_quoted_labs(episode):
     """laboratory values in notes are those of the laboratory, already reported"""
     names = sorted(LAB_NAMES, key=len, reverse=True)
-    pattern = re.compile("(" + "|".join(names) + r")(\d+(?:\.\d+)?) ?(×10⁹/L|[a-zμA-Z]+/m?L|%|mmHg)")
+    pattern = re.compile("(" + "|".join(names) + 
+                         r") ?(\d+(?:\.\d+)?) ?(×10⁹/L|×10¹²/L|[a-zμA-Z]+/m?L|mm/h|s(?![a-z])|%|mmHg)")
     for doc in episode.data["docs"]:
         written = moment(doc["create_time"])
         for section in doc["sections"]:
@@ -268,7 +288,8 @@ def check_gold_spans(episode):
     """every source of every fact is where gold.json says"""
     reports = {report["id"]: report for report in episode.data["reports"]}
     rows = {"order": {order["id"] for order in episode.data["orders"]},
-            "lab": {lab["id"] for lab in episode.data["labs"]}}
+            "lab": {lab["id"] for lab in episode.data["labs"]},
+            "operation": {op["id"] for op in episode.data.get("operations", ())}}
     for fact in episode.gold["facts"]:
         if not fact["sources"] or fact["need"] not in ("must", "may"):
             yield f"{fact['id']}: no source, or need is neither must nor may"
@@ -284,9 +305,38 @@ def check_gold_spans(episode):
                 yield f"{fact['id']}: span in {name} {source['section']} is another text"
 
 
-CHECKS = (check_shape, check_identity, check_times, check_references, check_flags,
-          check_quoted_labs, check_quoted_vitals, check_quoted_doses, check_quoted_susceptibility,
-          check_gold_fields, check_gold_spans)
+def check_defects(episode):
+    """each planted defect applies and makes exactly the checks fail that it names"""
+    clean, by_name = episode.data, {check.__name__: check for check in EPISODE_CHECKS}
+
+    def broken(defects):
+        other = object.__new__(Episode)
+        other.gold = episode.gold
+        other.read(episode_defects.apply(clean, defects))
+        return {name for name, check in by_name.items() if next(iter(check(other)), None)}
+
+    defects, ids = episode.planted["defects"], set()
+    for defect in defects:
+        if not re.fullmatch(r"[TCXB]\d\d", defect["rule"]) or defect["severity"] not in "VHMLA" \
+                or not defect["find"] or not defect["edits"] or defect["id"] in ids:
+            yield f"{defect['id']}: rule, severity, find, edits or id is wrong"
+        ids.add(defect["id"])
+        try:
+            failing = broken([defect])
+        except episode_defects.EditError as error:
+            yield f"{defect['id']}: {error}"
+            continue
+        if failing != set(defect["breaks"]):
+            yield f"{defect['id']}: breaks {sorted(failing)}, says {defect['breaks']}"
+    if broken(defects) != {name for defect in defects for name in defect["breaks"]}:
+        yield "all defects together break other checks than each alone"
+
+
+EPISODE_CHECKS = (check_shape, check_identity, check_times, check_references, check_flags,
+                  check_quoted_labs, check_quoted_vitals, check_quoted_doses,
+                  check_quoted_susceptibility) + episode_rules.RULES
+CHECKS = EPISODE_CHECKS + (check_gold_fields, check_gold_spans, episode_rules.check_gold_numbers,
+                           check_defects)
 
 
 def main():
