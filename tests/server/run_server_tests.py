@@ -8,6 +8,7 @@ Programs are taken from $XINGLIN_BIN or build/release/bin. Usage: run_server_tes
 """
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import venv
@@ -39,6 +40,23 @@ def install():
     if done.returncode == 0:
         stamp.write_text(wanted.read_text())
     return done.returncode == 0 or subprocess.run([PYTHON, "-c", "import pytest"]).returncode == 0
+
+
+def install_node():
+    """The Node SDK, as far as it can be had: its test is skipped without it."""
+    folder, source = ROOT / "build/node-server", HERE / "node"
+    lock = (source / "package-lock.json").read_text()
+    stamp = folder / "installed"
+    npm = shutil.which("npm")
+    if not npm or (stamp.exists() and stamp.read_text() == lock):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(source / name, folder)
+    done = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder,
+                          capture_output=True, stdin=subprocess.DEVNULL)
+    if done.returncode == 0:
+        stamp.write_text(lock)
 
 
 RUNNER = r'''
@@ -96,6 +114,7 @@ sys.exit(1 if c["failed"] or status not in (0, 1, 5) else 0 if c["passed"] else 
 def main():
     if not install():
         return skip_all("pytest could not be installed (no network?)")
+    install_node()
     found = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
     found.setdefault("XINGLIN_CACHE", "off")
     found.setdefault("XINGLIN_BIN", str(ROOT / "build/release/bin"))
