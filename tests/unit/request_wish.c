@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-static uint64_t random_state;
+static _Thread_local uint64_t random_state;
 
 void wish_seed(uint64_t seed) {
     random_state = seed;

@@ -20,8 +20,8 @@ struct wish {
     struct request_log alone, worker;
 };
 
-void wish_seed(uint64_t seed);
-int wish_random(int n); // 0 .. n - 1
+void wish_seed(uint64_t seed); // of this thread
+int wish_random(int n);        // 0 .. n - 1
 // The tiny model with a context of WISH_CONTEXT, written where tests write; NULL: says why.
 xl_engine *wish_open_engine(void);
 // The same from another file.

@@ -11,7 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_MIX = 24, N_CYCLES = 3000, N_SLOTS = 40, KEY_VALUE_BYTES = 64 * 2 * 2 * 8 * 2 * 4 };
+enum {
+    N_MIX = 24,
+    N_CYCLES = 3000,
+    N_SLOTS = 40,
+    N_VISITORS = 4,
+    KEY_VALUE_BYTES = 64 * 2 * 2 * 8 * 2 * 4
+};
 
 static xl_worker *open_worker(xl_engine *engine, int n_pages, int running_max) {
     xl_worker_options options = xl_worker_options_default();
@@ -218,9 +224,9 @@ static size_t heap_bytes(void) {
 
 // Requests come, are cancelled at any moment, are released before or after their end. The
 // environment may ask for more of them (XINGLIN_CYCLES).
-static bool run_cycles(xl_worker *worker, struct wish *wishes, long n_cycles) {
+static bool run_cycles(xl_worker *worker, struct wish *wishes, int n_slots, long n_cycles) {
     for (long cycle = 0; cycle < n_cycles; cycle++) {
-        struct wish *wish = &wishes[wish_random(N_SLOTS)];
+        struct wish *wish = &wishes[wish_random(n_slots)];
         if (wish->worker.request) {
             if (wish_random(2)) xl_request_cancel(wish->worker.request);
             if (wish_random(2)) request_log_wait(&wish->worker);
@@ -232,8 +238,10 @@ static bool run_cycles(xl_worker *worker, struct wish *wishes, long n_cycles) {
         if (wish_random(3) == 0) wish->worker.n_tokens_max = 1 + wish_random(20);
         if (!wish_submit(worker, wish)) return false;
     }
-    for (int i = 0; i < N_SLOTS; i++) {
+    for (int i = 0; i < n_slots; i++) {
+        if (!wishes[i].worker.request) continue;
         xl_request_release(wishes[i].worker.request);
+        request_log_wait(&wishes[i].worker);
         wishes[i].worker.request = NULL;
     }
     return true;
@@ -252,7 +260,7 @@ static enum test_result test_cycles(void) {
         CHECK(request_log_alone(&wishes[i].alone, engine, &wishes[i].options));
     }
     size_t before = heap_bytes();
-    CHECK(run_cycles(worker, wishes, n_cycles));
+    CHECK(run_cycles(worker, wishes, N_SLOTS, n_cycles));
     xl_worker_stats stats;
     do // what was released ends a moment later
         stats = stats_of(worker);
@@ -266,6 +274,49 @@ static enum test_result test_cycles(void) {
     return TEST_PASS;
 }
 
+// The same from several threads at once.
+struct visitor {
+    xl_worker *worker;
+    struct wish wishes[N_SLOTS / N_VISITORS];
+    uint64_t seed;
+    bool is_right;
+};
+
+static void *visit(void *argument) {
+    struct visitor *visitor = argument;
+    wish_seed(visitor->seed);
+    visitor->is_right = run_cycles(visitor->worker, visitor->wishes, N_SLOTS / N_VISITORS,
+                                   N_CYCLES / N_VISITORS / 2);
+    return NULL;
+}
+
+static enum test_result test_crowd(void) {
+    static struct visitor visitors[N_VISITORS];
+    pthread_t threads[N_VISITORS];
+    xl_engine *engine = wish_open_engine();
+    xl_worker *worker = engine ? open_worker(engine, 30, 8) : NULL;
+    CHECK(worker);
+    wish_seed(41);
+    for (int v = 0; v < N_VISITORS; v++) {
+        visitors[v].worker = worker;
+        visitors[v].seed = (uint64_t)v;
+        for (int i = 0; i < N_SLOTS / N_VISITORS; i++) {
+            struct wish *wish = &visitors[v].wishes[i];
+            wish_make(wish, i);
+            CHECK(request_log_alone(&wish->alone, engine, &wish->options));
+        }
+    }
+    for (int v = 0; v < N_VISITORS; v++)
+        CHECK(pthread_create(&threads[v], NULL, visit, &visitors[v]) == 0);
+    for (int v = 0; v < N_VISITORS; v++) {
+        pthread_join(threads[v], NULL);
+        CHECK(visitors[v].is_right);
+    }
+    xl_worker_close(worker);
+    xl_engine_close(engine);
+    return TEST_PASS;
+}
+
 static const struct test tests[] = {
     {"shortage", "too little memory for all changes no byte", test_shortage},
     {"never_fits", "what could never run is refused with counts", test_never_fits},
@@ -273,6 +324,7 @@ static const struct test tests[] = {
     {"together", "many with the same beginning read it once", test_together},
     {"turns", "users take turns, background waits but not for ever", test_turns},
     {"cycles", "after random cycles nothing is held", test_cycles},
+    {"crowd", "the same from several threads", test_crowd},
 };
 
 int main(int argc, char **argv) {
