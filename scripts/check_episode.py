@@ -116,7 +116,7 @@ def check_identity(episode):
     born, admitted = date.fromisoformat(patient["birth_date"]), episode.admitted.date()
     age = admitted.year - born.year - ((admitted.month, admitted.day) < (born.month, born.day))
     for (doc, section), text in episode.sections.items():
-        for found in re.findall(r"(?<![≥≤>＜\d])(\d+)岁(?!结婚|初潮|绝经|以)", text):
+        for found in re.findall(r"(?<![≥≤>＜潮至\d])(\d+)岁(?!结婚|绝经|以)", text):
             if int(found) not in (age, 65):  # 65: the threshold of the CURB-65 score
                 yield f"{doc} {section}: age {found}, computed {age}"
 

@@ -300,7 +300,7 @@ def check_results_in_notes(episode):
 
     reported = {report["order"] for report in episode.data["reports"]}
     for report in episode.data["reports"]:
-        name = re.sub(r"（.*?）|平扫|增强|细菌|及药敏|检查|（.*", "", report["name"])
+        name = re.sub(r"（.*?）|平扫|增强|细菌|及药敏|检查|24小时", "", report["name"])
         if not noted(name, moment(report["report_time"])):
             yield f"{report['id']}: no note takes up {name}"
     for order in episode.data["orders"]:
@@ -332,13 +332,20 @@ def check_gold_numbers(episode):
     texts += [f"{order['name']} {order['dose']['value']} {order['dose']['unit']}"
               if "dose" in order else order["name"] for order in data["orders"]]
     known = set().union(*(quantities(text) for text in texts))
+    stay = (episode.discharged.date() - episode.admitted.date()).days
+    days = {f"{day.month}月{day.day}日" for day in (episode.admitted + n * DAY
+                                                for n in range(stay + 1))}
     bare = {number for number, _ in known}
     fields = {field["field"]: field["text"] for field in episode.gold["fields"]}
     for name in ("入院情况", "诊疗经过", "出院情况", "出院医嘱"):
-        for number, unit in quantities(fields[name]):
+        text = re.sub(r"(?:\d+年)?(?:(\d+)月)?(\d+)日", "", fields[name])
+        for number, unit in quantities(text):
             listed = name == "出院医嘱" and number < 20
             if (number, unit) not in known and (unit or number not in bare) and not listed:
                 yield f"{name}: {number} {unit} is nowhere in the episode"
+        for date in re.findall(r"\d+月\d+日", fields[name]):
+            if date not in days and not any(date in text for text in texts):
+                yield f"{name}: {date} is neither in the stay nor in the episode"
     for op in data.get("operations", ()):
         if op["name"] not in fields["诊疗经过"]:
             yield f"诊疗经过 does not name {op['name']}"
