@@ -158,7 +158,9 @@ static bool start_daemon(struct http_server *server, char *message, size_t messa
     union any_address address;
     find_address(settings, &address);
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    if (address.any.sa_family == AF_INET6) flags |= MHD_USE_IPv6;
+    if (address.any.sa_family == AF_INET6)
+        flags |=
+            IN6_IS_ADDR_UNSPECIFIED(&address.six.sin6_addr) ? MHD_USE_DUAL_STACK : MHD_USE_IPv6;
     if (settings->tls_cert) flags |= MHD_USE_TLS;
     unsigned per_address =
         settings_is_loopback(settings->host) ? 0 : (unsigned)settings->connections_per_address;

@@ -9,6 +9,7 @@
 #include "server/route_table.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 enum { ROUTES_MAX = 64, STATUSES = 20 };
 
@@ -21,10 +22,13 @@ struct metrics {
     uint64_t requests[ROUTES_MAX + 1][STATUSES + 1]; // the last: others
     struct histogram duration, first_token, next_token, queued;
     uint64_t overflows;
+    time_t started;
 };
 
 struct metrics *metrics_create(void) {
-    return calloc(1, sizeof(struct metrics));
+    struct metrics *metrics = calloc(1, sizeof *metrics);
+    if (metrics) metrics->started = time(NULL);
+    return metrics;
 }
 
 void metrics_destroy(struct metrics *metrics) {
@@ -155,6 +159,8 @@ void metrics_write(const struct metrics *metrics, struct http_server *server,
     bool is_ready = model_host_state(server->host) == MODEL_READY;
     head(w, "build_info", "gauge", "Version.");
     put_format(w, "xinglin_build_info{version=\"%s\"} 1\n", xl_version());
+    one(w, "start_time_seconds", "gauge", "When the server started, seconds since 1970.",
+        (double)metrics->started);
     one(w, "ready", "gauge", "1: the model is loaded and the server takes work.",
         is_ready && !http_server_is_draining(server));
     one(w, "connections", "gauge", "Open connections.", (double)http_server_connections(server));
