@@ -112,6 +112,16 @@ def test_copies_share_the_model(engine):
         pickle.dumps(engine)
 
 
+def test_nul_in_messages(engine):
+    context = {"messages": [{"role": "user", "content": "a\0b"}]}
+    with pytest.raises(xinglin.UsageError, match="NUL"):
+        xinglin.render_template("{{ messages[0].content }}", context)
+    context = {"messages": [{"role": "user", "content": "a\\u0000b"}]}  # a backslash, spelled out
+    assert xinglin.render_template("{{ messages[0].content }}", context) == "a\\u0000b"
+    with pytest.raises(xinglin.UsageError, match="JSON"):
+        xinglin.render_template("x", {"messages": object()})
+
+
 def test_a_failure_ends_the_stream(lm, model):
     """Whoever waits for a streamer in another thread is not left waiting."""
     streamer = TextIteratorStreamer(AutoTokenizer.from_pretrained(model), timeout=20)

@@ -2,6 +2,7 @@
 """xinglin.langchain beyond the standard suites: prompts, calls, sessions, limits, refusals."""
 
 import asyncio
+import copy
 import json
 import os
 import pathlib
@@ -503,6 +504,12 @@ def test_refusals(engine, model, chat):
         gone.invoke("hello")
 
 
+def test_copies_share_the_model(engine):
+    chat = ChatXinglin(engine=engine, chat_template=PLAIN, max_tokens=4)
+    for twin in (copy.deepcopy(chat), chat.model_copy(deep=True), copy.copy(chat)):
+        assert twin.engine is engine and twin.invoke("hello").content == chat.invoke("hello").content
+
+
 # -- embeddings ----------------------------------------------------------------------------------
 def test_embeddings_are_the_engines(engine, model):
     texts = ["Once upon a time", "The dog"]
@@ -515,8 +522,13 @@ def test_embeddings_are_the_engines(engine, model):
     assert mine.embed_documents([]) == [] and len(mine.embed_documents([""])) == 1
     last = XinglinEmbeddings(engine=engine, pooling="last", query_instruction="Once upon ")
     assert last.embed_query("a time") == engine.embed(texts[:1], pooling="last").tolist()[0]
-    with pytest.raises(xinglin.ContextFullError, match="split the text"):
+    with pytest.raises(xinglin.ContextFullError, match="split the text.*truncate=True"):
         mine.embed_query("dog " * 2000)
+    for wrong in (5, None, ["dog"]):
+        with pytest.raises(xinglin.UsageError, match="list of texts"):
+            mine.embed_query(wrong)
+    with pytest.raises(xinglin.UsageError, match="list of texts"):
+        mine.embed_documents("dog")
     assert XinglinEmbeddings(engine=engine, truncate=True).embed_query("dog " * 2000)
 
 

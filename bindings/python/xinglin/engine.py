@@ -361,9 +361,15 @@ class Engine:
 def render_template(template: str, context: Mapping[str, Any]) -> str:
     """A chat template (Jinja) over a JSON-like context: ``messages``, ``tools``, …"""
     text, n, error = ctypes.c_void_p(), ctypes.c_size_t(), native.Error()
+    try:
+        values = json.dumps(context, ensure_ascii=False).encode("utf-8", "replace")
+    except (TypeError, ValueError) as problem:
+        raise UsageError(f"what a chat template is given is JSON-like: {problem}") from None
+    if rb"\u0000" in values.replace(rb"\\", b""):
+        raise UsageError("text for the engine must not contain NUL characters")
     status = native.lib.xl_template_render(
         native.text_argument(template),
-        json.dumps(context, ensure_ascii=False).encode("utf-8", "replace"),
+        values,
         ctypes.byref(text),
         ctypes.byref(n),
         ctypes.byref(error),

@@ -143,6 +143,10 @@ class ChatXinglin(BaseChatModel):
         self._timelines = Timelines(self._engine, self.sessions_kept, self.sessions_max)
         return self
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> ChatXinglin:
+        """A copy shares the loaded model and its sessions."""
+        return self.__copy__()
+
     @property
     def _llm_type(self) -> str:
         return "xinglin-chat"
@@ -319,6 +323,8 @@ class ChatXinglin(BaseChatModel):
 
     def _stopper(self, kwargs: Mapping[str, Any]) -> Stopper:
         timeout = kwargs.get("timeout")
+        if not isinstance(timeout, (int, float, type(None))):
+            raise UsageError(f"timeout is a number of seconds, not {timeout!r}")
         return Stopper(self.timeout if timeout is None else timeout)
 
     def _generate(

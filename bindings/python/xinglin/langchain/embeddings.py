@@ -15,7 +15,7 @@ from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from ..engine import Engine
-from ..errors import UsageError
+from ..errors import ContextFullError, UsageError
 from .llms import loading_arguments
 from .model_loading import ENCODERS, low_bit_arguments, shared_engine
 
@@ -29,7 +29,16 @@ def _input(engine: Engine, text: str) -> str | list[int]:
     return text if text or engine.tokenize(text) else engine.tokenize(" ")
 
 
-def _lists(rows: Any) -> list[list[float]]:
+def _vectors(
+    engine: Engine, texts: Sequence[str], pooling: str, normalize: bool, truncate: bool
+) -> list[list[float]]:
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise UsageError("embed_documents() takes a list of texts, embed_query() one text")
+    inputs = [_input(engine, text) for text in texts]
+    try:
+        rows: Any = engine.embed(inputs, pooling=pooling, normalize=normalize, truncate=truncate)
+    except ContextFullError as problem:
+        raise ContextFullError(f"{problem}; truncate=True cuts what is too long") from None
     found: list[list[float]] = rows.tolist()
     return found
 
@@ -78,22 +87,19 @@ class XinglinEmbeddings(BaseModel, Embeddings):
     def _embed(self, texts: Sequence[str]) -> list[list[float]]:
         if not texts:
             return []
-        return _lists(
-            self._engine.embed(
-                [_input(self._engine, text) for text in texts],
-                pooling=self.pooling,
-                normalize=self.normalize,
-                truncate=self.truncate,
-            )
-        )
+        return _vectors(self._engine, texts, self.pooling, self.normalize, self.truncate)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector a text."""
-        return self._embed([self.embed_instruction + text for text in texts])
+        if self.embed_instruction:
+            texts = [self.embed_instruction + text for text in texts]
+        return self._embed(texts)
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a question."""
-        return self._embed([self.query_instruction + text])[0]
+        if self.query_instruction:
+            text = self.query_instruction + text
+        return self._embed([text])[0]
 
 
 class TransformersEmbeddings(BaseModel, Embeddings):
@@ -147,13 +153,12 @@ class TransformersEmbeddings(BaseModel, Embeddings):
         if not texts:
             return []
         chosen = self.encode_kwargs
-        return _lists(
-            self.model.embed(
-                [_input(self.model, text) for text in texts],
-                pooling=chosen.get("pooling", "auto"),
-                normalize=bool(chosen.get("normalize_embeddings", _is_encoder(self.model))),
-                truncate=bool(chosen.get("truncate", False)),
-            )
+        return _vectors(
+            self.model,
+            texts,
+            chosen.get("pooling", "auto"),
+            bool(chosen.get("normalize_embeddings", _is_encoder(self.model))),
+            bool(chosen.get("truncate", False)),
         )
 
     def embed(self, text: str) -> list[float]:

@@ -72,6 +72,8 @@ def generation_arguments(given: Mapping[str, Any], n_prompt: int) -> dict[str, A
     if given.get("max_new_tokens") is not None:
         options["max_tokens"] = given["max_new_tokens"]
     elif given.get("max_length") is not None:
+        if not isinstance(given["max_length"], int):
+            raise UsageError(f"max_length is a number of tokens, not {given['max_length']!r}")
         options["max_tokens"] = given["max_length"] - n_prompt
         if options["max_tokens"] <= 0:
             raise UsageError(
