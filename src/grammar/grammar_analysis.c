@@ -251,7 +251,7 @@ static enum status refuse_rings(const struct grammar_program *p, struct begin_se
     if (!s->seen || !s->stack || !s->first) return error_no_memory(err, "a grammar", p->n_nodes);
     for (uint32_t i = 0; i < p->n_rules; i++)
         TRY(list_callees(p, s, i, err));
-    bool found;
+    bool found = false;
     TRY(find_ring(p, s, &found, rule, err));
     if (found) return error_set(err, STATUS_BAD_INPUT, "begins with itself, so it would never end");
     return STATUS_OK;
