@@ -548,13 +548,3 @@ def test_encoders_are_pooled_and_normalized():
     assert XinglinEmbeddings(model=path).embed_query("The patient has a fever.") == near
     cut = XinglinEmbeddings(model=path, truncate=True).embed_query("fever " * 2000)
     assert abs(cosine(cut, cut) - 1) < 1e-4
-
-
-def test_typed():
-    mypy = pytest.importorskip("mypy.api", reason="mypy is not installed")
-    root = pathlib.Path(__file__).resolve().parent.parent.parent
-    text, errors, _ = mypy.run(
-        ["--strict", "--cache-dir", "/dev/null", "--follow-imports", "silent", "--config-file",
-         str(root / "pyproject.toml"), str(root / "bindings/python/xinglin/langchain")]
-    )  # fmt: skip
-    assert "Success" in text, text + errors
