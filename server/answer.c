@@ -325,8 +325,6 @@ static void settle(struct answer *answer, const char *finish) {
     exchange->usage.cached_tokens = answer->cached_tokens;
     exchange->usage.generated_tokens = answer->generated_tokens;
     exchange->usage.finish = finish;
-    if (exchange->key)
-        api_key_charge(exchange->key, answer->all_prompt_tokens, answer->generated_tokens);
 }
 
 // The client is gone: what was computed still counts.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/answer_splitter.h"
 
+#include "server/json_dump.h"
 #include "server/json_memory.h"
 
 #include <ctype.h>
@@ -61,7 +62,7 @@ static void give_call(struct answer_splitter *s, size_t n_bytes) {
     json_t *call = json_loadb(s->pending.data ? s->pending.data : "", n_bytes, 0, NULL);
     const char *name = json_string_value(json_object_get(call, "name"));
     json_t *arguments = json_object_get(call, "arguments");
-    char *text = name && arguments ? json_dumps(arguments, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    char *text = name && arguments ? json_dump(arguments) : NULL;
     if (text && !json_memory_is_lost()) {
         s->n_calls++;
         s->on_part(s->user, PART_TOOL_CALL, text, strlen(text), name);

@@ -99,6 +99,14 @@ bool api_keys_open(struct api_keys *keys, const char *path, char *message, size_
         api_keys_close(keys);
         return false;
     }
+    if (status.st_mode & (S_IWGRP | S_IWOTH)) {
+        snprintf(message, message_bytes,
+                 "the key file %s can be written by others, who could add keys; chmod 600 it",
+                 path);
+        fclose(file);
+        api_keys_close(keys);
+        return false;
+    }
     bool is_good = true;
     int number = 0;
     while (is_good && fgets(line, sizeof line, file)) {

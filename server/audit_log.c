@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ struct audit_log {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     bool dirty, ends, has_syncer;
+    bool is_lost; // lines were written, but did not reach the disk
 };
 
 static void *sync_lines(void *argument) {
@@ -44,8 +46,9 @@ static void *sync_lines(void *argument) {
             pthread_cond_wait(&log->changed, &log->mutex);
         log->dirty = false;
         pthread_mutex_unlock(&log->mutex);
-        fdatasync(log->fd);
+        bool is_lost = fdatasync(log->fd) != 0 && errno != EINVAL && errno != EROFS; // a pipe
         pthread_mutex_lock(&log->mutex);
+        log->is_lost = log->is_lost || is_lost;
     }
     pthread_mutex_unlock(&log->mutex);
     return NULL;
@@ -64,7 +67,8 @@ static bool take_up(struct audit_log *log) {
     char tail[TAIL_BYTES];
     struct stat status;
     if (fstat(log->fd, &status) != 0) return false;
-    if (!S_ISREG(status.st_mode)) return true; // a pipe to a collector
+    if (!S_ISREG(status.st_mode)) return true;                // a pipe to a collector
+    if (flock(log->fd, LOCK_EX | LOCK_NB) != 0) return false; // two would break the chain
     log->size = status.st_size;
     off_t from = status.st_size > TAIL_BYTES ? status.st_size - TAIL_BYTES : 0;
     ssize_t n = pread(log->fd, tail, sizeof tail, from);
@@ -93,7 +97,7 @@ struct audit_log *audit_log_open(const char *path, const char *key_path, char *m
     log->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (log->fd < 0 || !take_up(log))
         snprintf(message, message_bytes, "cannot write the audit log %s: %s", path,
-                 strerror(errno));
+                 errno == EWOULDBLOCK ? "another process writes to it" : strerror(errno));
     else if (key_path && !read_key(log, key_path))
         snprintf(message, message_bytes, "%s: an audit key has 16 bytes or more", key_path);
     else if (pthread_create(&log->syncer, NULL, sync_lines, log) != 0)
@@ -168,7 +172,19 @@ void audit_log_write(struct audit_log *log, const struct exchange *exchange, boo
     writer_free(&line);
 }
 
+static bool take_loss(struct audit_log *log) {
+    pthread_mutex_lock(&log->mutex);
+    bool is_lost = log->is_lost;
+    log->is_lost = false;
+    pthread_mutex_unlock(&log->mutex);
+    return is_lost;
+}
+
 bool audit_log_is_well(struct audit_log *log) {
+    if (take_loss(log)) {
+        log->is_well = false;
+        log->failed_s = clock_seconds();
+    }
     if (!log->is_well && clock_seconds() > log->failed_s + RETRY_SECONDS) {
         char when[LOG_TIME_BYTES], line[160];
         log_time_write(when);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/chat_messages.h"
 
+#include "server/json_dump.h"
 #include "server/json_reader.h"
 #include "server/special_guard.h"
 
@@ -8,11 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGES_MAX = 4096 };
+enum {
+    MESSAGES_MAX = 4096,
+    ARGUMENTS_BYTES_MAX = 512 << 10 // of all calls: JSON in a string escapes the body's limits
+};
 
 struct message {
     const char *role, *tool_call_id;
     const json_t *content, *tool_calls;
+    size_t *arguments_left; // bytes, of all messages
 };
 
 static const struct json_field message_fields[] = {
@@ -76,15 +81,25 @@ static json_t *call_function(const json_t *call) {
     return json_pack("{s:s, s:o}", "name", name ? name : "", "arguments", value);
 }
 
-static json_t *read_calls(const json_t *calls, const char *place, struct openai_error *error) {
+static json_t *read_calls(const json_t *calls, size_t *n_left, const char *place,
+                          struct openai_error *error) {
     json_t *list = json_array(), *call;
     size_t i;
     bool is_good = json_is_array(calls);
     json_array_foreach((json_t *)calls, i, call) {
         const json_t *function = json_object_get(call, "function");
         const json_t *id = json_object_get(call, "id");
+        size_t n_bytes = json_string_length(json_object_get(function, "arguments"));
         is_good = is_good && json_is_string(json_object_get(function, "name"));
+        if (is_good && n_bytes > *n_left) {
+            json_decref(list);
+            openai_error_set(error, 400, "invalid_value", place,
+                             "the arguments of all tool_calls are longer than %d bytes",
+                             ARGUMENTS_BYTES_MAX);
+            return NULL;
+        }
         if (!is_good) break;
+        *n_left -= n_bytes;
         json_t *entry =
             json_pack("{s:s, s:o}", "type", "function", "function", call_function(call));
         if (id) json_object_set(entry, "id", (json_t *)id);
@@ -105,7 +120,7 @@ static json_t *calls_as_text(const json_t *content, const json_t *calls) {
     size_t i;
     put_raw(&text, json_string_value(content), json_string_length(content));
     json_array_foreach((json_t *)calls, i, call) {
-        char *line = json_dumps(json_object_get(call, "function"), JSON_COMPACT);
+        char *line = json_dump(json_object_get(call, "function"));
         const char *begin = text.size ? "\n<tool_call>\n" : "<tool_call>\n";
         put_raw(&text, begin, strlen(begin));
         if (line) put_raw(&text, line, strlen(line));
@@ -143,7 +158,7 @@ static json_t *convert(const struct message *message, const char *role, bool kno
                           : chat_messages_text(message->content, content_place, error);
     json_t *calls = NULL, *result = NULL;
     if (!content) return NULL;
-    if (has_calls) calls = read_calls(message->tool_calls, place, error);
+    if (has_calls) calls = read_calls(message->tool_calls, message->arguments_left, place, error);
     if (!has_calls || calls) {
         bool is_result = strcmp(role, "tool") == 0;
         if (calls && !knows_tools)
@@ -162,18 +177,17 @@ static json_t *convert(const struct message *message, const char *role, bool kno
 }
 
 // Takes the message; NULL with the error if there is no memory.
-static json_t *guard_content(json_t *message, const struct special_guard *guard,
-                             struct openai_error *error) {
-    json_t *marked = special_guard_mark(guard, json_object_get(message, "content"));
-    if (marked && json_object_set_new(message, "content", marked) == 0) return message;
-    openai_error_no_memory(error);
+static json_t *guard_texts(json_t *message, const struct special_guard *guard,
+                           struct openai_error *error) {
+    json_t *marked = special_guard_mark_all(guard, message);
     json_decref(message);
-    return NULL;
+    if (!marked) openai_error_no_memory(error);
+    return marked;
 }
 
 json_t *chat_messages_read(const json_t *messages, bool knows_tools,
                            const struct special_guard *guard, struct openai_error *error) {
-    size_t i;
+    size_t i, arguments_left = ARGUMENTS_BYTES_MAX;
     json_t *each;
     if (!json_is_array(messages) || json_array_size(messages) == 0 ||
         json_array_size(messages) > MESSAGES_MAX) {
@@ -183,7 +197,7 @@ json_t *chat_messages_read(const json_t *messages, bool knows_tools,
     }
     json_t *list = json_array();
     json_array_foreach((json_t *)messages, i, each) {
-        struct message message = {0};
+        struct message message = {.arguments_left = &arguments_left};
         char place[32], prefix[40];
         snprintf(place, sizeof place, "messages[%zu]", i);
         snprintf(prefix, sizeof prefix, "%s.", place);
@@ -194,7 +208,7 @@ json_t *chat_messages_read(const json_t *messages, bool knows_tools,
         else if (json_reader_read(each, &message_table, 1, &message, prefix, error))
             role = check_role(&message, place, error);
         if (role) converted = convert(&message, role, knows_tools, place, error);
-        if (converted) converted = guard_content(converted, guard, error);
+        if (converted) converted = guard_texts(converted, guard, error);
         if (!converted || json_array_append_new(list, converted) != 0) {
             if (!error->http_status) openai_error_no_memory(error);
             json_decref(list);

@@ -2,7 +2,9 @@
 #include "server/chat_prompt.h"
 
 #include "server/chat_messages.h"
+#include "server/json_dump.h"
 #include "server/json_memory.h"
+#include "server/special_guard.h"
 #include "server/tool_schema.h"
 
 #include <stdlib.h>
@@ -61,7 +63,8 @@ static void set_text(json_t *context, const char *key, const char *text) {
 }
 
 // chat_template_kwargs: plain values only, and none of the names that the server fills.
-static bool add_arguments(json_t *context, const json_t *arguments, struct openai_error *error) {
+static bool add_arguments(json_t *context, const struct special_guard *guard,
+                          const json_t *arguments, struct openai_error *error) {
     const char *name;
     json_t *value;
     if (arguments && !json_is_object(arguments))
@@ -74,7 +77,8 @@ static bool add_arguments(json_t *context, const json_t *arguments, struct opena
             return openai_error_set(error, 400, "invalid_value", "chat_template_kwargs",
                                     "chat_template_kwargs takes booleans, numbers and strings "
                                     "under names that the server does not fill itself");
-        json_object_set(context, name, value);
+        if (json_object_set_new(context, name, special_guard_mark_all(guard, value)) != 0)
+            return openai_error_no_memory(error);
     }
     return true;
 }
@@ -85,7 +89,9 @@ static json_t *make_context(const struct model_host *host,
     bool knows_tools = host->template_tools;
     json_t *context = json_object();
     json_t *messages = chat_messages_read(request->messages, knows_tools, host->guard, error);
-    if (messages && shows_tools && !knows_tools && !tool_schema_tell(messages, request->tools)) {
+    json_t *tools = shows_tools ? special_guard_mark_all(host->guard, request->tools) : NULL;
+    bool is_told = !shows_tools || (tools && (knows_tools || tool_schema_tell(messages, tools)));
+    if (messages && !is_told) {
         json_decref(messages);
         messages = NULL;
         openai_error_no_memory(error);
@@ -93,14 +99,13 @@ static json_t *make_context(const struct model_host *host,
     if (!messages || json_object_set_new(context, "messages", messages) != 0) {
         if (!error->http_status) openai_error_no_memory(error);
         json_decref(context);
+        json_decref(tools);
         return NULL;
     }
     json_object_set_new(context, "add_generation_prompt",
                         json_boolean(!request->no_generation_prompt));
-    if (shows_tools && knows_tools)
-        json_object_set(context, "tools", (json_t *)request->tools);
-    else
-        json_object_set_new(context, "tools", json_null());
+    json_object_set(context, "tools", shows_tools && knows_tools ? tools : json_null());
+    json_decref(tools);
     json_object_set_new(context, "documents", json_null());
     set_text(context, "bos_token", host->bos);
     set_text(context, "eos_token", host->eos);
@@ -108,7 +113,7 @@ static json_t *make_context(const struct model_host *host,
     set_text(context, "pad_token", host->pad);
     if (request->thinking >= 0)
         json_object_set_new(context, "enable_thinking", json_boolean(request->thinking));
-    if (add_arguments(context, request->template_arguments, error)) return context;
+    if (add_arguments(context, host->guard, request->template_arguments, error)) return context;
     json_decref(context);
     return NULL;
 }
@@ -159,7 +164,7 @@ bool chat_prompt_make(const struct model_host *host, const struct chat_prompt_re
                                 "/v1/completions");
     json_t *context = make_context(host, request, error);
     if (!context) return false;
-    json = json_dumps(context, JSON_COMPACT);
+    json = json_dump(context);
     json_decref(context);
     if (!json) return openai_error_no_memory(error);
     xl_status status =

@@ -222,6 +222,7 @@ enum MHD_Result http_gate_access(void *argument, struct MHD_Connection *connecti
                                  size_t *upload_bytes, void **place) {
     struct exchange *exchange = *place;
     (void)version;
+    if (((const struct http_server *)argument)->loop->is_closing) return MHD_NO;
     if (!exchange) return begin(argument, connection, method, url, place);
     if (exchange_is_gone(exchange)) return MHD_NO;
     if (*upload_bytes > 0) return take(exchange, upload, upload_bytes);
@@ -238,7 +239,11 @@ void http_gate_settle(struct exchange *exchange, bool is_cut) {
     exchange->settled = true;
     if (is_cut && exchange->http_status == 0) exchange->http_status = STATUS_CLIENT_GONE;
     if (exchange->counted) server->loop->n_active--;
-    if (exchange->admitted) api_key_leave(exchange->key);
+    if (exchange->admitted) {
+        api_key_leave(exchange->key);
+        api_key_charge(exchange->key, exchange->usage.prompt_tokens,
+                       exchange->usage.generated_tokens);
+    }
     metrics_count_request(server->metrics, exchange, clock_seconds() - exchange->began_s);
     if (server->access_log) access_log_write(server->access_log, exchange, is_cut);
     if (server->audit_log && exchange->counted && exchange->route->needs_model)

@@ -234,6 +234,7 @@ static void wipe(char *text) {
 void http_server_close(struct http_server *server) {
     struct io_loop *loop = server->loop;
     if (!loop) return;
+    loop->is_closing = true; // what its routes use may be gone already
     // Suspended connections cannot be closed.
     for (struct connection_state *state = loop->connections; state; state = state->next)
         if (state->exchange && state->exchange->suspended) {

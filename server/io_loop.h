@@ -40,7 +40,7 @@ struct io_loop {
     size_t n_connections, n_active;
     int n_signals, connections_max;
     double drain_until_s, next_sweep_s;
-    bool announced;
+    bool announced, is_closing;
 };
 
 // libmicrohttpd's callbacks.

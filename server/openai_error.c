@@ -5,15 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-// A text cut in the middle of a character loses the piece: JSON is UTF-8.
-static void end_whole(char *text) {
-    size_t size = strlen(text), n = 0;
-    while (n < size && n < 4 && ((unsigned char)text[size - 1 - n] & 0xC0) == 0x80)
-        n++;
-    if (n == size || (unsigned char)text[size - 1 - n] < 0xC0) return;
-    unsigned char lead = (unsigned char)text[size - 1 - n];
-    size_t wanted = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
-    if (n < wanted) text[size - 1 - n] = '\0';
+// Texts are cut at any byte, here and where they come from; JSON is UTF-8, so a torn character
+// becomes question marks.
+static void mend(char *text) {
+    for (size_t at = 0; text[at];) {
+        unsigned char lead = (unsigned char)text[at];
+        size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+        if (lead > 0xF4) length = 0;
+        for (size_t i = 1; i < length; i++)
+            if (((unsigned char)text[at + i] & 0xC0) != 0x80) length = 0;
+        if (length == 0) text[at++] = '?';
+        at += length;
+    }
 }
 
 bool openai_error_set(struct openai_error *error, int http_status, const char *code,
@@ -26,8 +29,8 @@ bool openai_error_set(struct openai_error *error, int http_status, const char *c
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
-    end_whole(error->param);
-    end_whole(error->message);
+    mend(error->param);
+    mend(error->message);
     return false;
 }
 

@@ -3,6 +3,7 @@
 
 #include "server/chat_reply.h"
 #include "server/http_server.h"
+#include "server/json_dump.h"
 #include "server/model_host.h"
 #include "server/random_id.h"
 #include "server/sse_stream.h"
@@ -33,7 +34,7 @@ static void end_event(struct json_writer *w) {
 
 static void put_echo(struct json_writer *w, const char *key, const json_t *value,
                      const char *otherwise) {
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    char *text = value ? json_dump(value) : NULL;
     const char *shown = text ? text : otherwise;
     put_key(w, key);
     put_json(w, shown, strlen(shown));

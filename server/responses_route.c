@@ -95,15 +95,18 @@ static bool read_include(struct answer *answer, const struct responses_request *
 
 static bool read_forms(struct answer *answer, const struct responses_request *request,
                        struct chat_prompt_request *prompt) {
-    static const char *const text_members[] = {"format", NULL};
+    static const char *const text_members[] = {"format", "verbosity", NULL};
     static const char *const reasoning_members[] = {"effort", "summary", "generate_summary", NULL};
     struct openai_error *error = &answer->exchange->error;
     const json_t *format = json_object_get(request->text, "format");
-    const char *verbosity = json_string_value(json_object_get(request->text, "verbosity"));
+    const json_t *verbosity = json_object_get(request->text, "verbosity");
+    const char *degree = json_string_value(verbosity);
     const char *effort = json_string_value(json_object_get(request->reasoning, "effort"));
     prompt->thinking = effort ? strcmp(effort, "none") != 0 : -1;
-    if (!verbosity || strcmp(verbosity, "medium") != 0)
-        if (!check_members(request->text, text_members, "text", error)) return false;
+    if (!check_members(request->text, text_members, "text", error)) return false;
+    if (verbosity && !json_is_null(verbosity) && (!degree || strcmp(degree, "medium") != 0))
+        return openai_error_set(error, 400, "unsupported_value", "text",
+                                "text.verbosity is supported only as \"medium\"");
     if (!check_members(request->reasoning, reasoning_members, "reasoning", error)) return false;
     return !format || json_is_null(format) ||
            output_wish_read(&answer->wish, format, "text.format", error);
@@ -131,7 +134,7 @@ static bool read_request(struct answer *answer, struct responses_request *reques
     answer->stream = request->stream;
     answer->model = request->model;
     answer->sampling = request->sampling;
-    answer->sampling.max_tokens = request->max_output_tokens;
+    if (request->max_output_tokens >= 0) answer->sampling.max_tokens = request->max_output_tokens;
     if (request->instructions_json && !json_is_string(request->instructions_json))
         return openai_error_set(error, 400, "invalid_type", "instructions",
                                 "instructions must be a string");

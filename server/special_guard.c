@@ -86,6 +86,36 @@ json_t *special_guard_mark(const struct special_guard *guard, const json_t *valu
     return result;
 }
 
+// The member under its marked name; two names cannot become one, since marks only add.
+static bool mark_member(const struct special_guard *guard, json_t *to, const char *name,
+                        const json_t *value) {
+    json_t *plain = json_string(name), *marked = plain ? special_guard_mark(guard, plain) : NULL;
+    const char *key = json_string_value(marked);
+    bool is_set = key && json_object_set_new(to, key, special_guard_mark_all(guard, value)) == 0;
+    json_decref(plain);
+    json_decref(marked);
+    return is_set;
+}
+
+json_t *special_guard_mark_all(const struct special_guard *guard, const json_t *value) {
+    const char *name;
+    json_t *each;
+    size_t i;
+    bool is_whole = true;
+    if (json_is_string(value)) return special_guard_mark(guard, value);
+    if (!json_is_array(value) && !json_is_object(value)) return json_incref((json_t *)value);
+    json_t *all = json_is_array(value) ? json_array() : json_object();
+    json_array_foreach((json_t *)value, i, each) {
+        is_whole = is_whole && json_array_append_new(all, special_guard_mark_all(guard, each)) == 0;
+    }
+    json_object_foreach((json_t *)value, name, each) {
+        is_whole = is_whole && mark_member(guard, all, name, each);
+    }
+    if (is_whole) return all;
+    json_decref(all);
+    return NULL;
+}
+
 // The piece up to the next mark or the end; *next is where the one after it begins.
 static size_t cut(const struct special_guard *guard, const char *text, size_t size, size_t *next) {
     const char *mark = size ? memmem(text, size, guard->mark, guard->mark_bytes) : NULL;

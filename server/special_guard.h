@@ -19,6 +19,8 @@ struct special_guard *special_guard_create(const xl_engine *engine, const json_t
 void special_guard_destroy(struct special_guard *guard);
 // The text with marks; NULL: no memory. A new reference, or the same text if nothing needs one.
 json_t *special_guard_mark(const struct special_guard *guard, const json_t *text);
+// The same for all texts and names in a value, however deep.
+json_t *special_guard_mark_all(const struct special_guard *guard, const json_t *value);
 // The text without marks.
 void special_guard_unmark(const struct special_guard *guard, const char *text, size_t text_bytes,
                           struct json_writer *writer);

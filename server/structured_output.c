@@ -2,6 +2,7 @@
 #include "server/structured_output.h"
 
 #include "server/file_digest.h"
+#include "server/json_dump.h"
 #include "server/json_memory.h"
 
 #include <pthread.h>
@@ -46,7 +47,7 @@ bool output_wish_set_schema(struct output_wish *wish, const json_t *schema, cons
     if (!json_is_object(schema) && !json_is_boolean(schema))
         return openai_error_set(error, 400, "invalid_type", param, "%s needs a schema (an object)",
                                 param);
-    char *text = json_dumps(schema, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_dump(schema);
     bool is_set = text ? output_wish_set(wish, OUTPUT_SCHEMA, text, param, error)
                        : openai_error_no_memory(error);
     free(text);
@@ -81,7 +82,10 @@ bool output_wish_read(struct output_wish *wish, const json_t *format, const char
     if (!check_keys(format, outer, param, error)) return false;
     const json_t *nested = json_object_get(format, "json_schema");
     const json_t *schema = json_object_get(format, "schema");
-    if (strcmp(type, "text") == 0) return true;
+    if (strcmp(type, "text") == 0)
+        return (!nested && !schema) ||
+               openai_error_set(error, 400, "invalid_value", param,
+                                "%s has a schema, but the type text; say json_schema", param);
     if (strcmp(type, "json_object") == 0 && !schema && !nested)
         return output_wish_set(wish, OUTPUT_SCHEMA, "{\"type\":\"object\"}", param, error);
     if (strcmp(type, "json_schema") != 0 && strcmp(type, "json_object") != 0)

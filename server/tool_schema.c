@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/tool_schema.h"
 
+#include "server/json_dump.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +79,7 @@ static char *describe(const json_t *tools) {
     char *text = malloc(size);
     if (text) memcpy(text, telling, size);
     json_array_foreach((json_t *)tools, i, tool) {
-        char *line = json_dumps(json_object_get(tool, "function"), JSON_COMPACT);
+        char *line = json_dump(json_object_get(tool, "function"));
         size_t length = line ? strlen(line) : 0;
         char *grown = text && line ? realloc(text, size + length + 1) : NULL;
         if (grown) {
@@ -177,7 +179,7 @@ char *tool_schema_write(const json_t *tools, const json_t *chosen) {
     if (root && json_object_size(definitions) > 0 &&
         json_object_set(root, "$defs", definitions) != 0)
         is_whole = false;
-    char *text = root && is_whole ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = root && is_whole ? json_dump(root) : NULL;
     json_decref(root);
     json_decref(calls);
     json_decref(definitions);

@@ -86,9 +86,9 @@ def test_slow_headers_bodies_and_idle_connections_end(start, stories):
 
 
 def test_drain(start, chat_model):
-    server = slow(chat_model, start, "--drain-seconds", 60)
+    server = slow(chat_model, start, "--drain-seconds", 300)
     idle = server.socket(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    connection = begin(server, {"prompt": "Once", "max_tokens": 300, "ignore_eos": True,
+    connection = begin(server, {"prompt": "Once", "max_tokens": 120, "ignore_eos": True,
                                 "stream": True, "temperature": 0})
     wait_until(lambda: server.metric("requests_running") == 1)
     server.process.send_signal(signal.SIGTERM)
