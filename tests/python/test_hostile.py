@@ -83,6 +83,11 @@ def test_arguments_of_sessions(engine, arguments):
 
 
 def test_other_calls(engine):
+    for prompts in (5, None, "abc"):
+        with pytest.raises(xinglin.UsageError, match="list of prompts"):
+            engine.generate_batch(prompts)
+    with pytest.raises(xinglin.UsageError, match="on_token"):
+        engine.generate_batch(["a"], on_token=5)
     with engine.session() as session:
         for snapshot in (5, "x", [1]):
             with pytest.raises(xinglin.UsageError, match="snapshot"):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +115,10 @@ def generate_batch(
     on_token: Callable[[int, int], Any] | None,
 ) -> list[Generation]:
     """See :meth:`Engine.generate_batch`. ``options`` and what they point to must outlive the call."""
-    if isinstance(prompts, str):
+    if isinstance(prompts, str) or not isinstance(prompts, Iterable):
         raise UsageError("generate_batch() takes a list of prompts; wrap a single one in a list")
+    if on_token is not None and not callable(on_token):
+        raise UsageError(f"on_token is a function, not {type(on_token).__name__}")
     arrays = [
         native.token_array(
             engine.tokenize(
