@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct prefix_store {
@@ -28,6 +29,7 @@ struct prefix_store {
     pthread_mutex_t saves; // one at a time
     struct prefix_index index;
     uint64_t n_ignored, n_evicted;
+    struct timespec last_use; // of any file
 };
 
 // ---- Open and close ----------------------------------------------------------------------------
@@ -143,6 +145,22 @@ size_t prefix_store_find(struct prefix_store *store, const int32_t *tokens, size
     return n;
 }
 
+// Of two uses the later has the larger time, in memory and, for the next process, as the file's.
+// The kernel's own times of files are only milliseconds fine. The caller holds the lock.
+static void note_use(struct prefix_store *store, struct prefix_entry *entry) {
+    char text[PREFIX_NAME_SIZE];
+    struct timespec now, *last = &store->last_use;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec < last->tv_sec || (now.tv_sec == last->tv_sec && now.tv_nsec <= last->tv_nsec)) {
+        now = *last;
+        if (++now.tv_nsec == 1000000000) now = (struct timespec){now.tv_sec + 1, 0};
+    }
+    *last = now;
+    entry->used = ++store->index.last_used;
+    prefix_name(&entry->name, text);
+    utimensat(store->directory_fd, text, (const struct timespec[2]){now, now}, 0);
+}
+
 // Notes that the first n_pages were used: the later pages first, so that they go first.
 static void touch(struct prefix_store *store, const struct prefix_mark *marks, size_t n_pages) {
     const struct prefix_entry *last = NULL;
@@ -151,10 +169,7 @@ static void touch(struct prefix_store *store, const struct prefix_mark *marks, s
         struct prefix_entry *entry = prefix_index_find(&store->index, &marks[i]);
         if (!entry || entry == last) continue;
         last = entry;
-        entry->used = ++store->index.last_used;
-        char name[PREFIX_NAME_SIZE];
-        prefix_name(&entry->name, name);
-        utimensat(store->directory_fd, name, NULL, 0);
+        note_use(store, entry);
     }
     pthread_mutex_unlock(&store->lock);
 }
@@ -282,7 +297,7 @@ static enum status add_file(struct prefix_store *store, const struct prefix_span
     if (!entry.marks) return error_no_memory(err, "the index of prefixes", sizeof entry);
     memcpy(entry.marks, marks + span->first_page, span->n_pages * sizeof *marks);
     pthread_mutex_lock(&store->lock);
-    entry.used = ++store->index.last_used;
+    note_use(store, &entry);
     enum status status = prefix_index_add(&store->index, &entry, err);
     pthread_mutex_unlock(&store->lock);
     return status;
