@@ -318,6 +318,20 @@ def check_results_in_notes(episode):
                 yield f"{order['id']}: no note gives a reason for {order['name']}"
 
 
+def check_copies(episode):
+    """no note is a copy of another one (B01, B03, B04)"""
+    def grams(text):
+        return {text[i:i + 8] for i in range(len(text) - 7)}
+
+    parts = [(doc["id"], section["name"], grams(section["text"]))
+             for doc in of_type(episode, "admission_note", *NOTES) for section in doc["sections"]
+             if len(section["text"]) > 60]
+    for i, (doc, name, ours) in enumerate(parts):
+        for other, where, theirs in parts[:i]:
+            if other != doc and len(ours & theirs) > 0.7 * len(ours):
+                yield f"{doc} {name}: copied from {other} {where}"
+
+
 def quantities(text):
     """Numbers with the unit that follows, if one does."""
     return {(float(number), unit) for number, unit in re.findall(
@@ -363,4 +377,4 @@ def check_gold_numbers(episode):
 
 
 RULES = (check_documents, check_deadlines, check_events, check_operations, check_sides,
-         check_person, check_doses_by_weight, check_plausible, check_results_in_notes)
+         check_person, check_doses_by_weight, check_plausible, check_results_in_notes, check_copies)
