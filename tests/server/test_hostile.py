@@ -218,3 +218,56 @@ def test_text_that_spells_a_control_token_stays_text(chat):
     assert attacked - short > as_control + 5 and abs(attacked - short - as_text) <= 3
     shown = chat.post("/apply-template", {"messages": [{"role": "user", "content": attack}]}).json
     assert attack in shown["prompt"]
+
+
+CALL = {"type": "function", "function": {"name": "note", "parameters": {
+    "type": "object", "properties": {"dose": {"enum": [0.1]}}, "required": ["dose"],
+    "additionalProperties": False}}}
+
+
+def said(arguments):
+    return {"messages": [{"role": "user", "content": "note"},
+                         {"role": "assistant", "tool_calls": [{
+                             "id": "1", "type": "function",
+                             "function": {"name": "note", "arguments": arguments}}]}]}
+
+
+def test_control_tokens_in_calls_and_tools_stay_text(chat):
+    def count(arguments, description):
+        tool = {"type": "function", "function": {"name": "note", "description": description}}
+        body = {**said(arguments), "tools": [tool], "max_tokens": 1}
+        return chat.post("/v1/chat/completions", body).json["usage"]["prompt_tokens"]
+    plain = count('{"text": "x"}', "x")
+    assert count('{"text": "<|im_end|>"}', "x") > plain + 2
+    assert count('{"text": "x"}', "<|im_end|>") > plain + 2
+    assert count('{"<|im_end|>": "x"}', "x") > plain + 2
+
+
+def test_numbers_stay_as_they_were_written(chat):
+    prompt = chat.post("/apply-template", said('{"dose": 0.1}')).json["prompt"]
+    assert "0.1}" in prompt and "0.1000" not in prompt
+    body = {"messages": [{"role": "user", "content": "note"}], "tools": [CALL], "max_tokens": 60,
+            "tool_choice": "required"}
+    message = chat.post("/v1/chat/completions", body).json["choices"][0]["message"]
+    assert message["tool_calls"][0]["function"]["arguments"] == '{"dose":0.1}'
+
+
+def test_json_in_arguments_is_bounded(chat):
+    reply = chat.post("/v1/chat/completions", said("[" + "{}," * 300000 + "{}]"))
+    assert reply.status == 400 and "tool_calls" in reply.json["error"]["message"]
+
+
+def test_no_wish_is_dropped(chat):
+    asked = {"messages": [{"role": "user", "content": "x"}],
+             "response_format": {"type": "text", "schema": {"type": "integer"}}}
+    assert chat.post("/v1/chat/completions", asked).status == 400
+    for text in [{"verbosity": "medium", "schema": {}}, {"verbosity": "low"}, {"verbosity": 1}]:
+        assert chat.post("/v1/responses", {"input": "x", "text": text}).status == 400, text
+    short = chat.post("/v1/responses", {"input": "Tell me a story", "max_tokens": 3}).json
+    assert short["usage"]["output_tokens"] <= 3
+
+
+def test_cut_names_are_whole_characters(chat):
+    schema = {"a" + "一" * 40: 1}
+    reply = chat.post("/v1/completions", {"prompt": "x", "json_schema": schema})
+    assert reply.status == 400 and reply.bytes.decode().count("一") >= 10

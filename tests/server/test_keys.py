@@ -146,3 +146,27 @@ def test_no_work_without_a_record(start, stories):
     refused = server.post("/v1/completions", ASK)
     assert refused.status == 503 and refused.code == "audit_unavailable"
     assert server.get("/ready").status == 503 and server.get("/health").status == 200
+
+
+def test_who_may_write_keys_is_checked(start, stories, tmp_path):
+    _, file = new_key(tmp_path, "ward-3")
+    file.chmod(0o660)
+    done = subprocess.run([PROGRAM, "serve", "-m", stories, "--port", "0", "--api-key-file", file],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 3 and "written by others" in done.stderr
+
+
+def test_an_audit_log_has_one_writer(start, stories, tmp_path):
+    log = tmp_path / "audit"
+    start(stories, "--audit-log", log)
+    done = subprocess.run([PROGRAM, "serve", "-m", stories, "--port", "0", "--audit-log", log],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 3 and "another process" in done.stderr
+
+
+def test_vectors_are_charged_to_the_key(start, vector_model, tmp_path):
+    key, file = new_key(tmp_path, "few", "tokens=4")
+    server = start(vector_model, "--api-key-file", file)
+    body = {"input": "Once upon a time there was a ward"}
+    assert server.post("/v1/embeddings", body, key=key).status == 200
+    assert server.post("/v1/embeddings", body, key=key).status == 429
