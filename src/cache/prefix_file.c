@@ -194,6 +194,13 @@ static enum status read_tokens(struct prefix_reader *reader, struct error *err) 
     return status;
 }
 
+// A process or system without descriptors or memory says nothing about the file, which stays.
+static enum status why_not_open(int code) {
+    if (code == EMFILE || code == ENFILE || code == ENOMEM || code == EINTR)
+        return STATUS_NO_MEMORY;
+    return code == ENOENT ? STATUS_NOT_FOUND : STATUS_BAD_INPUT;
+}
+
 enum status prefix_reader_open(struct prefix_reader **result, const char *path,
                                const struct prefix_key *key, uint64_t fingerprint,
                                uint64_t page_bytes, struct error *err) {
@@ -203,8 +210,8 @@ enum status prefix_reader_open(struct prefix_reader **result, const char *path,
     reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     enum status status = STATUS_OK;
     if (reader->fd < 0)
-        status = error_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_BAD_INPUT,
-                           "cannot open a prefix file: %s", strerror(errno));
+        status =
+            error_set(err, why_not_open(errno), "cannot open a prefix file: %s", strerror(errno));
     if (status == STATUS_OK) status = read_header(reader, fingerprint, page_bytes, err);
     if (status == STATUS_OK)
         status = prefix_cipher_open(&reader->cipher, key, reader->header.salt, err);
