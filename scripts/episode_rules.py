@@ -40,7 +40,7 @@ MALE_ONLY = r"前列腺|睾丸|阴囊|精囊"
 TIMES_A_DAY = {"每日1次": 1, "每日2次": 2, "每日3次": 3, "每6小时1次": 4, "每8小时1次": 3,
                "每12小时1次": 2, "每晚1次": 1}
 PLAUSIBLE = (("体温", r"体温(\d+(?:\.\d+)?)℃", 34, 42), ("脉搏", r"脉搏(\d+)次/分", 30, 220),
-             ("呼吸", r"呼吸(\d+)次/分", 8, 70), ("体重", r"体重(\d+(?:\.\d+)?) kg", 2, 200),
+             ("呼吸", r"呼吸(\d+)次/分", 8, 70), ("体重", r"(?<!出生)体重(\d+(?:\.\d+)?) kg", 2, 200),
              ("身高", r"身高(\d+(?:\.\d+)?) cm", 45, 220))
 
 
@@ -239,6 +239,9 @@ def check_person(episode):
         found = section != "家族史" and re.search(foreign, text)
         if found:
             yield f"{doc} {section}: {found.group()} in a patient who is {patient['sex']}"
+        if age_of(episode) < 14 and section != "家族史" and \
+                re.search(r"已婚|结婚|育有|吸烟\d|饮酒\d", text):
+            yield f"{doc} {section}: marriage or habits of an adult in a child"
         group = patient.get("blood_type")
         for said in re.findall(r"(?<![A-Za-z])(AB|A|B|O)型(?=，?Rh|红细胞|血浆|血型)", text):
             if group is None or said != group.split("型")[0]:
