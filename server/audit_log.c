@@ -56,7 +56,9 @@ static void *sync_lines(void *argument) {
 
 static bool read_key(struct audit_log *log, const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, log->key, sizeof log->key);
+    struct stat status;
+    bool is_private = fd >= 0 && fstat(fd, &status) == 0 && (status.st_mode & S_IRWXO) == 0;
+    ssize_t n = is_private ? read(fd, log->key, sizeof log->key) : -1;
     if (fd >= 0) close(fd);
     log->key_bytes = n > 0 ? (size_t)n : 0;
     return n >= 16;
@@ -99,7 +101,9 @@ struct audit_log *audit_log_open(const char *path, const char *key_path, char *m
         snprintf(message, message_bytes, "cannot write the audit log %s: %s", path,
                  errno == EWOULDBLOCK ? "another process writes to it" : strerror(errno));
     else if (key_path && !read_key(log, key_path))
-        snprintf(message, message_bytes, "%s: an audit key has 16 bytes or more", key_path);
+        snprintf(message, message_bytes,
+                 "%s: an audit key has 16 bytes or more that not everybody may read (chmod 600)",
+                 key_path);
     else if (pthread_create(&log->syncer, NULL, sync_lines, log) != 0)
         snprintf(message, message_bytes, "no thread for the audit log");
     else {

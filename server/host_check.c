@@ -8,12 +8,17 @@
 // Without the port and the brackets; false if it is no host at all.
 static bool cut_port(const char *host, char *name, size_t name_bytes) {
     size_t length;
+    const char *rest;
     if (*host == '[') {
         host++;
         length = strcspn(host, "]");
         if (host[length] != ']') return false;
-    } else
+        rest = host + length + 1;
+    } else {
         length = strcspn(host, ":");
+        rest = host + length;
+    }
+    if (*rest && (*rest != ':' || rest[1 + strspn(rest + 1, "0123456789")])) return false;
     if (length == 0 || length >= name_bytes) return false;
     memcpy(name, host, length);
     name[length] = '\0';

@@ -77,13 +77,20 @@ static void keep_silent(void *argument, const char *format, va_list arguments) {
     (void)argument, (void)format, (void)arguments;
 }
 
-static bool read_pem(const char *path, char **text, char *message, size_t message_bytes) {
+static bool read_pem(const char *path, bool is_secret, char **text, char *message,
+                     size_t message_bytes) {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) != 0) {
         int code = errno;
         if (fd >= 0) close(fd);
         return fail(message, message_bytes, "cannot read", path, code);
+    }
+    if (is_secret && (status.st_mode & S_IRWXO)) {
+        close(fd);
+        snprintf(message, message_bytes, "%s: everybody may read this private key; chmod 600 it",
+                 path);
+        return false;
     }
     size_t size = status.st_size > 0 ? (size_t)status.st_size : 0, n = 0;
     *text = size > 0 && size <= PEM_BYTES_MAX ? calloc(1, size + 1) : NULL;
@@ -195,8 +202,8 @@ static bool open_loop(struct http_server *server, char *message, size_t message_
         return fail(message, message_bytes, "cannot make", "an epoll loop", errno);
     if (!raise_limits(server, message, message_bytes)) return false;
     if (settings->tls_cert &&
-        (!read_pem(settings->tls_cert, &loop->tls_cert, message, message_bytes) ||
-         !read_pem(settings->tls_key, &loop->tls_key, message, message_bytes)))
+        (!read_pem(settings->tls_cert, false, &loop->tls_cert, message, message_bytes) ||
+         !read_pem(settings->tls_key, true, &loop->tls_key, message, message_bytes)))
         return false;
     errno = 0;
     if (!start_daemon(server, message, message_bytes)) return false;

@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { PREPARE_THREADS = 2, JOBS_MAX = 512, EXIT_USAGE = 2, EXIT_INPUT = 3, MESSAGE_BYTES = 512 };
@@ -41,6 +42,14 @@ static void block_signals(void) {
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+// A core dump would hold what patients told.
+static void forbid_core(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) != 0) return;
+    limit.rlim_cur = 0;
+    setrlimit(RLIMIT_CORE, &limit);
 }
 
 static bool open_logs(struct serve *serve, const struct server_settings *settings) {
@@ -138,6 +147,7 @@ static int make_key(const struct config *config, const char *command) {
 static int run(const char *command, const struct server_settings *settings) {
     struct serve serve = {.command = command, .server = {.settings = settings}};
     block_signals();
+    forbid_core();
     json_memory_watch();
     int exit_status = open_parts(&serve, settings)
                           ? serve_until_told(&serve, settings)

@@ -115,6 +115,7 @@ def test_audit_log(start, stories, tmp_path):
     secret, keys = new_key(tmp_path, "ward-3")
     log, audit_key = tmp_path / "audit.jsonl", tmp_path / "audit.key"
     audit_key.write_bytes(bytes(range(32)))
+    audit_key.chmod(0o600)
     flags = ["--audit-log", log, "--audit-key", audit_key, "--api-key-file", keys]
     for _ in range(2):  # the second server goes on with the chain of the first
         server = start(stories, *flags)
@@ -170,3 +171,15 @@ def test_vectors_are_charged_to_the_key(start, vector_model, tmp_path):
     body = {"input": "Once upon a time there was a ward"}
     assert server.post("/v1/embeddings", body, key=key).status == 200
     assert server.post("/v1/embeddings", body, key=key).status == 429
+
+
+@pytest.mark.parametrize("which", ["audit", "tls"])
+def test_secrets_that_everybody_may_read_are_refused(stories, tmp_path, which):
+    secret, log = tmp_path / "secret", tmp_path / "log"
+    secret.write_bytes(b"-" * 64)
+    secret.chmod(0o644)
+    flags = {"audit": ["--audit-log", log, "--audit-key", secret],
+             "tls": ["--tls-cert", secret, "--tls-key", secret]}[which]
+    done = subprocess.run([PROGRAM, "serve", "-m", stories, "--port", "0", *flags],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 3 and "verybody may read" in done.stderr

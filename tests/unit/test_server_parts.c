@@ -194,6 +194,8 @@ static enum test_result hosts(void) {
     settings.allowed_hosts = (struct settings_list){.items = {"llm.example"}, .n_items = 1};
     CHECK(host_check_host(&settings, "LLM.example:80") && host_check_host(&settings, "[::1]"));
     CHECK(!host_check_host(&settings, "x.llm.example") && !host_check_host(&settings, ":80"));
+    CHECK(!host_check_host(&settings, "[::1]x.example") &&
+          !host_check_host(&settings, "localhost:80.x.example"));
     CHECK(host_check_same("https://a.example", "a.example"));
     CHECK(!host_check_same("https://a.example:1", "a.example") && !host_check_same("null", "null"));
     CHECK(settings_is_loopback("127.8.9.1") && settings_is_loopback("::1"));
