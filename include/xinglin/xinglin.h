@@ -3,22 +3,7 @@
 //
 // Two objects. An xl_engine is a loaded model: immutable, shared by any number of threads. An
 // xl_session is one timeline of tokens on it: mutable, one caller at a time. Callers see text,
-// token ids and logits, never tensors, layouts or threads.
-//
-//     xl_error error;
-//     xl_engine_options options = xl_engine_options_default();
-//     xl_engine *engine;
-//     if (xl_engine_open("model.gguf", &options, &engine, &error) != XL_OK) {
-//         fprintf(stderr, "%s\n", error.message);
-//         return 1;
-//     }
-//     xl_session *session;
-//     xl_session_open(engine, &session, &error);
-//     xl_generate_options generate = xl_generate_options_default();
-//     generate.on_text = print_piece; // int print_piece(void *user, const char *text, size_t n)
-//     xl_session_generate(session, "入院记录：", &generate, NULL, &error);
-//     xl_session_close(session);
-//     xl_engine_close(engine);
+// token ids and logits, never tensors, layouts or threads. examples/generate.c is a whole program.
 //
 // Every call that can fail returns an xl_status and fills *error if it is not NULL. Options structs
 // carry their size, so that a program compiled against an older header keeps working: start from
@@ -88,15 +73,13 @@ typedef struct xl_engine_options {
     // and xl_chat_format. Opening a session or embedding is then XL_UNSUPPORTED.
     bool tokenizer_only;
 } xl_engine_options;
-
 XL_API xl_engine_options xl_engine_options_default(void);
 
 // Opens a GGUF file, a Hugging Face directory, or a .safetensors/.bin/.pth file with its
 // config.json beside it. The engine keeps the files mapped.
 XL_API xl_status xl_engine_open(const char *path, const xl_engine_options *options,
                                 xl_engine **engine, xl_error *error);
-// All sessions must be closed first. NULL is allowed.
-XL_API void xl_engine_close(xl_engine *engine);
+XL_API void xl_engine_close(xl_engine *engine); // after all its sessions; NULL is allowed
 
 typedef struct xl_engine_info {
     size_t size;             // sizeof(xl_engine_info), set by the caller
@@ -112,7 +95,6 @@ typedef struct xl_engine_info {
     double load_s;            // seconds that xl_engine_open took
     const char *weights_from; // "mapped from the cache in 0.05 s"
 } xl_engine_info;
-
 XL_API xl_status xl_engine_describe(const xl_engine *engine, xl_engine_info *info);
 
 // JSON text about this machine: CPU, kernel levels with the reason why one is missing, thread
@@ -128,8 +110,7 @@ XL_API xl_status xl_tokenize(const xl_engine *engine, const char *text, size_t t
 // Text of a sequence; with_special shows control tokens. *text: xl_free(), terminated.
 XL_API xl_status xl_detokenize(const xl_engine *engine, const int32_t *tokens, size_t n_tokens,
                                bool with_special, char **text, size_t *text_bytes, xl_error *error);
-// True for tokens at which generation ends.
-XL_API bool xl_token_is_end(const xl_engine *engine, int32_t token);
+XL_API bool xl_token_is_end(const xl_engine *engine, int32_t token); // generation ends there
 // How the vocabulary spells a token ("ĠHello", "<|im_end|>"), in GGUF's way; *text: xl_free().
 XL_API xl_status xl_token_text(const xl_engine *engine, int32_t token, char **text,
                                size_t *text_bytes, xl_error *error);
@@ -197,8 +178,7 @@ XL_API xl_status xl_grammar_from_json_schema(xl_engine *engine, const char *sche
                                              xl_error *error);
 XL_API xl_status xl_grammar_from_gbnf(xl_engine *engine, const char *gbnf, size_t gbnf_bytes,
                                       xl_grammar **grammar, xl_error *error);
-// Generations that use it keep it alive. NULL is allowed.
-XL_API void xl_grammar_close(xl_grammar *grammar);
+XL_API void xl_grammar_close(xl_grammar *grammar); // generations keep theirs; NULL is allowed
 
 // ---- Generation --------------------------------------------------------------------------------
 typedef struct xl_logit_bias {
@@ -266,7 +246,6 @@ typedef struct xl_generate_result {
 XL_API xl_status xl_session_generate(xl_session *session, const char *prompt,
                                      const xl_generate_options *options, xl_generate_result *result,
                                      xl_error *error);
-// The same from token ids.
 XL_API xl_status xl_session_generate_tokens(xl_session *session, const int32_t *prompt,
                                             size_t n_prompt, const xl_generate_options *options,
                                             xl_generate_result *result, xl_error *error);
@@ -407,9 +386,8 @@ XL_API xl_status xl_convert(const char *model, const xl_convert_options *options
 XL_API xl_status xl_quantize_matrix(const char *type, bool is_output, const float *weights,
                                     size_t n_rows, size_t n_columns, float *values,
                                     xl_error *error);
-// Names of all types that xl_convert writes, NULL-terminated, static.
+// Names of all types that xl_convert writes and of all families that can be run; NULL is the last.
 XL_API const char *const *xl_convert_types(void);
-// Names of all families that can be run, NULL-terminated, static.
 XL_API const char *const *xl_families(void);
 
 // What is in a model file or directory, as JSON: {"format", "family", "parameters", "metadata":
