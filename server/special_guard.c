@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPELLINGS_MAX = 4096, MARK_BYTES = 33, SPELLING_BYTES_MIN = 2 };
+enum { MARK_BYTES = 33, SPELLING_BYTES_MIN = 2 };
 
 struct spelling {
     char *text;
@@ -18,7 +18,7 @@ struct spelling {
 struct special_guard {
     char mark[MARK_BYTES]; // letters only, so that no template and no JSON changes it
     size_t mark_bytes;
-    struct spelling *spellings; // of control tokens
+    struct spelling *spellings; // of control tokens, sorted: some models have thousands
     size_t n_spellings;
     bool begins[256]; // a spelling begins with this byte
 };
@@ -35,10 +35,15 @@ static void add_spelling(struct special_guard *guard, const xl_engine *engine, c
     guard->begins[(unsigned char)text[0]] = true;
 }
 
+static int compare(const void *a, const void *b) {
+    const struct spelling *x = a, *y = b;
+    int order = memcmp(x->text, y->text, x->size < y->size ? x->size : y->size);
+    return order ? order : (x->size > y->size) - (x->size < y->size);
+}
+
 struct special_guard *special_guard_create(const xl_engine *engine, const json_t *tokenizer) {
     const json_t *control = json_object_get(tokenizer, "control");
     size_t n = json_array_size(control);
-    if (n > SPELLINGS_MAX) n = SPELLINGS_MAX;
     struct special_guard *guard = calloc(1, sizeof *guard);
     if (guard) guard->spellings = calloc(n ? n : 1, sizeof *guard->spellings);
     if (!guard || !guard->spellings) {
@@ -49,6 +54,8 @@ struct special_guard *special_guard_create(const xl_engine *engine, const json_t
     guard->mark_bytes = strlen(guard->mark);
     for (size_t i = 0; i < n; i++)
         add_spelling(guard, engine, json_array_get(control, i));
+    if (guard->n_spellings)
+        qsort(guard->spellings, guard->n_spellings, sizeof *guard->spellings, compare);
     return guard;
 }
 
@@ -60,12 +67,30 @@ void special_guard_destroy(struct special_guard *guard) {
     free(guard);
 }
 
+// The first of the spellings low .. high - 1 whose byte at `depth` is not below `byte`.
+static size_t first_from(const struct special_guard *guard, size_t low, size_t high, size_t depth,
+                         int byte) {
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((unsigned char)guard->spellings[middle].text[depth] < byte)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+// Does the text begin with a spelling? Narrows them byte by byte; a shorter one comes first.
 static bool is_special(const struct special_guard *guard, const char *text, size_t size) {
+    size_t low = 0, high = guard->n_spellings;
     if (!guard->begins[(unsigned char)text[0]]) return false;
-    for (size_t i = 0; i < guard->n_spellings; i++)
-        if (guard->spellings[i].size <= size &&
-            memcmp(guard->spellings[i].text, text, guard->spellings[i].size) == 0)
-            return true;
+    for (size_t depth = 0; depth < size; depth++) {
+        int byte = (unsigned char)text[depth];
+        low = first_from(guard, low, high, depth, byte);
+        high = first_from(guard, low, high, depth, byte + 1);
+        if (low == high) return false;
+        if (guard->spellings[low].size == depth + 1) return true;
+    }
     return false;
 }
 
