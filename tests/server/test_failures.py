@@ -51,7 +51,7 @@ def test_kill_while_beginnings_are_written(start, stories, tmp_path):
             except (OSError, http.client.HTTPException):
                 pass
 
-        writers = [threading.Thread(target=write, args=(number + 1000 * i,)) for i in range(3)]
+        writers = [threading.Thread(target=write, args=(number + 1000 * i,), daemon=True) for i in range(3)]
         for writer in writers:
             writer.start()
         number += 3000
@@ -220,7 +220,7 @@ def test_failing_allocations_spare_the_others(start, stories, shim, tmp_path):
         except (OSError, http.client.HTTPException):
             texts.append("cut")
 
-    threads = [threading.Thread(target=stream) for _ in range(4)]
+    threads = [threading.Thread(target=stream, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     while server.metric("requests_running") < 4:

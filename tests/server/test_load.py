@@ -70,7 +70,8 @@ def test_cycles_of_connect_and_cancel(start, stories):
             except OSError as problem:
                 problems.append(problem)
 
-    clients = [threading.Thread(target=run, args=(1000 + i,)) for i in range(n_threads)]
+    clients = [threading.Thread(target=run, args=(1000 + i,), daemon=True)
+               for i in range(n_threads)]
     for client in clients:
         client.start()
     quiet = {"prompt": "Once", "max_tokens": 40, "temperature": 1, "seed": 9}
@@ -97,7 +98,7 @@ def active_streams(server, count, done):
             done.append(reply.status == 200 and reply.bytes.endswith(b"data: [DONE]\n\n"))
         except OSError as problem:
             done.append(problem)
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(count)]
     for thread in threads:
         thread.start()
     return threads
@@ -185,14 +186,17 @@ def test_slow_clients(start, stories, mode):
     text = {"header": b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + b"x" * 500,
             "body": bytes_of({**ASK, "prompt": "x" * 300})}.get(mode)
     stop, count = threading.Event(), 100 if LONG else 40
-    clients = [threading.Thread(target=read_slowly, args=(server, stop)) if mode == "read" else
-               threading.Thread(target=trickle, args=(server, text, stop)) for _ in range(count)]
+    clients = [threading.Thread(target=read_slowly, args=(server, stop), daemon=True)
+               if mode == "read" else
+               threading.Thread(target=trickle, args=(server, text, stop), daemon=True)
+               for _ in range(count)]
     for client in clients:
         client.start()
     end = time.monotonic() + (30 if LONG else 4)
     times = probe(server, lambda: time.monotonic() < end)
-    served = [server.post("/v1/completions", {"prompt": "Once", "max_tokens": 4, "seed": 1}).status
-              for _ in range(5)]
+    body = json.dumps({"prompt": "Once", "max_tokens": 4, "seed": 1})
+    served = [server.request("POST", "/v1/completions", body, {"Content-Type": "application/json"},
+                             timeout=300).status for _ in range(5)]
     stop.set()
     for client in clients:
         client.join()

@@ -23,7 +23,7 @@ def among_others(server, count):
         for k in range(2):
             text_of(server, prompt=(TALE[: 30 * i + 7] if i % 2 else "A cat " * (i + 1)), seed=i + k,
                     max_tokens=20 + 7 * i, temperature=[0, .7, 1.5][i % 3])
-    threads = [threading.Thread(target=other, args=(i,)) for i in range(count)]
+    threads = [threading.Thread(target=other, args=(i,), daemon=True) for i in range(count)]
     for thread in threads:
         thread.start()
     texts = [text_of(server) for _ in range(3)]
