@@ -303,7 +303,7 @@ def check_results_in_notes(episode):
 
     reported = {report["order"] for report in episode.data["reports"]}
     for report in episode.data["reports"]:
-        name = re.sub(r"（.*?）|平扫|增强|细菌|及药敏|检查|24小时", "", report["name"])
+        name = re.sub(r"（.*?）|平扫$|增强$|细菌|及药敏|检查|24小时", "", report["name"])
         if not noted(name, moment(report["report_time"])):
             yield f"{report['id']}: no note takes up {name}"
     for order in episode.data["orders"]:
@@ -319,6 +319,19 @@ def check_results_in_notes(episode):
             stem, start = re.sub(r"钠.*|注射液|片|颗粒|胶囊", "", order["name"]), moment(order["start"])
             if not noted(stem, start - DAY, start + DAY):
                 yield f"{order['id']}: no note gives a reason for {order['name']}"
+
+
+def check_chemotherapy(episode):
+    """each cytotoxic drug that was ordered is told by name and dose on its day (C34)"""
+    for order in episode.data["orders"]:
+        if not order.get("chemotherapy"):
+            continue
+        stem, dose = re.sub(r"二钠|注射液", "", order["name"]), order["dose"]
+        told = f"{stem}(?:二钠|注射液)?{dose['value']} {dose['unit']}"
+        if not any(re.search(told, text_of(doc)) for doc in of_type(
+                episode, "treatment_record", *NOTES)
+                if moment(doc["event_time"]).date() == moment(order["start"]).date()):
+            yield f"{order['id']}: {order['name']} is in no note of its day"
 
 
 def check_copies(episode):
@@ -380,4 +393,5 @@ def check_gold_numbers(episode):
 
 
 RULES = (check_documents, check_deadlines, check_events, check_operations, check_sides,
-         check_person, check_doses_by_weight, check_plausible, check_results_in_notes, check_copies)
+         check_person, check_doses_by_weight, check_plausible, check_results_in_notes, check_chemotherapy,
+         check_copies)
