@@ -141,7 +141,7 @@ def check_times(episode):
             yield f"{lab['id']}: reported before it was collected, or after discharge"
     for order in data["orders"]:
         start, stop = moment(order["start"]), moment(order.get("stop", order["start"]))
-        early = start < episode.admitted and order.get("setting") != "急诊"
+        early = start < episode.admitted and order.get("setting") not in ("急诊", "门诊")
         if early or not start <= stop <= episode.discharged:
             yield f"{order['id']}: starts before admission, or stops before it starts"
     stamps = [moment(vital["time"]) for vital in data["vitals"]]
