@@ -53,8 +53,11 @@ enum status engine_tokenizer(const struct xl_engine *engine, const struct tokeni
 const char *engine_path(const struct xl_engine *engine);
 // STATUS_UNSUPPORTED if it was opened for its tokenizer only.
 enum status engine_require_model(const struct xl_engine *engine, struct error *err);
-// Identifies weights and everything else that decides what a KV cache holds.
+// Identifies weights and everything else that decides what a KV cache holds; of the weights it
+// reads a sample, or all: what stays on disk may meet a model that differs in a few rows.
 uint64_t engine_fingerprint(const struct xl_engine *engine);
+enum status engine_fingerprint_whole(const struct xl_engine *engine, uint64_t *fingerprint,
+                                     struct error *err);
 
 // The request to stop, the one thing that another thread may set.
 static inline bool session_cancelled(const struct xl_session *session) {

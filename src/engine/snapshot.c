@@ -59,6 +59,32 @@ uint64_t engine_fingerprint(const struct xl_engine *engine) {
     return hash;
 }
 
+static enum status hash_weights(const struct checkpoint *checkpoint,
+                                const struct checkpoint_tensor *tensor, uint64_t *hash,
+                                struct error *err) {
+    if (tensor->data) {
+        *hash = hash64(tensor->data, tensor->size_bytes, *hash);
+        checkpoint_release(checkpoint, tensor);
+        return STATUS_OK;
+    }
+    void *copy = malloc(tensor->size_bytes ? tensor->size_bytes : 1);
+    if (!copy) return error_no_memory(err, "a tensor to be hashed", tensor->size_bytes);
+    enum status status = checkpoint_read(checkpoint, tensor, copy, err);
+    if (status == STATUS_OK) *hash = hash64(copy, tensor->size_bytes, *hash);
+    free(copy);
+    return status;
+}
+
+enum status engine_fingerprint_whole(const struct xl_engine *engine, uint64_t *fingerprint,
+                                     struct error *err) {
+    uint64_t hash = engine_fingerprint(engine);
+    for (size_t i = 0; i < checkpoint_n_tensors(engine->checkpoint); i++)
+        TRY(hash_weights(engine->checkpoint, checkpoint_tensor_at(engine->checkpoint, i), &hash,
+                         err));
+    *fingerprint = hash;
+    return STATUS_OK;
+}
+
 static struct snapshot_header describe(const struct xl_session *session) {
     const struct kv_cache *cache = &session->cache;
     struct snapshot_header header = {

@@ -336,8 +336,9 @@ static enum status open_parts(struct xl_worker *worker, const xl_worker_options 
         return error_no_memory(err, "lists of requests", n_waiting * sizeof *worker->waiting);
     TRY(worker_memory_init(worker, options->kv_bytes, err));
     TRY(worker_step_create(worker, err));
-    TRY(worker_disk_open(&worker->disk, worker, options, &worker->pool.layout,
-                         options->prefix_dir ? engine_fingerprint(worker->engine) : 0, err));
+    uint64_t fingerprint = 0;
+    if (options->prefix_dir) TRY(engine_fingerprint_whole(worker->engine, &fingerprint, err));
+    TRY(worker_disk_open(&worker->disk, worker, options, &worker->pool.layout, fingerprint, err));
     worker->stats.kv_bytes = (uint64_t)worker->pool.n_pages * worker->pool.stride_bytes;
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
         return error_set(err, STATUS_NO_MEMORY, "cannot start the worker's thread");
