@@ -52,7 +52,7 @@ def test_client_that_does_not_read_holds_nothing(start, stories):
     text = json.dumps({**LONG, "stream": True, "logprobs": 20}).encode()
     connection.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                        b"application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
-    wait_until(lambda: server.metric("requests_running") == 1)
+    server.wait_metric("sequences_cancelled_total", 1, 60)
     server.wait_metric("requests_running", 0, 60)
     assert server.post("/v1/completions", {"prompt": "Once", "max_tokens": 2}).status == 200
     connection.close()
