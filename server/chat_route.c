@@ -5,6 +5,7 @@
 #include "server/chat_reply.h"
 #include "server/http_server.h"
 #include "server/model_host.h"
+#include "server/prompt_input.h"
 #include "server/special_guard.h"
 
 #include <stdlib.h>
@@ -151,6 +152,9 @@ static bool make_prompts(struct answer *answer, const struct chat_prompt *prompt
                          struct answer_prompts *prompts) {
     struct exchange *exchange = answer->exchange;
     xl_error error;
+    if (!prompt_input_check_bytes(exchange->server->host, prompt->text_bytes, "messages",
+                                  &exchange->error))
+        return false;
     prompts->tokens = calloc(1, sizeof *prompts->tokens);
     prompts->n_tokens = calloc(1, sizeof *prompts->n_tokens);
     if (!prompts->tokens || !prompts->n_tokens) return openai_error_no_memory(&exchange->error);

@@ -33,6 +33,19 @@ static char *spell(const xl_engine *engine, const json_t *id) {
     return text;
 }
 
+// As many bytes as the context holds of the longest token.
+static size_t find_text_bytes_max(const struct model_host *host) {
+    size_t longest = 1;
+    for (int32_t id = 0; id < host->info.n_vocab; id++) {
+        char *text;
+        size_t size;
+        if (xl_token_text(host->engine, id, &text, &size, NULL) != XL_OK) continue;
+        if (size > longest) longest = size;
+        xl_free(text);
+    }
+    return (size_t)host->info.context * longest;
+}
+
 static xl_status read_tokenizer(struct model_host *host) {
     char *json;
     xl_status status = xl_tokenizer_describe(host->engine, &json, &host->error);
@@ -117,6 +130,7 @@ static xl_status load(struct model_host *host) {
     host->info.size = sizeof host->info;
     xl_engine_describe(host->engine, &host->info);
     status = read_tokenizer(host);
+    if (status == XL_OK) host->text_bytes_max = find_text_bytes_max(host);
     if (status == XL_OK) status = open_worker(host);
     if (status == XL_OK) identify(host);
     return status;

@@ -27,6 +27,7 @@ struct model_host {
     bool is_encoder;                        // texts to vectors is all it does
     char name[128];                         // what /v1/models lists
     char fingerprint[24], model_sha256[65]; // of version, file and kernels; of the file
+    size_t text_bytes_max;                  // a longer text cannot fit into the context
     int64_t created;                        // seconds since 1970 when it was opened
     xl_error error;                         // if it failed
     int state;                              // enum model_state, atomic

@@ -29,6 +29,15 @@ bool prompt_input_ids(const struct model_host *host, const json_t *ids, const ch
     return true;
 }
 
+bool prompt_input_check_bytes(const struct model_host *host, size_t text_bytes, const char *param,
+                              struct openai_error *error) {
+    return text_bytes <= host->text_bytes_max ||
+           openai_error_set(error, 400, "context_length_exceeded", param,
+                            "the text has %zu bytes; the context of %d tokens holds %zu bytes at "
+                            "most",
+                            text_bytes, host->info.context, host->text_bytes_max);
+}
+
 static bool read_one(const struct model_host *host, const json_t *input, const char *param,
                      bool add_special, int32_t **tokens, size_t *n_tokens,
                      struct openai_error *error) {
@@ -39,6 +48,7 @@ static bool read_one(const struct model_host *host, const json_t *input, const c
                                 "%s must be a string, an array of strings, an array of token ids "
                                 "or an array of those",
                                 param);
+    if (!prompt_input_check_bytes(host, json_string_length(input), param, error)) return false;
     return xl_tokenize(host->engine, json_string_value(input), json_string_length(input),
                        add_special, true, tokens, n_tokens, &engine_error) == XL_OK ||
            openai_error_from_engine(error, &engine_error, param);

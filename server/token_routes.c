@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+enum { TOKENIZE_BYTES_MAX = 1 << 20 };
+
 struct tokenize_request {
     const json_t *content;
     bool add_special, parse_special, with_pieces;
@@ -76,6 +78,10 @@ static bool tokenize(struct exchange *exchange, const json_t *body) {
     if (!json_reader_read(body, tokenize_route_tables, 1, &request, "", error)) return false;
     if (!json_is_string(request.content))
         return openai_error_set(error, 400, "invalid_type", "content", "content must be a string");
+    if (json_string_length(request.content) > TOKENIZE_BYTES_MAX)
+        return openai_error_set(error, 400, "text_too_long", "content",
+                                "content has %zu bytes; %d are taken at most",
+                                json_string_length(request.content), (int)TOKENIZE_BYTES_MAX);
     if (xl_tokenize(exchange->server->host->engine, json_string_value(request.content),
                     json_string_length(request.content), request.add_special, request.parse_special,
                     &tokens, &n_tokens, &engine_error) != XL_OK)

@@ -103,6 +103,22 @@ def test_text_that_is_too_long_is_counted(plain):
     assert len(re.findall(r"\d+", reply.json["error"]["message"])) >= 2
 
 
+@pytest.mark.parametrize("path, body", [
+    ("/v1/completions", lambda text: {"prompt": text}),
+    ("/v1/completions", lambda text: {"prompt": ["Once", text]}),
+    ("/v1/embeddings", lambda text: {"input": text}),
+    ("/v1/chat/completions", lambda text: {"messages": [{"role": "user", "content": text}]}),
+    ("/v1/responses", lambda text: {"input": text}),
+    ("/tokenize", lambda text: {"content": text}),
+], ids=["completions", "list", "embeddings", "chat", "responses", "tokenize"])
+def test_a_text_that_cannot_fit_is_refused_by_its_bytes(chat, path, body):
+    reply = chat.post(path, body("a" * 4_000_000))
+    assert reply.status == 400, reply.bytes
+    assert reply.code == ("text_too_long" if path == "/tokenize" else "context_length_exceeded")
+    message = reply.json["error"]["message"]
+    assert " bytes" in message and len(re.findall(r"\d+", message)) >= 2, message
+
+
 @pytest.mark.parametrize("host, status", [
     ("localhost", 200), ("localhost:8080", 200), ("127.0.0.1:1", 200), ("[::1]:8080", 200),
     ("192.168.1.5", 200), ("evil.example", 403), ("localhost.evil.example", 403), ("", 403),
