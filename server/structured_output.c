@@ -9,18 +9,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT_MAX = 64 };
+// What a compiled grammar takes grows with its source and, up to a bound, with its use: estimated.
+enum {
+    KEPT_MAX = 64,
+    KEPT_BYTES_MAX = 64 << 20,
+    GRAMMAR_BASE_BYTES = 256 << 10,
+    BYTES_A_SOURCE_BYTE = 256,
+    GRAMMAR_BYTES_MAX = 20 << 20
+};
 
 struct kept_grammar {
     unsigned char digest[DIGEST_BYTES];
     xl_grammar *grammar;
     int references;
+    size_t size_bytes;  // estimated
     unsigned long used; // when, by counting
 };
 
 struct grammar_cache {
     pthread_mutex_t mutex;
     struct kept_grammar *kept[KEPT_MAX]; // each holds one reference
+    size_t kept_bytes;
     unsigned long now;
 };
 
@@ -133,19 +142,38 @@ static struct kept_grammar *find(struct grammar_cache *cache, const unsigned cha
     return NULL;
 }
 
-static void keep(struct grammar_cache *cache, struct kept_grammar *kept) {
-    size_t oldest = 0;
-    for (size_t i = 0; i < KEPT_MAX; i++) {
-        if (!cache->kept[i]) {
+static size_t estimate_bytes(size_t source_bytes) {
+    size_t most = (GRAMMAR_BYTES_MAX - GRAMMAR_BASE_BYTES) / BYTES_A_SOURCE_BYTE;
+    return GRAMMAR_BASE_BYTES +
+           (source_bytes < most ? source_bytes : most) * (size_t)BYTES_A_SOURCE_BYTE;
+}
+
+static void drop_oldest(struct grammar_cache *cache) {
+    size_t oldest = KEPT_MAX;
+    for (size_t i = 0; i < KEPT_MAX; i++)
+        if (cache->kept[i] &&
+            (oldest == KEPT_MAX || cache->kept[i]->used < cache->kept[oldest]->used))
             oldest = i;
-            break;
-        }
-        if (cache->kept[i]->used < cache->kept[oldest]->used) oldest = i;
-    }
-    if (cache->kept[oldest]) unreference(cache->kept[oldest]);
+    if (oldest == KEPT_MAX) return;
+    cache->kept_bytes -= cache->kept[oldest]->size_bytes;
+    unreference(cache->kept[oldest]);
+    cache->kept[oldest] = NULL;
+}
+
+static size_t find_place(const struct grammar_cache *cache) {
+    size_t i = 0;
+    while (i < KEPT_MAX && cache->kept[i])
+        i++;
+    return i;
+}
+
+static void keep(struct grammar_cache *cache, struct kept_grammar *kept) {
+    while (cache->kept_bytes > KEPT_BYTES_MAX - kept->size_bytes || find_place(cache) == KEPT_MAX)
+        drop_oldest(cache);
     kept->references++;
     kept->used = ++cache->now;
-    cache->kept[oldest] = kept;
+    cache->kept_bytes += kept->size_bytes;
+    cache->kept[find_place(cache)] = kept;
 }
 
 static struct kept_grammar *compile(xl_engine *engine, const struct output_wish *wish,
@@ -162,6 +190,7 @@ static struct kept_grammar *compile(xl_engine *engine, const struct output_wish 
             ? xl_grammar_from_json_schema(engine, wish->source, size, &kept->grammar, &engine_error)
             : xl_grammar_from_gbnf(engine, wish->source, size, &kept->grammar, &engine_error);
     kept->references = 1;
+    kept->size_bytes = estimate_bytes(size);
     if (status == XL_OK && !json_memory_is_lost()) return kept;
     xl_grammar_close(status == XL_OK ? kept->grammar : NULL);
     free(kept);
