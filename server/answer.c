@@ -2,6 +2,7 @@
 #include "server/answer.h"
 
 #include "server/api_keys.h"
+#include "server/audit_log.h"
 #include "server/clock_seconds.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
@@ -176,18 +177,16 @@ static bool submit_prompt(struct answer *answer, int prompt, const struct answer
     return true;
 }
 
-// Users of one key, and addresses where there are no keys, take turns.
-static void name_user(const struct answer *answer, char *name, size_t name_bytes) {
-    const struct exchange *exchange = answer->exchange;
-    snprintf(name, name_bytes, "%s/%s", exchange->key ? exchange->key->name : exchange->address,
-             answer->sampling.user ? answer->sampling.user : "");
+// Keys take turns, and addresses where there are no keys. What a client calls its user counts for
+// nothing: a new name for each request would be a turn for each.
+static const char *turn_of(const struct exchange *exchange) {
+    return exchange->key ? exchange->key->name : exchange->address;
 }
 
 static bool submit(struct answer *answer, const struct answer_prompts *prompts) {
     struct http_server *server = answer->exchange->server;
     struct grammar_cache *cache = server->parts->grammars;
     struct kept_grammar *kept = NULL;
-    char user[400];
     for (int p = 0; p < prompts->n_prompts; p++)
         if (!check_length(answer, prompts->n_tokens[p])) return false;
     if (!make_choices(answer, prompts)) return false;
@@ -197,11 +196,10 @@ static bool submit(struct answer *answer, const struct answer_prompts *prompts) 
         if (!kept) return false;
         answer->sampling.generate.grammar = kept_grammar_use(kept);
     }
-    name_user(answer, user, sizeof user);
     answer->submitted_s = clock_seconds();
-    bool is_submitted = true;
+    bool is_submitted = audit_log_begin(answer->exchange);
     for (int p = 0; is_submitted && p < prompts->n_prompts; p++)
-        is_submitted = submit_prompt(answer, p, prompts, user);
+        is_submitted = submit_prompt(answer, p, prompts, turn_of(answer->exchange));
     kept_grammar_release(cache, kept);
     return is_submitted;
 }

@@ -20,7 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEY_BYTES_MAX = 1024, TAIL_BYTES = 8192, SYNC_MS = 500, RETRY_SECONDS = 1 };
+enum { KEY_BYTES_MAX = 1024, TAIL_BYTES = 8192, RETRY_SECONDS = 1 };
+enum { REFUSED_BURST = 20, REFUSED_A_MINUTE = 60 };
 
 struct audit_log {
     int fd;
@@ -29,7 +30,10 @@ struct audit_log {
     char chain[DIGEST_HEX_BYTES]; // digest of the last line
     bool is_well;
     double failed_s;
-    int64_t size; // behind the last whole line
+    int64_t size;            // behind the last whole line
+    pthread_mutex_t writing; // of the four above: requests begin in jobs and end in the I/O thread
+    double refused_left, refused_s; // lines about refused keys that may be written, as of when
+    int64_t n_unrecorded;           // refused keys since the last line about one
     // Lines reach the disk in a thread of their own: a sync takes longer than a probe may.
     pthread_t syncer;
     pthread_mutex_t mutex;
@@ -94,6 +98,9 @@ struct audit_log *audit_log_open(const char *path, const char *key_path, char *m
     struct audit_log *log = calloc(1, sizeof *log);
     if (!log) return NULL;
     log->is_well = true;
+    log->refused_left = REFUSED_BURST;
+    log->refused_s = clock_seconds();
+    pthread_mutex_init(&log->writing, NULL);
     pthread_mutex_init(&log->mutex, NULL);
     pthread_cond_init(&log->changed, NULL);
     log->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -126,6 +133,7 @@ void audit_log_close(struct audit_log *log) {
     if (log->fd >= 0) close(log->fd);
     pthread_cond_destroy(&log->changed);
     pthread_mutex_destroy(&log->mutex);
+    pthread_mutex_destroy(&log->writing);
     explicit_bzero(log->key, sizeof log->key);
     free(log);
 }
@@ -147,33 +155,82 @@ static void append(struct audit_log *log, const char *line, size_t n_bytes) {
     pthread_mutex_unlock(&log->mutex);
 }
 
-void audit_log_write(struct audit_log *log, const struct exchange *exchange, bool is_cut) {
-    struct json_writer line = {0};
+static void begin_line(struct json_writer *line, const struct exchange *exchange,
+                       const char *event) {
     char when[LOG_TIME_BYTES];
-    const struct exchange_usage *usage = &exchange->usage;
     log_time_write(when);
-    put_open(&line, '{');
-    put_key_text(&line, "time", when);
-    put_key_text(&line, "request", exchange->id);
-    put_key_text(&line, "key", exchange->key ? exchange->key->name : NULL);
-    put_key_text(&line, "address", exchange->address);
-    put_key_text(&line, "route", exchange->route->path);
+    put_open(line, '{');
+    put_key_text(line, "time", when);
+    put_key_text(line, "event", event);
+    put_key_text(line, "request", exchange->id);
+    put_key_text(line, "key", exchange->key ? exchange->key->name : NULL);
+    put_key_text(line, "address", exchange->address);
+    put_key_text(line, "route", exchange->route->path);
+}
+
+static void put_question(struct json_writer *line, const struct audit_log *log,
+                         const struct exchange *exchange) {
+    const char *digest = exchange->usage.prompt_digest;
+    put_key_text(line, "model", exchange->server->host->name);
+    put_key_text(line, "model_sha256", exchange->server->host->model_sha256);
+    put_key_text(line, log->key_bytes ? "prompt_hmac_sha256" : "prompt_sha256",
+                 digest[0] ? digest : NULL);
+}
+
+// False: it was not written.
+static bool end_line(struct audit_log *log, struct json_writer *line) {
+    pthread_mutex_lock(&log->writing);
+    put_key_text(line, "chain", log->chain);
+    put_close(line, '}');
+    put_raw(line, "\n", 1);
+    if (line->failed)
+        log->is_well = false;
+    else
+        append(log, line->data, line->size);
+    bool is_well = log->is_well;
+    pthread_mutex_unlock(&log->writing);
+    writer_free(line);
+    return is_well;
+}
+
+bool audit_log_begin(struct exchange *exchange) {
+    struct audit_log *log = exchange->server->audit_log;
+    struct json_writer line = {0};
+    if (!log) return true;
+    begin_line(&line, exchange, "begun");
+    put_question(&line, log, exchange);
+    return end_line(log, &line) ||
+           openai_error_set(&exchange->error, 503, "audit_unavailable", NULL,
+                            "the server cannot write its audit log, so it takes no work");
+}
+
+void audit_log_end(struct audit_log *log, const struct exchange *exchange, bool is_cut) {
+    struct json_writer line = {0};
+    const struct exchange_usage *usage = &exchange->usage;
+    begin_line(&line, exchange, "ended");
+    put_question(&line, log, exchange);
     put_key_int(&line, "status", exchange->http_status);
-    put_key_text(&line, "model", exchange->server->host->name);
-    put_key_text(&line, "model_sha256", exchange->server->host->model_sha256);
-    put_key_text(&line, log->key_bytes ? "prompt_hmac_sha256" : "prompt_sha256",
-                 usage->prompt_digest[0] ? usage->prompt_digest : NULL);
     put_key_int(&line, "prompt_tokens", usage->prompt_tokens);
     put_key_int(&line, "generated_tokens", usage->generated_tokens);
     put_key_text(&line, "finish", is_cut ? "cut" : usage->finish);
-    put_key_text(&line, "chain", log->chain);
-    put_close(&line, '}');
-    put_raw(&line, "\n", 1);
-    if (line.failed)
-        log->is_well = false;
-    else
-        append(log, line.data, line.size);
-    writer_free(&line);
+    end_line(log, &line);
+}
+
+void audit_log_refuse(struct audit_log *log, const struct exchange *exchange) {
+    struct json_writer line = {0};
+    double now_s = clock_seconds();
+    log->refused_left += (now_s - log->refused_s) * REFUSED_A_MINUTE / 60;
+    if (log->refused_left > REFUSED_BURST) log->refused_left = REFUSED_BURST;
+    log->refused_s = now_s;
+    if (log->refused_left < 1) {
+        log->n_unrecorded++;
+        return;
+    }
+    log->refused_left--;
+    begin_line(&line, exchange, "refused");
+    put_key_int(&line, "status", exchange->http_status);
+    put_key_int(&line, "unrecorded", log->n_unrecorded);
+    if (end_line(log, &line)) log->n_unrecorded = 0;
 }
 
 static bool take_loss(struct audit_log *log) {
@@ -185,7 +242,9 @@ static bool take_loss(struct audit_log *log) {
 }
 
 bool audit_log_is_well(struct audit_log *log) {
-    if (take_loss(log)) {
+    bool is_lost = take_loss(log);
+    pthread_mutex_lock(&log->writing);
+    if (is_lost) {
         log->is_well = false;
         log->failed_s = clock_seconds();
     }
@@ -196,7 +255,9 @@ bool audit_log_is_well(struct audit_log *log) {
                          when, log->chain);
         append(log, line, (size_t)n);
     }
-    return log->is_well;
+    bool is_well = log->is_well;
+    pthread_mutex_unlock(&log->writing);
+    return is_well;
 }
 
 void audit_log_digest(const struct audit_log *log, const void *bytes, size_t n_bytes, char *hex) {

@@ -180,6 +180,15 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
     return http_reply_proceed(exchange);
 }
 
+void http_gate_refuse_body(struct exchange *exchange) {
+    if (exchange_get_state(exchange) != EXCHANGE_READING || exchange->refuses_body ||
+        !exchange->route || !exchange->route->needs_model)
+        return;
+    exchange->refuses_body = true;
+    request_body_free(&exchange->body);
+    check_state(exchange);
+}
+
 // A refused body is thrown away so that the client, which reads only after it has written, sees
 // the reason; one that goes on and on is cut.
 static enum MHD_Result take(struct exchange *exchange, const char *bytes, size_t *n_bytes) {
@@ -247,7 +256,9 @@ void http_gate_settle(struct exchange *exchange, bool is_cut) {
     metrics_count_request(server->metrics, exchange, clock_seconds() - exchange->began_s);
     if (server->access_log) access_log_write(server->access_log, exchange, is_cut);
     if (server->audit_log && exchange->counted && exchange->route->needs_model)
-        audit_log_write(server->audit_log, exchange, is_cut);
+        audit_log_end(server->audit_log, exchange, is_cut);
+    if (server->audit_log && exchange->http_status == 401)
+        audit_log_refuse(server->audit_log, exchange);
 }
 
 void http_gate_completed(void *argument, struct MHD_Connection *connection, void **place,

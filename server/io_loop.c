@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256, TICK_MS = 250, SILENCE_SECONDS = 15 };
+enum { EVENTS_MAX = 256, TICK_MS = 250, SILENCE_SECONDS = 15, BODY_DRAIN_SECONDS = 5 };
 
 void io_loop_enter(struct connection_state *state, enum connection_phase phase, double seconds) {
     state->phase = phase;
@@ -104,11 +104,26 @@ static void look_at_woken(struct io_loop *loop) {
     pthread_mutex_unlock(&loop->mutex);
 }
 
+// A body that still comes is answered with 503 at its end; what has been read of it is not needed.
+static void refuse_bodies(struct http_server *server) {
+    for (struct connection_state *state = server->loop->connections; state; state = state->next)
+        if (state->exchange) http_gate_refuse_body(state->exchange);
+}
+
+// Requests whose body or reply is under way without being work.
+static bool has_requests(const struct io_loop *loop) {
+    for (struct connection_state *state = loop->connections; state; state = state->next)
+        if (state->exchange) return true;
+    return false;
+}
+
 static void begin_drain(struct http_server *server) {
     struct io_loop *loop = server->loop;
     loop->n_signals++;
     if (loop->n_signals == 1) {
         loop->drain_until_s = clock_seconds() + server->settings->drain_seconds;
+        loop->bodies_until_s = clock_seconds() + BODY_DRAIN_SECONDS;
+        refuse_bodies(server);
         service_notify("STOPPING=1");
     }
 }
@@ -195,7 +210,8 @@ bool http_server_run(struct http_server *server) {
         announce(server);
         if (model_host_state(server->host) == MODEL_FAILED || loop->n_signals > 1) return false;
         if (loop->n_signals == 0) continue;
-        if (loop->n_active == 0) return true;
+        bool waits = now_s < loop->bodies_until_s && now_s < loop->drain_until_s;
+        if (loop->n_active == 0 && !(waits && has_requests(loop))) return true;
         if (cut_s == 0 && now_s > loop->drain_until_s) {
             cut_what_runs(loop);
             cut_s = now_s;

@@ -39,7 +39,7 @@ struct io_loop {
     struct connection_state *connections;
     size_t n_connections, n_active;
     int n_signals, connections_max;
-    double drain_until_s, next_sweep_s;
+    double drain_until_s, bodies_until_s, next_sweep_s;
     bool announced, is_closing;
 };
 
@@ -52,6 +52,9 @@ void http_gate_completed(void *server, struct MHD_Connection *connection, void *
 
 // Counts and logs an exchange that is over, once. One whose job still runs is over when that ends.
 void http_gate_settle(struct exchange *exchange, bool is_cut);
+
+// The server ends: a body that still comes for the model is answered with 503.
+void http_gate_refuse_body(struct exchange *exchange);
 
 // Sends what the exchange's state asks for, or suspends the connection until it is woken.
 enum MHD_Result http_reply_proceed(struct exchange *exchange);

@@ -38,7 +38,7 @@ const struct json_field sampling_fields[SAMPLING_FIELDS] = {
      "keeps the prompt's state in --prefix-dir", NULL},
     {"service_tier", FIELD_TEXT, AT(service_tier), 0, 32, NULL,
      "\"flex\" or \"background\": after interactive requests", NULL},
-    {"user", FIELD_TEXT, AT(user), 0, 256, NULL, "users of one key take turns", NULL},
+    {"user", FIELD_IGNORED, 0, 0, 0, NULL, "ignored; keys take turns", NULL},
     {"typical_p", FIELD_ONLY, 0, 0, 0, "1", "not supported", NULL},
     {"metadata", FIELD_IGNORED, 0, 0, 0, NULL, "ignored", NULL},
     {"safety_identifier", FIELD_IGNORED, 0, 0, 0, NULL, "ignored", NULL},

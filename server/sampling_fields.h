@@ -19,7 +19,7 @@ struct sampling {
     int64_t top_k, penalty_window, n, max_tokens, seed; // max_tokens < 0: not said
     bool ignore_end, cache_prompt, save_prefix;
     const json_t *seed_json, *stop, *logit_bias;
-    const char *service_tier, *user;
+    const char *service_tier;
     // As the engine takes it; filled by sampling_finish.
     const char *stops[STOPS_MAX];
     xl_logit_bias *biases; // malloc

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/text_vectors.h"
 
+#include "server/audit_log.h"
 #include "server/http_server.h"
 #include "server/model_host.h"
 
@@ -33,7 +34,8 @@ bool text_vectors_make(struct exchange *exchange, const struct answer_prompts *i
     xl_error error;
     *vectors = (struct text_vectors){.n_texts = (size_t)inputs->n_prompts,
                                      .n_embd = (size_t)host->info.n_embd};
-    if (!check(exchange, inputs, param, &vectors->n_tokens)) return false;
+    if (!check(exchange, inputs, param, &vectors->n_tokens) || !audit_log_begin(exchange))
+        return false;
     vectors->values = calloc(vectors->n_texts, vectors->n_embd * sizeof *vectors->values);
     if (!vectors->values) return openai_error_no_memory(&exchange->error);
     for (size_t at = 0; at < vectors->n_texts; at += BATCH_TEXTS) {

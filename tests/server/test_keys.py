@@ -124,17 +124,52 @@ def test_audit_log(start, stories, tmp_path):
         assert server.post("/v1/embeddings", {"input": "Once"}, key=secret).status == 200
         assert server.stop() == 0
     lines = log.read_text().splitlines(keepends=True)
-    assert len(lines) == 6 and "Once" not in log.read_text()
+    assert len(lines) == 10 and "Once" not in log.read_text()
     entries = [json.loads(line) for line in lines]
     for before, entry in zip([None, *lines], entries):
         assert entry["chain"] == (hashlib.sha256(before.encode()).hexdigest() if before else "")
-    first = entries[0]
+    events = ["begun", "ended", "ended", "begun", "ended"]  # what is refused never begins
+    assert [entry["event"] for entry in entries] == events * 2
+    first = entries[1]
+    assert first["request"] == entries[0]["request"]
+    assert first["prompt_hmac_sha256"] == entries[0]["prompt_hmac_sha256"]
     assert first["key"] == "ward-3" and first["route"] == "/v1/completions" and first["status"] == 200
     assert first["model_sha256"] == hashlib.sha256(stories.read_bytes()).hexdigest()
     assert first["generated_tokens"] == 8 and first["finish"] == "length"
     assert len(first["prompt_hmac_sha256"]) == 64
-    assert first["prompt_hmac_sha256"] == entries[3]["prompt_hmac_sha256"]
+    assert first["prompt_hmac_sha256"] == entries[6]["prompt_hmac_sha256"]
     assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_killed_server_leaves_a_trace(start, stories, tmp_path):
+    log = tmp_path / "audit"
+    server = start(stories, "--audit-log", log, "--context", 2048)
+    body = json.dumps({**ASK, "max_tokens": 2000, "ignore_eos": True}).encode()
+    connection = server.socket(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n"
+                               b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                               % len(body) + body)
+    for _ in range(500):
+        if log.read_text():
+            break
+        time.sleep(0.02)
+    server.process.kill()
+    server.process.wait()
+    connection.close()
+    entry = json.loads(log.read_text().splitlines()[0])
+    assert entry["event"] == "begun" and len(entry["prompt_sha256"]) == 64
+
+
+def test_refused_keys_are_on_record(start, stories, tmp_path):
+    secret, keys = new_key(tmp_path, "ward-3")
+    log = tmp_path / "audit"
+    server = start(stories, "--audit-log", log, "--api-key-file", keys)
+    for _ in range(100):
+        assert server.post("/v1/completions", ASK, key="x" * 40).status == 401
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    assert 20 <= len(entries) < 100 and secret not in log.read_text()
+    assert {entry["event"] for entry in entries} == {"refused"}
+    assert entries[0]["status"] == 401 and entries[0]["address"] == "127.0.0.1"
+    assert server.post("/v1/completions", ASK, key=secret).status == 200  # after a flood, too
 
 
 def test_no_work_without_a_record(start, stories):
@@ -143,7 +178,7 @@ def test_no_work_without_a_record(start, stories):
         if server.get("/ready").json["status"] != "loading the model":
             break
         time.sleep(0.05)
-    assert server.post("/v1/completions", ASK).status == 200  # its record cannot be written
+    assert server.post("/v1/completions", ASK).code == "audit_unavailable"  # it cannot be recorded
     refused = server.post("/v1/completions", ASK)
     assert refused.status == 503 and refused.code == "audit_unavailable"
     assert server.get("/ready").status == 503 and server.get("/health").status == 200

@@ -122,6 +122,21 @@ def test_second_signal_ends_at_once(start, chat_model):
     connection.close()
 
 
+def test_a_body_that_still_comes_gets_503(start, stories):
+    server = start(stories)
+    body = b'{"prompt":"Once"}'
+    connection = server.socket(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n"
+                               b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                               % len(body) + body[:5])
+    server.wait_metric("connections", 2)
+    server.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: server.get("/ready").status == 503)
+    connection.sendall(body[5:])
+    assert connection.recv(65536).startswith(b"HTTP/1.1 503")
+    connection.close()
+    assert server.process.wait(10) == 0
+
+
 def test_idle_server_ends_at_once(start, stories):
     server = start(stories)
     begun = time.monotonic()
