@@ -177,20 +177,20 @@ static void put_question(struct json_writer *line, const struct audit_log *log,
                  digest[0] ? digest : NULL);
 }
 
-// False: it was not written.
-static bool end_line(struct audit_log *log, struct json_writer *line) {
+// False: it was not written. For want of memory alone, what has not happened yet can be refused,
+// and the log stays well.
+static bool end_line(struct audit_log *log, struct json_writer *line, bool has_happened) {
     pthread_mutex_lock(&log->writing);
     put_key_text(line, "chain", log->chain);
     put_close(line, '}');
     put_raw(line, "\n", 1);
     if (line->failed)
-        log->is_well = false;
+        log->is_well = log->is_well && !has_happened;
     else
         append(log, line->data, line->size);
-    bool is_well = log->is_well;
+    bool is_written = !line->failed && log->is_well;
     pthread_mutex_unlock(&log->writing);
-    writer_free(line);
-    return is_well;
+    return is_written;
 }
 
 bool audit_log_begin(struct exchange *exchange) {
@@ -199,8 +199,11 @@ bool audit_log_begin(struct exchange *exchange) {
     if (!log) return true;
     begin_line(&line, exchange, "begun");
     put_question(&line, log, exchange);
-    return end_line(log, &line) ||
-           openai_error_set(&exchange->error, 503, "audit_unavailable", NULL,
+    bool is_written = end_line(log, &line, false), is_lost = line.failed;
+    writer_free(&line);
+    if (is_written) return true;
+    if (is_lost) return openai_error_no_memory(&exchange->error);
+    return openai_error_set(&exchange->error, 503, "audit_unavailable", NULL,
                             "the server cannot write its audit log, so it takes no work");
 }
 
@@ -213,7 +216,8 @@ void audit_log_end(struct audit_log *log, const struct exchange *exchange, bool 
     put_key_int(&line, "prompt_tokens", usage->prompt_tokens);
     put_key_int(&line, "generated_tokens", usage->generated_tokens);
     put_key_text(&line, "finish", is_cut ? "cut" : usage->finish);
-    end_line(log, &line);
+    end_line(log, &line, true);
+    writer_free(&line);
 }
 
 void audit_log_refuse(struct audit_log *log, const struct exchange *exchange) {
@@ -230,7 +234,8 @@ void audit_log_refuse(struct audit_log *log, const struct exchange *exchange) {
     begin_line(&line, exchange, "refused");
     put_key_int(&line, "status", exchange->http_status);
     put_key_int(&line, "unrecorded", log->n_unrecorded);
-    if (end_line(log, &line)) log->n_unrecorded = 0;
+    log->n_unrecorded = end_line(log, &line, true) ? 0 : log->n_unrecorded + 1;
+    writer_free(&line);
 }
 
 static bool take_loss(struct audit_log *log) {
