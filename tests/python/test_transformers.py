@@ -468,6 +468,7 @@ def test_two_models_two_threads(model, checkpoint, cache):
 
 INTERRUPT = """
 import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is born deaf to it
 from xinglin.transformers import AutoModelForCausalLM
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], threads=1)
 print(len(model.generate([1, 5], max_new_tokens=8)))
