@@ -33,6 +33,17 @@ LAYERS = {
     "engine": {"base", "numeric", "kernels", "format", "cache", "tokenizer", "template",
                "sampler", "grammar", "quantize", "model", "xinglin"},
 }
+# Who may include whom inside clinic/. Only writer and http know the server.
+CLINIC_LAYERS = {
+    "record": set(),
+    "text": set(),
+    "facts": {"record", "text"},
+    "verify": {"record", "text", "facts"},
+    "store": {"record"},
+    "draft": {"record", "text", "facts", "verify"},
+    "writer": {"record", "draft", "server"},
+    "http": {"record", "text", "facts", "verify", "store", "draft", "writer", "server"},
+}
 LINE_COLUMNS_MAX = 100
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
@@ -92,9 +103,13 @@ def check_includes(files):
                 allowed = LAYERS[parts[1]] | {parts[1], None}
                 if target not in allowed:
                     yield f"{path}:{number}: {parts[1]} may not include {match.group(1)}"
+            elif parts[0] == "clinic" and len(parts) > 2:
+                part = match.group(1).split("/")[1] if target == "clinic" else target
+                if part not in CLINIC_LAYERS[parts[1]] | {parts[1], "xinglin", None}:
+                    yield f"{path}:{number}: clinic/{parts[1]} may not include {match.group(1)}"
             elif parts[0] in ("tools", "server", "clinic", "examples", "bindings"):
-                if parts[0] == "tools" and target == "server":
-                    continue  # `xinglin serve` starts it
+                if parts[0] == "tools" and target in ("server", "clinic"):
+                    continue  # the commands start them
                 if target not in (None, "xinglin", parts[0]):
                     yield f"{path}:{number}: {parts[0]} sees xinglin/xinglin.h only, not {match.group(1)}"
 
