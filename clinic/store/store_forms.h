@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forms that drafts are filled into: one text a field, with versions. All fields of a call
+// change or none; every earlier text is kept.
+#ifndef XL_CLINIC_STORE_FORMS_H
+#define XL_CLINIC_STORE_FORMS_H
+
+#include "clinic/store/store.h"
+
+struct form_field {
+    const char *id, *name; // name may be NULL: id
+    const char *text;
+    int64_t expected_version; // 0: never filled; < 0: whatever it is
+};
+
+struct form_fill {
+    const char *episode, *template;
+    const struct form_field *fields;
+    int n_fields;
+    const char *draft; // the text comes from this draft (audit: form.fill); NULL: typed (form.type)
+    int template_fields; // how many fields the template has, for lists; 0: not known
+};
+
+// CLINIC_CONFLICT if a field has another version than expected: nothing is changed, and `form` is
+// the form as it is. On success `form` is the new form. `form` may be NULL.
+bool store_fill_form(struct store *store, const struct actor *actor, const struct form_fill *fill,
+                     json_t **form, struct clinic_error *error);
+// {"episode", "template", "fields": [{"id", "name", "text", "version", "from", "draft", "by",
+// "at"}]}; fields that nobody has filled are not in it. An episode without a form: no fields.
+bool store_get_form(struct store *store, const char *episode, const char *template, json_t **form,
+                    struct clinic_error *error);
+// The text before the last change, as a new version; again: the one before that. CLINIC_CONFLICT:
+// another version, or nothing to undo. Audit: form.undo.
+bool store_undo_form(struct store *store, const struct actor *actor, const char *episode,
+                     const char *template, const char *field, int64_t expected_version,
+                     json_t **form, struct clinic_error *error);
+// [{"version", "text", "from", "draft", "by", "at", "action"}] of one field, newest first.
+bool store_form_history(struct store *store, const char *episode, const char *template,
+                        const char *field, json_t **history, struct clinic_error *error);
+
+#endif
