@@ -36,7 +36,7 @@ LAYERS = {
 # Who may include whom inside clinic/. Only writer and http know the server.
 CLINIC_LAYERS = {
     "record": set(),
-    "text": set(),
+    "text": {"record"},
     "facts": {"record", "text"},
     "verify": {"record", "text", "facts"},
     "store": {"record"},
