@@ -38,6 +38,8 @@ static bool read_scopes(const char *text, unsigned *scopes) {
             *scopes |= SCOPE_INFERENCE;
         else if (length == 7 && strncmp(text, "metrics", 7) == 0)
             *scopes |= SCOPE_METRICS;
+        else if (length == 6 && strncmp(text, "clinic", 6) == 0)
+            *scopes |= SCOPE_CLINIC;
         else
             return false;
         text += length + (text[length] == ',');

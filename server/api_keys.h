@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Named keys of a file. A line of it: NAME SALT HASH [scopes=inference,metrics] [rate=REQUESTS/min]
-// [tokens=TOKENS/min] [concurrent=REQUESTS]; # begins a comment. The file holds SHA-256 of salt and
-// key, never a key; keys are 256 random bits, so a slow hash would add nothing. Belongs to the I/O
-// thread, but for api_keys_create.
+// Named keys of a file. A line of it: NAME SALT HASH [scopes=inference,metrics,clinic]
+// [rate=REQUESTS/min] [tokens=TOKENS/min] [concurrent=REQUESTS]; # begins a comment. The file holds
+// SHA-256 of salt and key, never a key; keys are 256 random bits, so a slow hash would add nothing.
+// Belongs to the I/O thread, but for api_keys_create.
 #ifndef XL_SERVER_API_KEYS_H
 #define XL_SERVER_API_KEYS_H
 

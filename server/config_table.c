@@ -86,6 +86,16 @@ const struct config_option config_options[] = {
      "secret that keys the audit's hashes, so that prompts cannot be guessed", 0, 0},
     {0, "no-metrics", CONFIG_SWITCH, AT(no_metrics), NULL, "no /metrics", 0, 0},
     {0, "no-page", CONFIG_SWITCH, AT(no_page), NULL, "no page at /", 0, 0},
+
+    {.help = "Clinic"},
+    {0, "clinic", CONFIG_PATH, AT(clinic), "STORE",
+     "serve the clinic at /clinic from this folder (see xinglin clinic init)", 0, 0},
+    {0, "clinic-templates", CONFIG_PATH, AT(clinic_templates), "DIR",
+     "record templates besides the built-in ones", 0, 0},
+    {0, "clinic-session-minutes", CONFIG_INT, AT(clinic_session_minutes), "N",
+     "users are logged out after so long without a request", 1, 1440},
+    {0, "clinic-demo", CONFIG_SWITCH, AT(clinic_demo), NULL,
+     "also serve the mock hospital system that shows how drafts are embedded", 0, 0},
 };
 
 const size_t n_config_options = sizeof config_options / sizeof *config_options;
@@ -96,7 +106,7 @@ const struct config_flag config_flags[] = {
     {"check-config", NULL, "check the configuration, and end"},
     {"new-key", "NAME", "make a key, add it to --api-key-file, show it once, and end"},
     {"key-limits", "LIMITS",
-     "of --new-key: \"scopes=inference,metrics rate=60 tokens=100000 concurrent=4\""},
+     "of --new-key: \"scopes=inference,metrics,clinic rate=60 tokens=100000 concurrent=4\""},
     {"new-prefix-key", "FILE", "make a key for --prefix-key, and end"},
     {"help", NULL, "this text (also -h)"},
     {"version", NULL, "the version"},

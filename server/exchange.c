@@ -7,7 +7,20 @@
 #include "server/json_memory.h"
 #include "server/random_id.h"
 
+#include <microhttpd.h>
 #include <stdlib.h>
+
+const char *exchange_header(const struct exchange *exchange, const char *name) {
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+const char *exchange_cookie(const struct exchange *exchange, const char *name) {
+    return MHD_lookup_connection_value(exchange->connection, MHD_COOKIE_KIND, name);
+}
+
+const char *exchange_query(const struct exchange *exchange, const char *name) {
+    return MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+}
 
 struct exchange *exchange_create(struct http_server *server) {
     struct exchange *exchange = calloc(1, sizeof *exchange);

@@ -47,6 +47,8 @@ struct exchange_usage {
     char prompt_digest[65]; // for the audit log; empty: none
 };
 
+enum { PATH_PARTS_MAX = 2, PATH_PART_BYTES = 132, SET_COOKIE_BYTES = 256 };
+
 struct exchange {
     struct http_server *server;
     struct MHD_Connection *connection;
@@ -57,11 +59,15 @@ struct exchange {
     char address[48];          // of the client
     const char *method;        // static
     char path_end[128];        // what stands for the * of the route's path
+    char path_parts[PATH_PARTS_MAX][PATH_PART_BYTES]; // for the {…} of it, decoded
     struct request_body body;
     struct openai_error error;
     struct json_writer out;
     const char *content_type;             // static
     const char *etag, *security_policy;   // static; NULL: no such header
+    const char *location;                 // static; of a redirection
+    bool is_frameable;                    // security_policy says by whom
+    char set_cookie[SET_COOKIE_BYTES];    // empty: none
     const char *allowed_methods, *origin; // for headers; origin belongs to the connection
     int http_status;
     struct exchange_usage usage;
@@ -78,6 +84,11 @@ struct exchange {
     int references; // atomic
     struct exchange *next_woken;
 };
+
+// What the client sent, decoded; NULL: nothing of that name. In route->handle only.
+const char *exchange_header(const struct exchange *exchange, const char *name);
+const char *exchange_cookie(const struct exchange *exchange, const char *name);
+const char *exchange_query(const struct exchange *exchange, const char *name);
 
 struct exchange *exchange_create(struct http_server *server);
 void exchange_acquire(struct exchange *exchange);

@@ -2,6 +2,8 @@
 // What happens to a request before its route sees it, in this order: Host, Origin, path, method,
 // key, scope, state of the server, limits, body. Everything is refused unless a row of the route
 // table allows it.
+#include "server/http_gate.h"
+
 #include "server/access_log.h"
 #include "server/api_keys.h"
 #include "server/audit_log.h"
@@ -21,13 +23,10 @@
 
 enum { DISCARD_BYTES_MAX = 16 << 20, SLOWEST_BYTES_A_SECOND = 16 << 10, STATUS_CLIENT_GONE = 499 };
 
-static const char *header(struct exchange *exchange, const char *name) {
-    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
-}
-
 static bool check_origin(struct exchange *exchange) {
     const struct server_settings *settings = exchange->server->settings;
-    const char *host = header(exchange, "Host"), *origin = header(exchange, "Origin");
+    const char *host = exchange_header(exchange, "Host"),
+               *origin = exchange_header(exchange, "Origin");
     if (!host_check_host(settings, host))
         return openai_error_set(&exchange->error, 403, "host_not_allowed", NULL,
                                 "this server does not answer under the name in the Host header; "
@@ -43,25 +42,34 @@ static bool check_origin(struct exchange *exchange) {
                             "--allowed-origins");
 }
 
-static const char *bearer(struct exchange *exchange) {
-    const char *value = header(exchange, "Authorization");
+const char *http_gate_secret(struct exchange *exchange) {
+    const char *value = exchange_header(exchange, "Authorization");
     if (value && strncasecmp(value, "Bearer ", 7) == 0) return value + 7 + strspn(value + 7, " ");
-    return header(exchange, "X-API-Key");
+    return exchange_header(exchange, "X-API-Key");
 }
 
-static bool check_key(struct exchange *exchange) {
+bool http_gate_check_key(struct exchange *exchange, enum key_scope scope) {
     struct api_keys *keys = exchange->server->keys;
-    if (!keys || exchange->route->is_public) return true;
-    const char *secret = bearer(exchange);
-    exchange->key = secret ? api_keys_find(keys, secret) : NULL;
+    const char *secret = http_gate_secret(exchange);
+    exchange->key = keys && secret ? api_keys_find(keys, secret) : NULL;
     if (!exchange->key)
         return openai_error_set(&exchange->error, 401, "invalid_api_key", NULL, "%s",
                                 secret
                                     ? "the API key is not one of this server's"
                                     : "an API key is needed: send it as Authorization: Bearer KEY");
-    return api_key_has_scope(exchange->key, exchange->route->scope) ||
+    return api_key_has_scope(exchange->key, scope) ||
            openai_error_set(&exchange->error, 403, "insufficient_scope", NULL,
                             "this API key is not for this route");
+}
+
+bool http_gate_admit(struct exchange *exchange) {
+    exchange->admitted = api_key_admit(exchange->key, clock_seconds(), &exchange->error);
+    return exchange->admitted;
+}
+
+static bool check_key(struct exchange *exchange) {
+    if (!exchange->server->keys || exchange->route->is_public) return true;
+    return http_gate_check_key(exchange, exchange->route->scope);
 }
 
 static bool check_state(struct exchange *exchange) {
@@ -70,20 +78,32 @@ static bool check_state(struct exchange *exchange) {
     if (http_server_is_draining(server))
         return openai_error_set(&exchange->error, 503, "shutting_down", NULL,
                                 "the server is shutting down");
+    if (model_host_state(server->host) == MODEL_OFF)
+        return openai_error_set(&exchange->error, 503, "no_model", NULL,
+                                "this server runs without a model (it was started without -m)");
     if (model_host_state(server->host) != MODEL_READY)
         return openai_error_set(&exchange->error, 503, "model_loading", NULL,
                                 "the model is being loaded");
     if (server->audit_log && !audit_log_is_well(server->audit_log))
         return openai_error_set(&exchange->error, 503, "audit_unavailable", NULL,
                                 "the server cannot write its audit log, so it takes no work");
-    if (!exchange->key) return true;
-    exchange->admitted = api_key_admit(exchange->key, clock_seconds(), &exchange->error);
-    return exchange->admitted;
+    return !exchange->key || http_gate_admit(exchange);
+}
+
+static bool is_type(const char *type, const char *wanted) {
+    size_t length = strlen(wanted);
+    return strncasecmp(type, wanted, length) == 0 && (!type[length] || strchr("; ", type[length]));
+}
+
+// Whoever takes any object takes FHIR, too.
+static bool is_json(const struct route *route, const char *type) {
+    return type && (is_type(type, "application/json") ||
+                    (*route->n_tables == 0 && is_type(type, "application/fhir+json")));
 }
 
 static bool check_body(struct exchange *exchange) {
-    const char *type = header(exchange, "Content-Type"),
-               *length = header(exchange, "Content-Length");
+    const char *type = exchange_header(exchange, "Content-Type"),
+               *length = exchange_header(exchange, "Content-Length");
     if (!exchange->route->tables) {
         exchange->body.max = 0;
         return true;
@@ -92,16 +112,19 @@ static bool check_body(struct exchange *exchange) {
     if (length && strtoull(length, NULL, 10) > exchange->body.max)
         return openai_error_set(&exchange->error, 413, "body_too_large", NULL,
                                 "the body is longer than %zu bytes", exchange->body.max);
-    if (!type || strncasecmp(type, "application/json", 16) != 0 ||
-        (type[16] && !strchr("; ", type[16])))
+    if (!is_json(exchange->route, type))
         return openai_error_set(&exchange->error, 415, "unsupported_media_type", NULL,
                                 "the body must be sent as Content-Type: application/json");
     return true;
 }
 
 static bool check_route(struct exchange *exchange, const char *method, const char *path) {
-    exchange->route = route_find(method, path, &exchange->allowed_methods);
+    const struct server_extension *extension = exchange->server->extension;
+    exchange->route = route_find(extension, method, path, &exchange->allowed_methods);
     if (exchange->route) {
+        for (int i = 0; i < PATH_PARTS_MAX; i++)
+            if (!route_part(exchange->route, path, i, exchange->path_parts[i], PATH_PART_BYTES))
+                exchange->path_parts[i][0] = '\0';
         const char *rest = route_rest(exchange->route, path);
         snprintf(exchange->path_end, sizeof exchange->path_end, "%s", rest);
         return true;
@@ -145,15 +168,17 @@ static const char *known_method(const char *method) {
 }
 
 static bool has_body(struct exchange *exchange) {
-    const char *length = header(exchange, "Content-Length");
-    return header(exchange, "Transfer-Encoding") || (length && strtoull(length, NULL, 10) > 0);
+    const char *length = exchange_header(exchange, "Content-Length");
+    return exchange_header(exchange, "Transfer-Encoding") ||
+           (length && strtoull(length, NULL, 10) > 0);
 }
 
 // The answer can be given before the body: the client waits for leave to send it, or it is long.
 static bool answers_early(struct exchange *exchange) {
-    const char *length = header(exchange, "Content-Length");
+    const char *length = exchange_header(exchange, "Content-Length");
     if (!has_body(exchange)) return false;
-    return header(exchange, "Expect") || (length && strtoull(length, NULL, 10) > DISCARD_BYTES_MAX);
+    return exchange_header(exchange, "Expect") ||
+           (length && strtoull(length, NULL, 10) > DISCARD_BYTES_MAX);
 }
 
 static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *connection,
@@ -170,7 +195,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
     socket->exchange = exchange;
     name_client(exchange);
     exchange->refuses_body = !pass(exchange, method, path);
-    const char *length = header(exchange, "Content-Length");
+    const char *length = exchange_header(exchange, "Content-Length");
     double bytes = length ? strtod(length, NULL) : exchange->server->settings->body_kib * 1024.0;
     if (exchange->refuses_body) bytes = 0;
     io_loop_enter(socket, CONNECTION_BODY,

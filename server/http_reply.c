@@ -21,9 +21,11 @@ static void add_headers(struct exchange *exchange, struct MHD_Response *response
     if (exchange->etag) add(response, "ETag", exchange->etag);
     if (exchange->security_policy) {
         add(response, "Content-Security-Policy", exchange->security_policy);
-        add(response, "X-Frame-Options", "DENY");
+        if (!exchange->is_frameable) add(response, "X-Frame-Options", "DENY");
         add(response, "Referrer-Policy", "no-referrer");
     }
+    if (exchange->location) add(response, "Location", exchange->location);
+    if (exchange->set_cookie[0]) add(response, "Set-Cookie", exchange->set_cookie);
     add(response, "X-Content-Type-Options", "nosniff");
     add(response, "X-Request-Id", exchange->id);
     if (status == 401) add(response, "WWW-Authenticate", "Bearer");

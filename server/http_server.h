@@ -18,6 +18,7 @@ struct job_pool;
 struct metrics;
 struct model_host;
 struct serving_parts;
+struct server_extension;
 
 // What routes reach through exchange->server.
 struct http_server {
@@ -29,6 +30,7 @@ struct http_server {
     struct audit_log *audit_log;   // NULL: none
     struct job_pool *prepare, *embed;
     struct serving_parts *parts;
+    const struct server_extension *extension; // NULL: none
     struct io_loop *loop;
 };
 

@@ -6,6 +6,7 @@
 
 #include "server/clock_seconds.h"
 #include "server/model_host.h"
+#include "server/route_table.h"
 #include "server/service_notify.h"
 
 #include <signal.h>
@@ -124,6 +125,7 @@ static void begin_drain(struct http_server *server) {
         loop->drain_until_s = clock_seconds() + server->settings->drain_seconds;
         loop->bodies_until_s = clock_seconds() + BODY_DRAIN_SECONDS;
         refuse_bodies(server);
+        if (server->extension) server->extension->drain(server->extension->user);
         service_notify("STOPPING=1");
     }
 }
@@ -190,7 +192,8 @@ static int timeout_ms(struct io_loop *loop) {
 
 static void announce(struct http_server *server) {
     struct io_loop *loop = server->loop;
-    if (loop->announced || model_host_state(server->host) != MODEL_READY) return;
+    enum model_state state = model_host_state(server->host);
+    if (loop->announced || (state != MODEL_READY && state != MODEL_OFF)) return;
     loop->announced = true;
     service_notify("READY=1\nSTATUS=serving");
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { ROUTES_MAX = 64, STATUSES = 20 };
+enum { ROUTES_MAX = 128, STATUSES = 20 };
 
 static const int statuses[STATUSES] = {200, 204, 400, 401, 403, 404, 405, 413,
                                        415, 422, 429, 431, 499, 500, 501, 503};
@@ -45,7 +45,8 @@ static void observe(struct histogram *histogram, double seconds) {
 
 void metrics_count_request(struct metrics *metrics, const struct exchange *exchange,
                            double seconds) {
-    size_t route = exchange->route ? (size_t)(exchange->route - route_table) : ROUTES_MAX;
+    size_t route =
+        exchange->route ? route_number(exchange->server->extension, exchange->route) : ROUTES_MAX;
     int status = 0;
     while (status < STATUSES && statuses[status] != exchange->http_status)
         status++;
@@ -94,16 +95,17 @@ static void write_histogram(struct json_writer *w, const char *name, const char 
                (unsigned long long)all);
 }
 
-static void write_requests(struct json_writer *w, const struct metrics *metrics) {
+static void write_requests(struct json_writer *w, const struct metrics *metrics,
+                           const struct server_extension *extension) {
     head(w, "http_requests_total", "counter", "Requests by route and status.");
     for (size_t r = 0; r <= ROUTES_MAX; r++)
         for (int s = 0; s <= STATUSES; s++) {
             if (metrics->requests[r][s] == 0) continue;
+            const struct route *route = r < ROUTES_MAX ? route_at(extension, r) : NULL;
             put_format(
                 w, "xinglin_http_requests_total{method=\"%s\",route=\"%s\",status=\"%d\"} %llu\n",
-                r < n_routes ? route_table[r].method : "-",
-                r < n_routes ? route_table[r].path : "-", s < STATUSES ? statuses[s] : 0,
-                (unsigned long long)metrics->requests[r][s]);
+                route ? route->method : "-", route ? route->path : "-",
+                s < STATUSES ? statuses[s] : 0, (unsigned long long)metrics->requests[r][s]);
         }
 }
 
@@ -170,7 +172,7 @@ void metrics_write(const struct metrics *metrics, struct http_server *server,
         (double)(job_pool_waiting(server->prepare) + job_pool_waiting(server->embed)));
     one(w, "slow_clients_total", "counter", "Answers cancelled because nobody read them.",
         (double)metrics->overflows);
-    write_requests(w, metrics);
+    write_requests(w, metrics, server->extension);
     write_histogram(w, "request_seconds", "From the headers to the last byte.", &metrics->duration);
     write_histogram(w, "first_token_seconds", "From submission to the first token.",
                     &metrics->first_token);

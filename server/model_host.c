@@ -148,6 +148,10 @@ bool model_host_open(struct model_host *host, const struct server_settings *sett
                      void (*on_change)(void *), void *on_change_argument) {
     *host = (struct model_host){
         .settings = settings, .on_change = on_change, .on_change_argument = on_change_argument};
+    if (!settings->model) {
+        host->state = MODEL_OFF;
+        return true;
+    }
     name_model(host);
     host->thread = malloc(sizeof *host->thread);
     if (host->thread && pthread_create(&host->thread->thread, NULL, run, host) == 0) return true;

@@ -13,7 +13,7 @@
 
 struct special_guard;
 
-enum model_state { MODEL_LOADING, MODEL_READY, MODEL_FAILED };
+enum model_state { MODEL_LOADING, MODEL_READY, MODEL_FAILED, MODEL_OFF /* none is to be loaded */ };
 
 struct model_host {
     const struct server_settings *settings;
@@ -36,7 +36,8 @@ struct model_host {
     struct load_thread *thread;
 };
 
-// Starts loading; on_change is called in the loader's thread when it has ended. False: no thread.
+// Starts loading, if the settings name a model; on_change is called in the loader's thread when it
+// has ended. False: no thread.
 bool model_host_open(struct model_host *host, const struct server_settings *settings,
                      void (*on_change)(void *), void *on_change_argument);
 // Waits for the loader. All exchanges must have ended.

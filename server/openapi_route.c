@@ -2,6 +2,7 @@
 // /openapi.json (OpenAPI 3.1), written from the route table and the field tables, so that it cannot
 // say anything else than what the server does.
 #include "server/exchange.h"
+#include "server/http_server.h"
 #include "server/route_table.h"
 #include "server/state_routes.h"
 
@@ -63,7 +64,7 @@ static void put_body(struct json_writer *w, const struct route *route) {
     put_key(w, "schema");
     put_open(w, '{');
     put_key_text(w, "type", "object");
-    put_key_bool(w, "additionalProperties", false);
+    put_key_bool(w, "additionalProperties", *route->n_tables == 0);
     put_key(w, "properties");
     put_open(w, '{');
     for (size_t t = 0; t < *route->n_tables; t++)
@@ -95,6 +96,25 @@ static void put_response(struct json_writer *w, const char *status, const char *
     put_close(w, '}');
 }
 
+static void put_parameter(struct json_writer *w, const char *name, size_t n_name) {
+    put_open(w, '{');
+    put_key_string(w, "name", name, n_name);
+    put_key_text(w, "in", "path");
+    put_key_bool(w, "required", true);
+    put_key(w, "schema");
+    put_plain(w, "{\"type\":\"string\"}");
+    put_close(w, '}');
+}
+
+static void put_parameters(struct json_writer *w, const char *path) {
+    put_key(w, "parameters");
+    put_open(w, '[');
+    for (const char *at = strchr(path, '{'); at; at = strchr(at + 1, '{'))
+        put_parameter(w, at + 1, strcspn(at + 1, "}"));
+    if (strchr(path, '*')) put_parameter(w, "name", 4);
+    put_close(w, ']');
+}
+
 static void put_operation(struct json_writer *w, const struct route *route) {
     bool is_get = strcmp(route->method, "GET") == 0;
     put_key(w, is_get ? "get" : "post");
@@ -107,19 +127,38 @@ static void put_operation(struct json_writer *w, const struct route *route) {
     put_key_text(w, "x-scope",
                  route->is_public                ? "public"
                  : route->scope == SCOPE_METRICS ? "metrics"
+                 : route->scope == SCOPE_CLINIC  ? "clinic"
                                                  : "inference");
     put_key_bool(w, "x-needs-model", route->needs_model);
-    if (strchr(route->path, '*')) {
-        put_key(w, "parameters");
-        put_plain(w, "[{\"name\":\"name\",\"in\":\"path\",\"required\":true,"
-                     "\"schema\":{\"type\":\"string\"}}]");
-    }
+    if (strpbrk(route->path, "*{")) put_parameters(w, route->path);
     if (route->tables) put_body(w, route);
     put_key(w, "responses");
     put_open(w, '{');
     put_response(w, "200", "done", route->content_type);
     put_response(w, "default", "an error in OpenAI's shape", "application/json");
     put_close(w, '}');
+    put_close(w, '}');
+}
+
+// One path can have a row for each method.
+static bool is_first(const struct server_extension *extension, size_t number) {
+    for (size_t i = 0; i < number; i++)
+        if (strcmp(route_at(extension, i)->path, route_at(extension, number)->path) == 0)
+            return false;
+    return true;
+}
+
+static void put_path(struct json_writer *w, const struct server_extension *extension,
+                     size_t number) {
+    char path[128];
+    const char *pattern = route_at(extension, number)->path;
+    size_t length = strcspn(pattern, "*");
+    snprintf(path, sizeof path, "%.*s%s", (int)length, pattern, pattern[length] ? "{name}" : "");
+    put_key(w, path);
+    put_open(w, '{');
+    const struct route *route;
+    for (size_t i = number; (route = route_at(extension, i)); i++)
+        if (strcmp(route->path, pattern) == 0) put_operation(w, route);
     put_close(w, '}');
 }
 
@@ -136,16 +175,9 @@ void openapi_route_handle(struct exchange *exchange) {
     put_plain(w, "{\"securitySchemes\":{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\"}}}");
     put_key(w, "paths");
     put_open(w, '{');
-    for (size_t i = 0; i < n_routes; i++) {
-        char path[128];
-        size_t length = strcspn(route_table[i].path, "*");
-        snprintf(path, sizeof path, "%.*s%s", (int)length, route_table[i].path,
-                 route_table[i].path[length] ? "{name}" : "");
-        put_key(w, path);
-        put_open(w, '{');
-        put_operation(w, &route_table[i]);
-        put_close(w, '}');
-    }
+    const struct server_extension *extension = exchange->server->extension;
+    for (size_t i = 0; route_at(extension, i); i++)
+        if (is_first(extension, i)) put_path(w, extension, i);
     put_close(w, '}');
     put_close(w, '}');
     exchange_reply(exchange, 200, "application/json");

@@ -53,25 +53,74 @@ const struct route route_table[] = {
 
 const size_t n_routes = sizeof route_table / sizeof route_table[0];
 
-static bool path_matches(const char *pattern, const char *path) {
-    size_t length = strlen(pattern);
-    if (pattern[length - 1] != '*') return strcmp(pattern, path) == 0;
-    return strncmp(pattern, path, length - 1) == 0 && path[length - 1];
+const struct route *route_at(const struct server_extension *extension, size_t number) {
+    if (number < n_routes) return &route_table[number];
+    if (!extension || number - n_routes >= extension->n_routes) return NULL;
+    return &extension->routes[number - n_routes];
 }
 
-const struct route *route_find(const char *method, const char *path, const char **allowed) {
-    *allowed = NULL;
-    for (size_t i = 0; i < n_routes; i++) {
-        if (!path_matches(route_table[i].path, path)) continue;
-        bool is_get = strcmp(route_table[i].method, "GET") == 0;
-        *allowed = is_get ? "GET, HEAD" : "POST";
-        if (strcmp(route_table[i].method, method) == 0 || (is_get && strcmp(method, "HEAD") == 0))
-            return &route_table[i];
+size_t route_number(const struct server_extension *extension, const struct route *route) {
+    size_t number = 0;
+    while (route_at(extension, number) && route_at(extension, number) != route)
+        number++;
+    return number;
+}
+
+// Where in both the next {…} begins; false if they differ before it or there is none.
+static bool go_to_part(const char **pattern, const char **path) {
+    while (**pattern && **pattern != '{' && **pattern == **path)
+        (*pattern)++, (*path)++;
+    return **pattern == '{';
+}
+
+static bool path_matches(const char *pattern, const char *path) {
+    while (go_to_part(&pattern, &path)) {
+        size_t length = strcspn(path, "/");
+        if (length == 0) return false;
+        pattern += strcspn(pattern, "}") + 1;
+        path += length;
     }
-    return NULL;
+    if (strcmp(pattern, "*") == 0) return *path != '\0';
+    return !*pattern && !*path;
+}
+
+const struct route *route_find(const struct server_extension *extension, const char *method,
+                               const char *path, const char **allowed) {
+    bool has_get = false, has_post = false;
+    const struct route *route, *found = NULL;
+    for (size_t i = 0; !found && (route = route_at(extension, i)); i++) {
+        if (!path_matches(route->path, path)) continue;
+        bool is_get = strcmp(route->method, "GET") == 0;
+        has_get = has_get || is_get;
+        has_post = has_post || !is_get;
+        if (strcmp(route->method, method) == 0 || (is_get && strcmp(method, "HEAD") == 0))
+            found = route;
+    }
+    *allowed = has_get && has_post ? "GET, HEAD, POST"
+               : has_get           ? "GET, HEAD"
+               : has_post          ? "POST"
+                                   : NULL;
+    return found;
 }
 
 const char *route_rest(const struct route *route, const char *path) {
     size_t length = strlen(route->path);
     return route->path[length - 1] == '*' ? path + length - 1 : "";
+}
+
+bool route_part(const struct route *route, const char *path, int which, char *part,
+                size_t part_bytes) {
+    const char *pattern = route->path;
+    while (go_to_part(&pattern, &path)) {
+        size_t length = strcspn(path, "/");
+        if (which-- == 0) {
+            if (length >= part_bytes) return false;
+            memcpy(part, path, length);
+            part[length] = '\0';
+            return true;
+        }
+        pattern += strcspn(pattern, "}") + 1;
+        path += length;
+    }
+    return false;
 }

@@ -27,6 +27,7 @@ void settings_default(struct server_settings *settings) {
         .top_p = 1,
         .repetition_penalty = 1,
         .access_log = "-",
+        .clinic_session_minutes = 30,
     };
 }
 
@@ -50,8 +51,12 @@ static bool is_address(const char *host) {
 }
 
 bool settings_check(const struct server_settings *s, char *message, size_t message_bytes) {
-    if (!s->model || !*s->model)
+    if (s->model && !*s->model) return refuse(message, message_bytes, "--model is empty");
+    if (!s->model && !s->clinic)
         return refuse(message, message_bytes, "no model is given; say -m MODEL");
+    if (!s->clinic && (s->clinic_demo || s->clinic_templates))
+        return refuse(message, message_bytes,
+                      "--clinic-demo and --clinic-templates belong to --clinic STORE");
     if (!is_address(s->host))
         return refuse(message, message_bytes,
                       "--host takes an IPv4 or IPv6 address, or localhost; no name is looked up");
@@ -59,6 +64,11 @@ bool settings_check(const struct server_settings *s, char *message, size_t messa
         return refuse(message, message_bytes,
                       "an address that others can reach needs keys; say --api-key-file FILE and "
                       "make a key with xinglin serve --new-key NAME --api-key-file FILE");
+    if (!settings_is_loopback(s->host) && s->clinic && !s->tls_cert)
+        return refuse(
+            message, message_bytes,
+            "a clinic on an address that others can reach needs --tls-cert and --tls-key: "
+            "passwords and records would cross the network readable by anybody");
     if (!s->tls_cert != !s->tls_key)
         return refuse(message, message_bytes, "--tls-cert and --tls-key belong together");
     if (!s->prefix_dir != !s->prefix_key)

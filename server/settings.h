@@ -19,7 +19,7 @@ struct settings_list {
 
 struct server_settings {
     // The model and the engine.
-    const char *model, *model_alias;            // alias NULL: the file's stem
+    const char *model, *model_alias;            // model NULL: off; alias NULL: the file's stem
     const char *isa;                            // NULL: automatic
     const char *kv_type;                        // NULL: automatic; "f32", "f16", "bf16", "i8"
     int threads, threads_batch, context, chunk; // 0: automatic
@@ -47,6 +47,9 @@ struct server_settings {
     // What it writes down.
     const char *access_log, *audit_log, *audit_key; // "-": standard error
     int no_metrics, no_page;
+    // The clinic; `clinic` NULL: there is none.
+    const char *clinic, *clinic_templates; // folders
+    int clinic_demo, clinic_session_minutes;
 };
 
 void settings_default(struct server_settings *settings);

@@ -21,7 +21,7 @@ void ready_route_handle(struct exchange *exchange) {
     const char *why = NULL;
     if (http_server_is_draining(server))
         why = "shutting down";
-    else if (model_host_state(server->host) != MODEL_READY)
+    else if (model_host_state(server->host) == MODEL_LOADING)
         why = "loading the model";
     else if (server->audit_log && !audit_log_is_well(server->audit_log))
         why = "the audit log cannot be written";
@@ -76,7 +76,7 @@ void models_route_handle(struct exchange *exchange) {
     put_key_text(w, "object", "list");
     put_key(w, "data");
     put_open(w, '[');
-    put_model(exchange);
+    if (model_host_state(exchange->server->host) != MODEL_OFF) put_model(exchange);
     put_close(w, ']');
     put_close(w, '}');
     exchange_reply(exchange, 200, "application/json");
@@ -84,6 +84,12 @@ void models_route_handle(struct exchange *exchange) {
 
 void model_route_handle(struct exchange *exchange) {
     const struct model_host *host = exchange->server->host;
+    if (model_host_state(host) == MODEL_OFF) {
+        openai_error_set(&exchange->error, 404, "model_not_found", "model",
+                         "this server runs without a model");
+        exchange_fail(exchange);
+        return;
+    }
     if (strcmp(exchange->path_end, host->name) != 0) {
         openai_error_set(&exchange->error, 404, "model_not_found", "model",
                          "this server has the model \"%s\" and no other", host->name);
