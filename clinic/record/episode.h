@@ -53,12 +53,14 @@ struct diagnosis {
     int rank;          // 1 = main
     const char *name, *icd10, *outcome, *present_on_admission; // the last three may be NULL
     struct moment at;
+    const json_t *json; // its row, with the members that have no field here
 };
 
 struct operation {
     const char *id, *name, *code, *operator_id, *anaesthesia, *record; // record: id of the 手术记录
     struct moment start, end;
     bool is_emergency;
+    const json_t *json; // its row
 };
 
 struct section {
@@ -71,6 +73,8 @@ struct document {
     struct moment event, create, sign;                                // sign unknown: not signed
     struct section *sections;
     int n_sections;
+    const json_t *json; // its row
+    int row;            // of the JSON's array: which may not be in the order of time
 };
 
 struct order {
@@ -83,14 +87,16 @@ struct order {
     int course_days; // 0: none
     bool is_discharge_drug, is_pending, is_antibacterial;
     const char *pending_name; // NULL: name
+    const json_t *json;       // its row
 };
 
 struct lab {
-    const char *id, *panel, *code, *name, *unit, *specimen, *flag; // flag H, L, N, A
+    const char *id, *panel, *code, *name, *unit, *specimen, *flag; // flag H, L, N, A; "" unknown
     bool is_number, is_critical, has_range;
     double value, low, high;
     const char *text; // of a number, too: as it was written
     struct moment collect, report;
+    const json_t *json; // its row
 };
 
 struct vital {
@@ -104,6 +110,7 @@ struct report {
     struct moment exam, report;
     struct section findings, conclusion; // text "" if there is none
     const char *organism;                // NULL: none
+    const json_t *json;                  // its row
 };
 
 struct episode {
@@ -120,6 +127,7 @@ struct episode {
     struct vital *vitals;
     struct report *reports;
     int n_events, n_staff, n_diagnoses, n_operations, n_docs, n_orders, n_labs, n_vitals, n_reports;
+    char *made_ids, *made_texts; // what the data has not as a string
 };
 
 // Checks the canonical JSON and takes a reference. Hostile input: counts, lengths, types, times,

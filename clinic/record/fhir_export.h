@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// A filled form as a FHIR R4 Composition: never more than preliminary, and marked as made with AI.
+#ifndef XL_CLINIC_FHIR_EXPORT_H
+#define XL_CLINIC_FHIR_EXPORT_H
+
+#include "clinic/record/clinic_error.h"
+#include "clinic/record/episode.h"
+
+#include <jansson.h>
+
+// One section of the Composition, in the order of the template's fields.
+struct composition_field {
+    const char *id, *name, *text; // text NULL or "": the section says that it is empty
+    const char *loinc, *element;  // code of the section, data element (DE…); NULL: by id, or none
+    bool is_from_draft;           // the text is a model's or a rule's draft: labelled AIAST
+};
+
+struct composition_head {
+    const char *title;      // "出院记录"
+    const char *loinc;      // of the document; NULL: 18842-5
+    const char *c_code;     // "C0049"; NULL: none
+    const char *author;     // id of staff; NULL: the software alone
+    const char *identifier; // of the form or draft; NULL: none
+    struct moment date;
+};
+
+// `head->date` must be known. A Composition with sections[].code by field id and LOINC, the data
+// element as an extension, narrative as escaped XHTML. NULL on failure.
+json_t *composition_from_fields(const struct episode *episode, const struct composition_head *head,
+                                const struct composition_field *fields, int n_fields,
+                                struct clinic_error *error);
+
+#endif
