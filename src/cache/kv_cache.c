@@ -13,8 +13,7 @@ bool kv_cache_bytes(enum dtype dtype, int n_layers, int n_kv_heads, int head_dim
                     int n_positions_max, uint64_t *size_bytes) {
     struct kv_layout layout;
     return kv_layout_init(&layout, dtype, n_layers, n_kv_heads, head_dim, NULL) == STATUS_OK &&
-           size_multiply(kv_layout_stride_bytes(&layout), (uint64_t)kv_pages_of(n_positions_max),
-                         size_bytes) &&
+           size_multiply(layout.page_bytes, (uint64_t)kv_pages_of(n_positions_max), size_bytes) &&
            *size_bytes <= SIZE_MAX / 2;
 }
 

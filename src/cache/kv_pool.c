@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // See kv_pool.h. Free pages are a stack: what was freed last, and lies in memory already, is handed
 // out first.
-#define _GNU_SOURCE // MAP_ANONYMOUS, MADV_HUGEPAGE
+#define _GNU_SOURCE // MAP_ANONYMOUS
 #include "cache/kv_pool.h"
 
 #include "base/bytes.h"
@@ -11,12 +11,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum {
-    ALIGNMENT_BYTES = 64,
-    SYSTEM_PAGE_BYTES = 4096,
-    HUGE_PAGE_BYTES = 2 << 20,
-    LARGE_PAGE_BYTES = 64 << 10 // from here on a page begins where memory does
-};
+enum { ALIGNMENT_BYTES = 64 };
+
+static size_t lines_of(size_t n_bytes) { // rounded up
+    return (n_bytes + ALIGNMENT_BYTES - 1) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
+}
 
 size_t kv_layout_part_bytes(const struct kv_layout *layout, enum kv_part part, int n_positions) {
     if (part == KV_KEYS) return kv_keys_bytes(layout->dtype, layout->head_dim, n_positions);
@@ -47,21 +46,14 @@ enum status kv_layout_init(struct kv_layout *layout, enum dtype dtype, int n_lay
     layout->n_layers = n_layers;
     layout->n_kv_heads = n_kv_heads;
     layout->head_dim = head_dim;
-    for (int part = 0; part < KV_PARTS; part++) {
-        size_t bytes = kv_layout_part_bytes(layout, (enum kv_part)part, KV_PAGE);
-        layout->offsets[part] = layout->head_bytes;
-        layout->head_bytes += (bytes + ALIGNMENT_BYTES - 1) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
-    }
-    layout->page_bytes = layout->head_bytes * (size_t)n_layers * (size_t)n_kv_heads;
+    size_t keys_bytes = kv_layout_part_bytes(layout, KV_KEYS, KV_PAGE);
+    size_t values_bytes = kv_layout_part_bytes(layout, KV_VALUES, KV_PAGE);
+    layout->offsets[KV_KEY_SCALES] = lines_of(keys_bytes);
+    layout->offsets[KV_VALUE_SCALES] = lines_of(values_bytes);
+    layout->block_bytes = lines_of(keys_bytes > values_bytes ? keys_bytes : values_bytes) +
+                          lines_of(kv_layout_part_bytes(layout, KV_KEY_SCALES, KV_PAGE));
+    layout->page_bytes = layout->block_bytes * 2 * (size_t)n_layers * (size_t)n_kv_heads;
     return STATUS_OK;
-}
-
-// Large pages are an odd number of the system's apart, so that one head's tiles in neighbouring
-// pages fall into different sets of the caches.
-size_t kv_layout_stride_bytes(const struct kv_layout *layout) {
-    if (layout->page_bytes < LARGE_PAGE_BYTES) return layout->page_bytes;
-    size_t n = (layout->page_bytes + SYSTEM_PAGE_BYTES - 1) / SYSTEM_PAGE_BYTES;
-    return (n | 1) * SYSTEM_PAGE_BYTES;
 }
 
 enum status kv_pool_init(struct kv_pool *pool, const struct kv_layout *layout, int n_pages,
@@ -70,8 +62,8 @@ enum status kv_pool_init(struct kv_pool *pool, const struct kv_layout *layout, i
     memset(pool, 0, sizeof *pool);
     if (n_pages < 1)
         return error_set(err, STATUS_USAGE, "a KV cache of %d pages makes no sense", n_pages);
-    size_t stride = kv_layout_stride_bytes(layout), n = (size_t)n_pages;
-    if (!size_multiply(stride, n, &size) || size > SIZE_MAX / 2)
+    size_t n = (size_t)n_pages;
+    if (!size_multiply(layout->page_bytes, n, &size) || size > SIZE_MAX / 2)
         return error_set(err, STATUS_NO_MEMORY, "a KV cache of %d pages is too large to address",
                          n_pages);
     pool->n_references = calloc(n, sizeof *pool->n_references);
@@ -86,11 +78,10 @@ enum status kv_pool_init(struct kv_pool *pool, const struct kv_layout *layout, i
         kv_pool_deinit(pool);
         return error_no_memory(err, "the KV cache", size);
     }
-    if (size >= HUGE_PAGE_BYTES) madvise(memory, (size_t)size, MADV_HUGEPAGE); // a hint
     pool->layout = *layout;
+    pool->layout.plane_bytes = n * layout->block_bytes;
     pool->memory = memory;
     pool->memory_bytes = (size_t)size;
-    pool->stride_bytes = stride;
     pool->n_pages = pool->n_free = n_pages;
     for (int i = 0; i < n_pages; i++)
         pool->free_pages[i] = n_pages - 1 - i;
@@ -98,9 +89,9 @@ enum status kv_pool_init(struct kv_pool *pool, const struct kv_layout *layout, i
 }
 
 void kv_pool_deinit(struct kv_pool *pool) {
+    struct page_shape shape = kv_layout_shape(&pool->layout);
     for (int i = 0; pool->memory && i < pool->n_pages; i++)
-        if (pool->n_references[i] > 0)
-            explicit_bzero(pool->memory + (size_t)i * pool->stride_bytes, pool->layout.page_bytes);
+        if (pool->n_references[i] > 0) page_shape_wipe(&shape, kv_pool_page(pool, i));
     if (pool->memory) munmap(pool->memory, pool->memory_bytes);
     free(pool->n_references);
     free(pool->free_pages);
@@ -108,16 +99,16 @@ void kv_pool_deinit(struct kv_pool *pool) {
 }
 
 static int index_of(const struct kv_pool *pool, const uint8_t *page) {
-    size_t offset = (size_t)(page - pool->memory);
-    assert(page >= pool->memory && offset < pool->memory_bytes && offset % pool->stride_bytes == 0);
-    return (int)(offset / pool->stride_bytes);
+    size_t offset = (size_t)(page - pool->memory), block_bytes = pool->layout.block_bytes;
+    assert(page >= pool->memory && offset < pool->layout.plane_bytes && offset % block_bytes == 0);
+    return (int)(offset / block_bytes);
 }
 
 uint8_t *kv_pool_take(struct kv_pool *pool) {
     if (pool->n_free == 0) return NULL;
     int index = pool->free_pages[--pool->n_free];
     pool->n_references[index] = 1;
-    return pool->memory + (size_t)index * pool->stride_bytes;
+    return kv_pool_page(pool, index);
 }
 
 void kv_pool_retain(struct kv_pool *pool, const uint8_t *page) {
@@ -130,7 +121,8 @@ void kv_pool_release(struct kv_pool *pool, uint8_t *page) {
     int index = index_of(pool, page);
     assert(pool->n_references[index] > 0);
     if (--pool->n_references[index] > 0) return;
-    explicit_bzero(page, pool->layout.page_bytes);
+    struct page_shape shape = kv_layout_shape(&pool->layout);
+    page_shape_wipe(&shape, page);
     pool->free_pages[pool->n_free++] = index;
 }
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static const char PREFIX_MAGIC[8] = "XLPREF\r\n";
-enum { PREFIX_VERSION = 1, BYTE_ORDER_MARK = 0x01020304, PIECE_BYTES = 1 << 18 };
+enum { PREFIX_VERSION = 2, BYTE_ORDER_MARK = 0x01020304, PIECE_BYTES = 1 << 18 };
 
 struct prefix_header {
     char magic[8];
@@ -31,7 +31,7 @@ struct prefix_reader {
     struct prefix_span span;
     struct prefix_cipher *cipher;
     int32_t *tokens;
-    uint8_t *piece; // PIECE_BYTES and a tag
+    uint8_t *plain, *piece; // PIECE_BYTES; and a tag
 };
 
 static size_t count_tokens(const struct prefix_span *span) {
@@ -64,8 +64,8 @@ struct writer {
     struct atomic_file *file;
     struct prefix_header header;
     struct prefix_cipher *cipher;
-    uint8_t *piece;
-    uint64_t number; // of the next piece
+    uint8_t *plain, *piece; // PIECE_BYTES; sealed
+    uint64_t number;        // of the next piece
 };
 
 static enum status write_piece(struct writer *writer, const void *plain, size_t size_bytes,
@@ -75,11 +75,13 @@ static enum status write_piece(struct writer *writer, const void *plain, size_t 
     return atomic_file_write(writer->file, sealed, size_bytes + PREFIX_TAG_BYTES, err);
 }
 
-static enum status write_page(struct writer *writer, const uint8_t *page, struct error *err) {
+static enum status write_page(struct writer *writer, const struct page_shape *shape,
+                              const void *page, struct error *err) {
     for (uint64_t at = 0; at < writer->header.page_bytes; at += PIECE_BYTES) {
         uint64_t left = writer->header.page_bytes - at;
         size_t size = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
-        TRY(write_piece(writer, page + at, size, writer->piece, err));
+        page_shape_copy(shape, (uint8_t *)page, at, writer->plain, size, false);
+        TRY(write_piece(writer, writer->plain, size, writer->piece, err));
     }
     return STATUS_OK;
 }
@@ -96,24 +98,27 @@ static enum status write_tokens(struct writer *writer, const struct prefix_span 
 
 static enum status write_all(struct writer *writer, const struct prefix_key *key,
                              const struct prefix_span *span, const int32_t *tokens,
-                             const void *const *pages, struct error *err) {
+                             const struct page_shape *shape, const void *const *pages,
+                             struct error *err) {
     TRY(prefix_salt(writer->header.salt, err));
     TRY(prefix_cipher_open(&writer->cipher, key, writer->header.salt, err));
+    writer->plain = malloc(PIECE_BYTES);
     writer->piece = malloc(PIECE_BYTES + PREFIX_TAG_BYTES);
-    if (!writer->piece) return error_no_memory(err, "a prefix file", PIECE_BYTES);
+    if (!writer->plain || !writer->piece) return error_no_memory(err, "a prefix file", PIECE_BYTES);
     if (fchmod(atomic_file_descriptor(writer->file), 0600) != 0)
         return error_set(err, STATUS_FAILED, "cannot make a prefix file private: %s",
                          strerror(errno));
     TRY(atomic_file_write(writer->file, &writer->header, sizeof writer->header, err));
     TRY(write_tokens(writer, span, tokens, err));
     for (uint32_t i = 0; i < span->n_pages; i++)
-        TRY(write_page(writer, pages[i], err));
+        TRY(write_page(writer, shape, pages[i], err));
     return STATUS_OK;
 }
 
 enum status prefix_file_write(const char *path, const struct prefix_key *key,
                               const struct prefix_span *span, const int32_t *tokens,
-                              const void *const *pages, struct error *err) {
+                              const struct page_shape *shape, const void *const *pages,
+                              struct error *err) {
     struct writer writer = {.header = {.byte_order = BYTE_ORDER_MARK,
                                        .version = PREFIX_VERSION,
                                        .fingerprint = span->fingerprint,
@@ -125,12 +130,14 @@ enum status prefix_file_write(const char *path, const struct prefix_key *key,
         return error_set(err, STATUS_USAGE, "a prefix of %u pages cannot be stored",
                          span->first_page + span->n_pages);
     TRY(atomic_file_create(&writer.file, path, err));
-    enum status status = write_all(&writer, key, span, tokens, pages, err);
+    enum status status = write_all(&writer, key, span, tokens, shape, pages, err);
     if (status == STATUS_OK)
         status = atomic_file_commit(writer.file, err);
     else
         atomic_file_abort(writer.file);
     prefix_cipher_close(writer.cipher);
+    if (writer.plain) explicit_bzero(writer.plain, PIECE_BYTES);
+    free(writer.plain);
     free(writer.piece);
     return status;
 }
@@ -231,6 +238,8 @@ void prefix_reader_close(struct prefix_reader *reader) {
         explicit_bzero(reader->tokens, count_tokens(&reader->span) * sizeof(int32_t));
     prefix_cipher_close(reader->cipher);
     free(reader->tokens);
+    if (reader->plain) explicit_bzero(reader->plain, PIECE_BYTES);
+    free(reader->plain);
     free(reader->piece);
     free(reader);
 }
@@ -247,8 +256,8 @@ uint64_t prefix_reader_bytes(const struct prefix_reader *reader) {
     return reader->header.file_bytes;
 }
 
-static enum status read_pieces(struct prefix_reader *reader, uint64_t index, uint8_t *memory,
-                               struct error *err) {
+static enum status read_pieces(struct prefix_reader *reader, uint64_t index,
+                               const struct page_shape *shape, uint8_t *memory, struct error *err) {
     uint64_t page_bytes = reader->span.page_bytes;
     uint64_t offset = head_bytes(&reader->span) + index * sealed_page_bytes(page_bytes);
     uint64_t number = 1 + index * pieces_of_page(page_bytes);
@@ -257,19 +266,21 @@ static enum status read_pieces(struct prefix_reader *reader, uint64_t index, uin
         if (!read_at(reader->fd, reader->piece, size + PREFIX_TAG_BYTES, offset))
             return bad(err, "it is cut off");
         TRY(prefix_cipher_unseal(reader->cipher, number, &reader->header, sizeof reader->header,
-                                 reader->piece, memory + at, size, err));
+                                 reader->piece, reader->plain, size, err));
+        page_shape_copy(shape, memory, at, reader->plain, size, true);
         offset += size + PREFIX_TAG_BYTES;
     }
     return STATUS_OK;
 }
 
-enum status prefix_reader_page(struct prefix_reader *reader, uint32_t page, void *memory,
-                               struct error *err) {
+enum status prefix_reader_page(struct prefix_reader *reader, uint32_t page,
+                               const struct page_shape *shape, void *memory, struct error *err) {
     if (page < reader->span.first_page || page - reader->span.first_page >= reader->span.n_pages)
         return bad(err, "it does not hold this page");
     if (!reader->piece) reader->piece = malloc(PIECE_BYTES + PREFIX_TAG_BYTES);
-    if (!reader->piece) return error_no_memory(err, "a prefix file", PIECE_BYTES);
-    enum status status = read_pieces(reader, page - reader->span.first_page, memory, err);
-    if (status != STATUS_OK) memset(memory, 0, reader->span.page_bytes);
+    if (!reader->plain) reader->plain = malloc(PIECE_BYTES);
+    if (!reader->piece || !reader->plain) return error_no_memory(err, "a prefix file", PIECE_BYTES);
+    enum status status = read_pieces(reader, page - reader->span.first_page, shape, memory, err);
+    if (status != STATUS_OK) page_shape_wipe(shape, memory);
     return status;
 }

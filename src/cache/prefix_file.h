@@ -10,6 +10,7 @@
 #ifndef XL_CACHE_PREFIX_FILE_H
 #define XL_CACHE_PREFIX_FILE_H
 
+#include "cache/page_shape.h"
 #include "cache/prefix_cipher.h"
 
 #ifdef __cplusplus
@@ -30,10 +31,11 @@ struct prefix_reader;
 // How large the file of a span is; false if that is beyond any limit.
 bool prefix_file_bytes(const struct prefix_span *span, uint64_t *size_bytes);
 // Appears whole, synced, mode 0600, or not at all. tokens [(first_page + n_pages) * 64];
-// pages [n_pages].
+// pages [n_pages] of this shape.
 enum status prefix_file_write(const char *path, const struct prefix_key *key,
                               const struct prefix_span *span, const int32_t *tokens,
-                              const void *const *pages, struct error *err);
+                              const struct page_shape *shape, const void *const *pages,
+                              struct error *err);
 // Opens a file and proves header and tokens; any fault of the file is STATUS_BAD_INPUT. The span's
 // fingerprint and page_bytes must be these.
 enum status prefix_reader_open(struct prefix_reader **reader, const char *path,
@@ -44,8 +46,8 @@ const struct prefix_span *prefix_reader_span(const struct prefix_reader *reader)
 const int32_t *prefix_reader_tokens(const struct prefix_reader *reader); // until close
 uint64_t prefix_reader_bytes(const struct prefix_reader *reader);
 // Page `page` of the beginning (not of the file) to `memory`; STATUS_BAD_INPUT leaves zeros.
-enum status prefix_reader_page(struct prefix_reader *reader, uint32_t page, void *memory,
-                               struct error *err);
+enum status prefix_reader_page(struct prefix_reader *reader, uint32_t page,
+                               const struct page_shape *shape, void *memory, struct error *err);
 
 #ifdef __cplusplus
 }

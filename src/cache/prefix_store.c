@@ -24,7 +24,8 @@ struct prefix_store {
     int directory_fd; // carries the lock
     struct prefix_key *key;
     struct prefix_mark root; // before the first page
-    uint64_t fingerprint, page_bytes, budget_bytes;
+    uint64_t fingerprint, budget_bytes;
+    struct page_shape page;
     pthread_mutex_t lock;  // of the index and the counts
     pthread_mutex_t saves; // one at a time
     struct prefix_index index;
@@ -36,7 +37,7 @@ struct prefix_store {
 
 static enum status mark_root(struct prefix_store *store, struct error *err) {
     static const uint8_t nothing[PREFIX_MARK_BYTES];
-    uint64_t model[2] = {store->fingerprint, store->page_bytes};
+    uint64_t model[2] = {store->fingerprint, store->page.page_bytes};
     return prefix_key_mark(store->key, nothing, model, sizeof model, store->root.bytes, err);
 }
 
@@ -45,7 +46,7 @@ static enum status scan(struct prefix_store *store, struct error *err) {
                                .key = store->key,
                                .root = store->root,
                                .fingerprint = store->fingerprint,
-                               .page_bytes = store->page_bytes};
+                               .page_bytes = store->page.page_bytes};
     enum status status = prefix_scan_run(&scan, &store->index, err);
     store->n_ignored = scan.n_ignored;
     return status;
@@ -54,18 +55,18 @@ static enum status scan(struct prefix_store *store, struct error *err) {
 enum status prefix_store_open(struct prefix_store **result,
                               const struct prefix_store_options *options, struct error *err) {
     *result = NULL;
-    struct prefix_span page = {.page_bytes = options->page_bytes, .n_pages = 1};
+    struct prefix_span page = {.page_bytes = options->page.page_bytes, .n_pages = 1};
     uint64_t least;
     if (!prefix_file_bytes(&page, &least))
         return error_set(err, STATUS_USAGE, "pages of %zu bytes cannot be stored",
-                         options->page_bytes);
+                         options->page.page_bytes);
     struct prefix_store *store = calloc(1, sizeof *store);
     if (!store) return error_no_memory(err, "the prefix store", sizeof *store);
     pthread_mutex_init(&store->lock, NULL);
     pthread_mutex_init(&store->saves, NULL);
     store->directory_fd = -1;
     store->fingerprint = options->fingerprint;
-    store->page_bytes = options->page_bytes;
+    store->page = options->page;
     store->budget_bytes = options->budget_bytes;
     enum status status = prefix_key_open(&store->key, options->key_path, err);
     if (status == STATUS_OK)
@@ -215,7 +216,7 @@ static enum status open_file(struct reading *reading, const struct prefix_mark *
     char *path = file_path(store, name);
     if (!path) return STATUS_NO_MEMORY;
     enum status status = prefix_reader_open(&reading->reader, path, store->key, store->fingerprint,
-                                            store->page_bytes, NULL);
+                                            store->page.page_bytes, NULL);
     free(path);
     return status;
 }
@@ -234,7 +235,7 @@ static enum status read_page(struct reading *reading, size_t page, void *memory)
     // The marks said so already; equal tokens leave nothing to believe.
     size_t n_tokens = (page + 1) * PREFIX_PAGE_TOKENS;
     if (status == STATUS_OK)
-        status = prefix_reader_page(reading->reader, (uint32_t)page, memory, NULL);
+        status = prefix_reader_page(reading->reader, (uint32_t)page, &store->page, memory, NULL);
     if (status == STATUS_OK && memcmp(prefix_reader_tokens(reading->reader), reading->tokens,
                                       n_tokens * sizeof *reading->tokens) != 0)
         status = STATUS_BAD_INPUT;
@@ -250,7 +251,7 @@ size_t prefix_store_read(struct prefix_store *store, const int32_t *tokens, size
     while (marks && n < n_pages && read_page(&reading, first_page + n, pages[n]) == STATUS_OK)
         n++;
     for (size_t i = n; i < n_pages; i++)
-        memset(pages[i], 0, store->page_bytes);
+        page_shape_wipe(&store->page, pages[i]);
     if (n > 0) touch(store, marks, first_page + n);
     prefix_reader_close(reading.reader);
     free(marks);
@@ -307,7 +308,7 @@ static enum status save_rest(struct prefix_store *store, const int32_t *tokens,
                              const struct prefix_mark *marks, const void *const *pages,
                              size_t n_stored, size_t n_pages, struct error *err) {
     struct prefix_span span = {.fingerprint = store->fingerprint,
-                               .page_bytes = store->page_bytes,
+                               .page_bytes = store->page.page_bytes,
                                .first_page = (uint32_t)n_stored,
                                .n_pages = (uint32_t)(n_pages - n_stored)};
     uint64_t size_bytes = 0;
@@ -323,7 +324,8 @@ static enum status save_rest(struct prefix_store *store, const int32_t *tokens,
                          (unsigned long long)(store->budget_bytes >> 20));
     char *path = file_path(store, &marks[n_pages - 1]);
     if (!path) return error_no_memory(err, "a path", strlen(store->directory));
-    enum status status = prefix_file_write(path, store->key, &span, tokens, pages + n_stored, err);
+    enum status status =
+        prefix_file_write(path, store->key, &span, tokens, &store->page, pages + n_stored, err);
     free(path);
     if (status == STATUS_OK) status = add_file(store, &span, size_bytes, marks, err);
     return status;

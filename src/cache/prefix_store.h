@@ -11,6 +11,7 @@
 #define XL_CACHE_PREFIX_STORE_H
 
 #include "base/status.h"
+#include "cache/page_shape.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,11 +25,11 @@ enum { PREFIX_PAGE_TOKENS = 64 };
 struct prefix_store;
 
 struct prefix_store_options {
-    const char *directory; // made (0700) if absent
-    const char *key_path;  // see prefix_cipher.h
-    uint64_t fingerprint;  // of the model and the layout of its pages: other files are foreign
-    size_t page_bytes;     // of one page, all layers
-    uint64_t budget_bytes; // of all files; the least recently used go beyond it
+    const char *directory;  // made (0700) if absent
+    const char *key_path;   // see prefix_cipher.h
+    uint64_t fingerprint;   // of the model and the layout of its pages: other files are foreign
+    struct page_shape page; // in memory
+    uint64_t budget_bytes;  // of all files; the least recently used go beyond it
 };
 
 struct prefix_store_stats {
@@ -45,8 +46,8 @@ enum status prefix_store_open(struct prefix_store **store,
 void prefix_store_close(struct prefix_store *store); // NULL is allowed
 // Pages of the beginning of tokens[0 .. n_tokens) that are stored; reads no file.
 size_t prefix_store_find(struct prefix_store *store, const int32_t *tokens, size_t n_tokens);
-// Reads pages first_page .. first_page + n_pages - 1 of that beginning to pages[i], page_bytes
-// each. Returns how many, from the first on, are proven right; the memory of the others is zeroed.
+// Reads pages first_page .. first_page + n_pages - 1 of that beginning to pages[i].
+// Returns how many, from the first on, are proven right; the memory of the others is zeroed.
 // tokens must cover these pages.
 size_t prefix_store_read(struct prefix_store *store, const int32_t *tokens, size_t first_page,
                          void *const *pages, size_t n_pages);

@@ -219,7 +219,7 @@ void prefix_tree_leave(struct prefix_tree *tree, int node) {
 
 static int32_t keep(struct prefix_tree *tree, int parent, const int32_t *tokens, int n_tokens,
                     uint8_t *page) {
-    size_t index = (size_t)(page - tree->pool->memory) / tree->pool->stride_bytes;
+    size_t index = (size_t)(page - tree->pool->memory) / tree->pool->layout.block_bytes;
     kv_pool_retain(tree->pool, page);
     attach(tree, (int32_t)index, index_of(tree, parent), tokens, n_tokens);
     return (int32_t)index;

@@ -37,7 +37,7 @@ enum status prefix_tree_init(struct prefix_tree *tree, struct kv_pool *pool, str
 void prefix_tree_deinit(struct prefix_tree *tree); // releases all pages; wipes
 
 static inline uint8_t *prefix_tree_page(const struct prefix_tree *tree, int node) {
-    return tree->pool->memory + (size_t)node * tree->pool->stride_bytes;
+    return kv_pool_page(tree->pool, node);
 }
 
 int prefix_tree_parent(const struct prefix_tree *tree, int node);   // PAGE_NONE: none before it

@@ -89,8 +89,8 @@ static void count_memory(struct xl_worker *worker) {
     const struct kv_pool *pool = &worker->pool;
     uint64_t n_kept = (uint64_t)worker->tree.n_kept, n_used = (uint64_t)kv_pool_used(pool);
     pthread_mutex_lock(&worker->lock);
-    worker->stats.kv_kept_bytes = n_kept * pool->stride_bytes;
-    worker->stats.kv_used_bytes = (n_used - n_kept) * pool->stride_bytes;
+    worker->stats.kv_kept_bytes = n_kept * pool->layout.page_bytes;
+    worker->stats.kv_used_bytes = (n_used - n_kept) * pool->layout.page_bytes;
     pthread_mutex_unlock(&worker->lock);
 }
 
@@ -339,7 +339,7 @@ static enum status open_parts(struct xl_worker *worker, const xl_worker_options 
     uint64_t fingerprint = 0;
     if (options->prefix_dir) TRY(engine_fingerprint_whole(worker->engine, &fingerprint, err));
     TRY(worker_disk_open(&worker->disk, worker, options, &worker->pool.layout, fingerprint, err));
-    worker->stats.kv_bytes = (uint64_t)worker->pool.n_pages * worker->pool.stride_bytes;
+    worker->stats.kv_bytes = (uint64_t)worker->pool.n_pages * worker->pool.layout.page_bytes;
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
         return error_set(err, STATUS_NO_MEMORY, "cannot start the worker's thread");
     worker->has_thread = true;

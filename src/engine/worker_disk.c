@@ -70,7 +70,7 @@ static enum status open_parts(struct worker_disk *disk, const xl_worker_options 
         .directory = options->prefix_dir,
         .key_path = options->prefix_key,
         .fingerprint = hash64(shape, sizeof shape, 0),
-        .page_bytes = layout->page_bytes,
+        .page = kv_layout_shape(layout),
         .budget_bytes =
             options->prefix_disk_bytes ? options->prefix_disk_bytes : DISK_BYTES_DEFAULT,
     };

@@ -23,12 +23,12 @@ enum status worker_memory_init(struct xl_worker *worker, uint64_t kv_bytes, stru
     TRY(kv_layout_init(&layout, worker->engine->kv_dtype, config->n_layers, config->n_kv_heads,
                        config->head_dim, err));
     if (kv_bytes == 0) kv_bytes = usual_bytes();
-    uint64_t stride = kv_layout_stride_bytes(&layout), n_pages = kv_bytes / stride;
+    uint64_t page_bytes = layout.page_bytes, n_pages = kv_bytes / page_bytes;
     if (n_pages == 0)
         return error_set(err, STATUS_NO_MEMORY,
                          "%llu bytes of KV memory are less than one page of %d tokens, which takes "
                          "%llu",
-                         (unsigned long long)kv_bytes, PAGE_TOKENS, (unsigned long long)stride);
+                         (unsigned long long)kv_bytes, PAGE_TOKENS, (unsigned long long)page_bytes);
     if (n_pages > PAGES_MAX) n_pages = PAGES_MAX;
     TRY(kv_pool_init(&worker->pool, &layout, (int)n_pages, err));
     return prefix_tree_init(&worker->tree, &worker->pool, err);

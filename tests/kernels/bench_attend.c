@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_DIM = 128, GROUP = 4, TOKENS = 240, DEPTH = 16384, PAGE_UNIT = 4096 };
+enum { HEAD_DIM = 128, GROUP = 4, TOKENS = 240, DEPTH = 16384 };
 
 struct job {
     const struct check_context *context;
     struct attend_args args;
     int n_heads, next_head; // KV heads in memory
-    size_t head_bytes;      // in a page
+    size_t block_bytes;     // of keys or values of a page, with their scales
     uint8_t *pages[DEPTH / KV_PAGE];
     uint8_t *scratch;
     size_t scratch_bytes;
@@ -26,19 +26,14 @@ struct job {
 
 static struct kv_head head_at(const struct job *job, enum dtype dtype, int index) {
     struct kv_head head = {.dtype = dtype, .pages = job->pages};
-    size_t at = (size_t)index * job->head_bytes;
-    size_t keys = kv_keys_bytes(dtype, HEAD_DIM, KV_PAGE);
-    size_t values = kv_values_bytes(dtype, HEAD_DIM, KV_PAGE);
-    head.offsets[KV_KEYS] = at;
-    head.offsets[KV_VALUES] = at + keys;
-    head.offsets[KV_KEY_SCALES] = at + keys + values;
-    head.offsets[KV_VALUE_SCALES] = at + keys + values + kv_scales_bytes(dtype, KV_PAGE);
+    // As in a pool: a plane of keys and one of values for every head.
+    size_t plane_bytes = job->block_bytes * (DEPTH / KV_PAGE);
+    head.offsets[KV_KEYS] = 2 * (size_t)index * plane_bytes;
+    head.offsets[KV_VALUES] = head.offsets[KV_KEYS] + plane_bytes;
+    head.offsets[KV_KEY_SCALES] = head.offsets[KV_KEYS] + kv_keys_bytes(dtype, HEAD_DIM, KV_PAGE);
+    head.offsets[KV_VALUE_SCALES] =
+        head.offsets[KV_VALUES] + kv_values_bytes(dtype, HEAD_DIM, KV_PAGE);
     return head;
-}
-
-// An odd number of 4 KiB, as in a pool.
-static size_t page_bytes(const struct job *job) {
-    return (((size_t)job->n_heads * job->head_bytes / PAGE_UNIT) | 1) * PAGE_UNIT;
 }
 
 // Every thread attends a KV head of its own.
@@ -66,10 +61,9 @@ static void fill_heads(struct job *job, enum dtype dtype) {
         struct kv_store_args args = {first, key, value, p, HEAD_DIM};
         job->context->tested.kv_store(&args);
     }
-    for (int page = 0; page < DEPTH / KV_PAGE; page++)
-        for (int i = 1; i < job->n_heads; i++)
-            memcpy(job->pages[page] + (size_t)i * job->head_bytes, job->pages[page],
-                   job->head_bytes);
+    size_t head_bytes = 2 * job->block_bytes * (DEPTH / KV_PAGE);
+    for (int i = 1; i < job->n_heads; i++)
+        memcpy(job->pages[0] + (size_t)i * head_bytes, job->pages[0], head_bytes);
 }
 
 static double seconds_at(struct job *job, int n_tokens, int depth) {
@@ -81,14 +75,11 @@ static double seconds_at(struct job *job, int n_tokens, int depth) {
 static void bench_type(struct job *job, enum dtype dtype) {
     int n_threads = job->context->n_threads;
     job->args.kv.dtype = dtype;
-    job->head_bytes = kv_keys_bytes(dtype, HEAD_DIM, KV_PAGE) +
-                      kv_values_bytes(dtype, HEAD_DIM, KV_PAGE) +
-                      2 * kv_scales_bytes(dtype, KV_PAGE);
-    size_t depth_bytes = job->head_bytes * (DEPTH / KV_PAGE); // of one head
-    size_t room_bytes = BENCH_MEMORY_BYTES - (size_t)PAGE_UNIT * (DEPTH / KV_PAGE);
-    job->n_heads = (int)(room_bytes / depth_bytes) / n_threads * n_threads;
+    job->block_bytes = kv_keys_bytes(dtype, HEAD_DIM, KV_PAGE) + kv_scales_bytes(dtype, KV_PAGE);
+    size_t depth_bytes = 2 * job->block_bytes * (DEPTH / KV_PAGE); // of one head
+    job->n_heads = (int)(BENCH_MEMORY_BYTES / depth_bytes) / n_threads * n_threads;
     for (int page = 0; page < DEPTH / KV_PAGE; page++)
-        job->pages[page] = bench_memory() + (size_t)page * page_bytes(job);
+        job->pages[page] = bench_memory() + (size_t)page * job->block_bytes;
     fill_heads(job, dtype);
     double flops = 4e-9 * HEAD_DIM * GROUP * TOKENS * n_threads;
     double shallow = seconds_at(job, TOKENS, 2048), deep = seconds_at(job, TOKENS, DEPTH);

@@ -25,7 +25,7 @@ bool fixture_open(struct prefix_fixture *fixture) {
     struct prefix_store_options options = {.directory = fixture->directory,
                                            .key_path = fixture->key_path,
                                            .fingerprint = fixture->fingerprint,
-                                           .page_bytes = fixture->page_bytes,
+                                           .page = {fixture->page_bytes, fixture->page_bytes, 0},
                                            .budget_bytes = fixture->budget_bytes};
     struct error err;
     if (prefix_store_open(&fixture->store, &options, &err) == STATUS_OK) return true;

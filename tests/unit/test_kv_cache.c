@@ -57,6 +57,27 @@ static enum test_result layout(void) {
     return TEST_PASS;
 }
 
+// Every byte of every block.
+static void fill_page(const struct kv_layout *layout, uint8_t *page, int value) {
+    for (size_t at = 0; at < layout->page_bytes; at += layout->block_bytes)
+        memset(page + at / layout->block_bytes * layout->plane_bytes, value, layout->block_bytes);
+}
+
+static size_t count_bytes(const struct kv_layout *layout, const uint8_t *page, int value) {
+    size_t n = 0;
+    for (size_t at = 0; at < layout->page_bytes; at++)
+        n += page[at / layout->block_bytes * layout->plane_bytes + at % layout->block_bytes] ==
+             value;
+    return n;
+}
+
+static size_t count_zero_bytes(const uint8_t *bytes, size_t size_bytes) {
+    size_t n = 0;
+    for (size_t i = 0; i < size_bytes; i++)
+        n += bytes[i] == 0;
+    return n;
+}
+
 // Bytes of a whole part of the only page that are zero.
 static size_t count_zeros(const struct kv_cache *cache, enum kv_part part) {
     size_t n, zeros = 0;
@@ -72,7 +93,7 @@ static enum test_result clearing(void) {
         struct error err;
         CHECK(kv_cache_init(&cache, types[i], 1, 1, HEAD_DIM, KV_PAGE, &err) == STATUS_OK);
         CHECK(kv_cache_reserve(&cache, KV_PAGE, &err) == STATUS_OK);
-        memset(cache.pages[0], 0xff, cache.layout.page_bytes);
+        fill_page(&cache.layout, cache.pages[0], 0xff);
         cache.n_used = 32; // no rest
         CHECK(kv_cache_clear_rest(&cache, &err) == STATUS_OK);
         CHECK(count_zeros(&cache, KV_KEYS) == 0 && count_zeros(&cache, KV_VALUES) == 0);
@@ -84,12 +105,6 @@ static enum test_result clearing(void) {
         kv_cache_deinit(&cache);
     }
     return TEST_PASS;
-}
-
-static bool is_zero(const uint8_t *bytes, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (bytes[i] != 0) return false;
-    return true;
 }
 
 // Pages are handed out until there are none, and come back wiped when nobody refers to them.
@@ -104,14 +119,16 @@ static enum test_result pool_pages(void) {
     for (int i = 0; i < 3; i++) {
         pages[i] = kv_pool_take(&pool);
         CHECK(pages[i] && kv_pool_references(&pool, pages[i]) == 1);
-        memset(pages[i], 7, plan.page_bytes);
+        fill_page(&pool.layout, pages[i], 7);
     }
     CHECK(kv_pool_take(&pool) == NULL && kv_pool_used(&pool) == 3);
     kv_pool_retain(&pool, pages[1]);
     kv_pool_release(&pool, pages[1]);
     CHECK(pool.n_free == 0 && pages[1][0] == 7);
     kv_pool_release(&pool, pages[1]);
-    CHECK(pool.n_free == 1 && is_zero(pages[1], plan.page_bytes) && pages[0][0] == 7);
+    CHECK(pool.n_free == 1 && count_bytes(&pool.layout, pages[1], 0) == plan.page_bytes &&
+          count_bytes(&pool.layout, pages[0], 7) == plan.page_bytes &&
+          count_bytes(&pool.layout, pages[2], 7) == plan.page_bytes);
     CHECK(kv_pool_take(&pool) == pages[1]);
     kv_pool_deinit(&pool);
     CHECK(pool.memory == NULL && pool.n_pages == 0);
@@ -154,7 +171,8 @@ static enum test_result sharing(void) {
         kv_cache_deinit(&one);
         CHECK(kv_pool_used(&pool) == 2 && other.pages[0][0] == 1);
         kv_cache_deinit(&other);
-        CHECK(kv_pool_used(&pool) == 0 && is_zero(pool.memory, pool.memory_bytes));
+        CHECK(kv_pool_used(&pool) == 0 &&
+              count_zero_bytes(pool.memory, pool.memory_bytes) == pool.memory_bytes);
         kv_pool_deinit(&pool);
     }
     return TEST_PASS;

@@ -317,7 +317,7 @@ static int use_with_failure(struct prefix_fixture *fixture, const int32_t *token
     struct prefix_store_options options = {.directory = fixture->directory,
                                            .key_path = fixture->key_path,
                                            .fingerprint = fixture->fingerprint,
-                                           .page_bytes = fixture->page_bytes,
+                                           .page = {fixture->page_bytes, fixture->page_bytes, 0},
                                            .budget_bytes = fixture->budget_bytes};
     struct error err;
     memset(expected, 7, sizeof expected);

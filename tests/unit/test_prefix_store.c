@@ -178,7 +178,7 @@ static enum test_result one_store_a_directory(void) {
     struct prefix_fixture second = fixture;
     struct prefix_store_options options = {.directory = fixture.directory,
                                            .key_path = fixture.key_path,
-                                           .page_bytes = 64,
+                                           .page = {64, 64, 0},
                                            .budget_bytes = 1 << 20};
     struct error err;
     CHECK(prefix_store_open(&second.store, &options, &err) == STATUS_FAILED);
@@ -186,13 +186,49 @@ static enum test_result one_store_a_directory(void) {
     fixture_close(&fixture);
     CHECK(fixture_open(&second));
     fixture_close(&second);
-    options.page_bytes = 0;
+    options.page.page_bytes = 0;
     CHECK(prefix_store_open(&second.store, &options, &err) == STATUS_USAGE);
-    options.page_bytes = 64;
+    options.page.page_bytes = 64;
     options.directory = "/nowhere/at/all";
     CHECK(prefix_store_open(&second.store, &options, &err) == STATUS_NOT_FOUND);
     options.directory = fixture.key_path; // a file
     CHECK(prefix_store_open(&second.store, &options, &err) == STATUS_FAILED);
+    return TEST_PASS;
+}
+
+// A page that lies in blocks is the same file as one in one piece.
+static enum test_result pages_in_blocks(void) {
+    enum { BLOCK = 24, BLOCKS = 5, STRIDE = 40, PAGE = BLOCK * BLOCKS };
+    struct prefix_fixture fixture;
+    uint8_t apart[STRIDE * BLOCKS], whole[PAGE];
+    int32_t tokens[TOKENS_MAX];
+    const void *pages[1] = {apart};
+    void *read[1] = {whole};
+    for (int i = 0; i < STRIDE * BLOCKS; i++)
+        apart[i] = (uint8_t)(i + 1);
+    fixture_tokens(1, 0, 1, tokens);
+    CHECK(fixture_init(&fixture, "blocks", PAGE));
+    struct prefix_store_options options = {.directory = fixture.directory,
+                                           .key_path = fixture.key_path,
+                                           .page = {PAGE, BLOCK, STRIDE},
+                                           .budget_bytes = 1 << 20};
+    CHECK(prefix_store_open(&fixture.store, &options, NULL) == STATUS_OK);
+    CHECK(prefix_store_save(fixture.store, tokens, pages, 1, NULL) == STATUS_OK);
+    prefix_store_close(fixture.store);
+    options.page = (struct page_shape){PAGE, PAGE, 0};
+    CHECK(prefix_store_open(&fixture.store, &options, NULL) == STATUS_OK);
+    CHECK(prefix_store_read(fixture.store, tokens, 0, read, 1) == 1);
+    prefix_store_close(fixture.store);
+    for (int i = 0; i < PAGE; i++)
+        CHECK(whole[i] == apart[i / BLOCK * STRIDE + i % BLOCK]);
+    options.page = (struct page_shape){PAGE, BLOCK, STRIDE};
+    memset(apart, 0xa5, sizeof apart);
+    read[0] = apart;
+    CHECK(prefix_store_open(&fixture.store, &options, NULL) == STATUS_OK);
+    CHECK(prefix_store_read(fixture.store, tokens, 0, read, 1) == 1);
+    fixture_close(&fixture);
+    for (int i = 0; i < STRIDE * BLOCKS; i++)
+        CHECK(apart[i] == (i % STRIDE < BLOCK ? (uint8_t)(i + 1) : 0xa5));
     return TEST_PASS;
 }
 
@@ -283,6 +319,7 @@ static const struct test tests[] = {
     {"key_files", "a key file has 32 bytes and one reader", key_files},
     {"budget", "the longest unused goes, what follows before its beginning", budget},
     {"one_store_a_directory", "two stores never share a directory", one_store_a_directory},
+    {"pages_in_blocks", "pages lie in memory as they like", pages_in_blocks},
     {"files_reveal_nothing", "neither names nor contents, nor twice the same",
      files_reveal_nothing},
     {"several_threads", "save, find and read at the same time", several_threads},
