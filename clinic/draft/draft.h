@@ -31,6 +31,10 @@ struct draft_request {
     const char *user;       // who gets a turn at the model; NULL: nobody
 };
 
+// How the draft looks before draft_compose has begun: what followers see first, and what the store
+// keeps under a name. New reference.
+json_t *draft_begin(const struct draft_request *request, struct clinic_error *error);
+
 // Called in the thread of draft_compose.
 struct draft_events {
     void *user;

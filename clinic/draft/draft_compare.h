@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model's text against the very piece that it was asked to rewrite. A number that the record has
+// on another day passes a check against the record; here it is a stranger. What the piece has and
+// the text has not was lost.
+#ifndef XL_CLINIC_DRAFT_COMPARE_H
+#define XL_CLINIC_DRAFT_COMPARE_H
+
+#include "clinic/record/clinic_error.h"
+#include "clinic/text/lexicon.h"
+
+enum { COMPARED_MAX = 16 };
+
+struct compared_span { // bytes of the text that it stands in
+    size_t start, end;
+};
+
+struct draft_comparison {
+    struct compared_span strangers[COMPARED_MAX]; // in the text; the first ones
+    struct compared_span lost[COMPARED_MAX];      // in the piece
+    int n_strangers, n_lost;                      // all
+};
+
+bool draft_compare(const struct lexicon *lexicon, const char *piece, const char *text,
+                   struct draft_comparison *comparison, struct clinic_error *error);
+
+#endif

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// A field as the model writes it: piece by piece, each judged against the record and against the
+// very piece that it rewrites. What fails is tried once more with what was wrong; what then lost
+// something or never ended is told by the rules' own words, what then says something that is not
+// in the record is kept and marked, with the rules' words offered instead.
+#include "clinic/draft/draft_compare.h"
+#include "clinic/draft/draft_form.h"
+#include "clinic/draft/draft_prompt.h"
+#include "clinic/draft/draft_run.h"
+#include "clinic/draft/text_buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ATTEMPTS = 2, HINT_SPANS_MAX = 4 };
+
+struct field_writing {
+    struct draft_run *run;
+    const struct template_field *field;
+    json_t *json;
+    struct text_buffer text; // of the whole field so far
+    size_t piece_start;
+    struct draft_mark *marks;
+    int n_marks;
+    int n_model_pieces;
+    bool has_lost_memory;
+};
+
+struct judgement {
+    struct draft_comparison comparison; // spans in the piece's text, and in the outline's
+    int n_unsupported;
+    bool is_complete, is_empty;
+};
+
+// ---- Text as it comes --------------------------------------------------------------------------
+
+static void hear_text(void *user, const char *text, size_t text_bytes) {
+    struct field_writing *writing = user;
+    struct draft_run *run = writing->run;
+    struct clinic_error ignored;
+    if (run->first_token_s <= 0) run->first_token_s = draft_run_seconds();
+    text_buffer_add_bytes(&writing->text, text, text_bytes);
+    json_t *piece = json_stringn(text, text_bytes);
+    if (!draft_run_tell(run, "text",
+                        json_pack("{s:s,s:o}", "field", writing->field->id, "append", piece),
+                        &ignored))
+        writing->has_lost_memory = true;
+}
+
+static bool hear_stop(void *user) {
+    const struct field_writing *writing = user;
+    return writing->has_lost_memory || draft_run_is_stopped(writing->run);
+}
+
+// The field as it stands, with everything checked, to whoever follows.
+static bool tell_so_far(struct field_writing *writing, struct clinic_error *error) {
+    return draft_form_set(writing->run->request->ground, writing->json,
+                          text_buffer_text(&writing->text), writing->marks, writing->n_marks,
+                          error) &&
+           draft_run_tell_field(writing->run, writing->json, error);
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && memcmp(text + n - m, end, m) == 0;
+}
+
+// Sentences end; pieces are put one behind the other.
+static void close_sentence(struct field_writing *writing) {
+    while (writing->text.bytes > writing->piece_start &&
+           strchr(" ", writing->text.text[writing->text.bytes - 1]))
+        text_buffer_cut(&writing->text, writing->text.bytes - 1);
+    const char *text = text_buffer_text(&writing->text);
+    if (writing->text.bytes == writing->piece_start || ends_with(text, "。") ||
+        ends_with(text, "！") || ends_with(text, "？"))
+        return;
+    if (ends_with(text, "；") || ends_with(text, "，") || ends_with(text, "："))
+        text_buffer_cut(&writing->text, writing->text.bytes - strlen("；"));
+    text_buffer_add(&writing->text, "。");
+}
+
+// ---- Judging -----------------------------------------------------------------------------------
+
+static const char *written(const struct field_writing *writing) {
+    return text_buffer_text(&writing->text) + writing->piece_start;
+}
+
+static bool count_unsupported(struct field_writing *writing, struct judgement *judgement,
+                              struct clinic_error *error) {
+    struct text_check check = {0};
+    struct verifier *verifier = writing->run->request->ground->verifier;
+    const char *text = written(writing);
+    if (!verifier_check(verifier, writing->field->id, text, strlen(text), &check, error))
+        return false;
+    for (int i = 0; i < check.n_sentences; i++)
+        judgement->n_unsupported += check.sentences[i].verdict == VERDICT_UNSUPPORTED;
+    text_check_deinit(&check);
+    return true;
+}
+
+static bool judge(struct field_writing *writing, const struct draft_piece *piece, bool is_complete,
+                  struct judgement *judgement, struct clinic_error *error) {
+    *judgement = (struct judgement){.is_complete = is_complete, .is_empty = !*written(writing)};
+    if (!is_complete || judgement->is_empty) return true;
+    return draft_compare(writing->run->request->ground->lexicon, piece->text, written(writing),
+                         &judgement->comparison, error) &&
+           count_unsupported(writing, judgement, error);
+}
+
+static bool is_false(const struct judgement *judgement) {
+    return judgement->n_unsupported > 0 || judgement->comparison.n_strangers > 0;
+}
+
+static bool is_short(const struct judgement *judgement) {
+    return !judgement->is_complete || judgement->is_empty || judgement->comparison.n_lost > 0;
+}
+
+static void add_spans(struct text_buffer *hint, const char *text, const struct compared_span *spans,
+                      int n_spans) {
+    for (int i = 0; i < n_spans && i < HINT_SPANS_MAX; i++) {
+        text_buffer_add(hint, i ? "、“" : "“");
+        text_buffer_add_bytes(hint, text + spans[i].start, spans[i].end - spans[i].start);
+        text_buffer_add(hint, "”");
+    }
+}
+
+// What was wrong, for the second attempt.
+static char *write_hint(const struct field_writing *writing, const struct draft_piece *piece,
+                        const struct judgement *judgement) {
+    const struct draft_comparison *comparison = &judgement->comparison;
+    struct text_buffer hint = {0};
+    text_buffer_add(&hint, "注意：");
+    if (comparison->n_strangers) {
+        text_buffer_add(&hint, "上一稿写了要点中没有的");
+        add_spans(&hint, written(writing), comparison->strangers, comparison->n_strangers);
+        text_buffer_add(&hint, "；");
+    }
+    if (comparison->n_lost) {
+        text_buffer_add(&hint, "上一稿漏了");
+        add_spans(&hint, piece->text, comparison->lost, comparison->n_lost);
+        text_buffer_add(&hint, "；");
+    }
+    text_buffer_add(&hint, "逐项照要点原文写。");
+    char *text = text_buffer_take(&hint);
+    text_buffer_deinit(&hint);
+    return text;
+}
+
+// ---- Pieces ------------------------------------------------------------------------------------
+
+static bool add_mark(struct field_writing *writing, const struct draft_mark *mark) {
+    size_t n = (size_t)writing->n_marks + 1;
+    struct draft_mark *grown = realloc(writing->marks, n * sizeof *grown);
+    if (!grown) return false;
+    writing->marks = grown;
+    grown[writing->n_marks++] = *mark;
+    return true;
+}
+
+static bool mark_piece(struct field_writing *writing, const struct draft_piece *piece,
+                       const struct judgement *judgement, struct clinic_error *error) {
+    const struct draft_comparison *comparison = &judgement->comparison;
+    struct draft_mark mark = {
+        .start = writing->piece_start, .end = writing->text.bytes, .suggestion = piece->text};
+    bool is_done = add_mark(writing, &mark);
+    for (int i = 0; is_done && i < comparison->n_strangers && i < COMPARED_MAX; i++) {
+        mark.strange_start = writing->piece_start + comparison->strangers[i].start;
+        mark.strange_end = writing->piece_start + comparison->strangers[i].end;
+        is_done = add_mark(writing, &mark);
+    }
+    return is_done || clinic_fail_memory(error);
+}
+
+static void use_rule(struct field_writing *writing, const struct draft_piece *piece) {
+    text_buffer_cut(&writing->text, writing->piece_start);
+    text_buffer_add(&writing->text, piece->text);
+}
+
+// One answer, behind what the field has. *is_written false: the model failed, or was stopped.
+static bool ask(struct field_writing *writing, const struct draft_piece *piece, const char *hint,
+                bool *is_written, bool *is_complete, struct clinic_error *error) {
+    const struct draft_request *request = writing->run->request;
+    const struct writing_listener listener = {writing, hear_text, hear_stop};
+    struct draft_prompt prompt = {0};
+    struct writing_result result = {0};
+    struct clinic_error own = {CLINIC_OK, ""};
+    *is_written = *is_complete = false;
+    if (!draft_prompt_make(request->ground, request->record, writing->field, piece, hint,
+                           request->writer, &prompt, &own)) {
+        writing->run->is_model_lost = true;
+    } else if (prompt.fits) {
+        prompt.task.user = request->user;
+        *is_written =
+            request->writer->write(request->writer->user, &prompt.task, &listener, &result, &own);
+        *is_complete = result.is_complete;
+        writing->run->is_model_lost = !*is_written && !draft_run_is_stopped(writing->run);
+    }
+    draft_prompt_deinit(&prompt);
+    if (writing->has_lost_memory || writing->text.has_failed) return clinic_fail_memory(error);
+    if (writing->run->is_model_lost &&
+        !draft_form_put(writing->json, "error", json_string(own.message)))
+        return clinic_fail_memory(error);
+    return true;
+}
+
+// Takes an answer back and tells so, for the next attempt or for the rules' words.
+static bool take_back(struct field_writing *writing, struct clinic_error *error) {
+    text_buffer_cut(&writing->text, writing->piece_start);
+    return tell_so_far(writing, error);
+}
+
+static bool settle_piece(struct field_writing *writing, const struct draft_piece *piece,
+                         const struct judgement *judgement, struct clinic_error *error) {
+    if (is_short(judgement)) {
+        use_rule(writing, piece);
+        return true;
+    }
+    writing->n_model_pieces++;
+    return !is_false(judgement) || mark_piece(writing, piece, judgement, error);
+}
+
+static bool write_piece(struct field_writing *writing, const struct draft_piece *piece,
+                        struct clinic_error *error) {
+    struct judgement judgement = {.is_empty = true};
+    char *hint = NULL;
+    bool is_done = true, is_written = true, is_complete;
+    writing->piece_start = writing->text.bytes;
+    for (int attempt = 0; is_done && attempt < ATTEMPTS; attempt++) {
+        is_done = ask(writing, piece, hint, &is_written, &is_complete, error);
+        free(hint);
+        hint = NULL;
+        if (!is_done || !is_written) break;
+        close_sentence(writing);
+        is_done = judge(writing, piece, is_complete, &judgement, error);
+        if (!is_done || (!is_false(&judgement) && !is_short(&judgement))) break;
+        if (attempt + 1 == ATTEMPTS) break;
+        hint = write_hint(writing, piece, &judgement);
+        is_done = (hint || clinic_fail_memory(error)) && take_back(writing, error);
+    }
+    free(hint);
+    if (!is_done) return false;
+    if (draft_run_is_stopped(writing->run)) {
+        text_buffer_cut(&writing->text, writing->piece_start); // half a sentence is no text
+        return true;
+    }
+    if (!is_written) judgement = (struct judgement){.is_empty = true};
+    return settle_piece(writing, piece, &judgement, error) && tell_so_far(writing, error);
+}
+
+static bool write_pieces(struct field_writing *writing, const struct draft_material *material,
+                         struct clinic_error *error) {
+    struct draft_run *run = writing->run;
+    for (int i = 0; i < material->n_pieces; i++) {
+        if (draft_run_is_stopped(run)) return true;
+        if (run->is_model_lost) {
+            writing->piece_start = writing->text.bytes;
+            use_rule(writing, &material->pieces[i]);
+        } else if (!write_piece(writing, &material->pieces[i], error)) {
+            return false;
+        }
+    }
+    return !writing->text.has_failed || clinic_fail_memory(error);
+}
+
+static bool begin_field(struct field_writing *writing, struct clinic_error *error) {
+    json_t *data = json_pack("{s:s,s:s}", "field", writing->field->id, "state", "writing");
+    if (!draft_run_set_state(writing->json, "writing")) {
+        json_decref(data);
+        return clinic_fail_memory(error);
+    }
+    return draft_run_tell(writing->run, "field", data, error);
+}
+
+static bool end_field(struct field_writing *writing, struct clinic_error *error) {
+    bool is_stopped = draft_run_is_stopped(writing->run);
+    const char *by = writing->n_model_pieces ? "model" : "rule";
+    return ((draft_run_set_state(writing->json, is_stopped ? "stopped" : "done") &&
+             draft_form_put(writing->json, "by", json_string(by))) ||
+            clinic_fail_memory(error)) &&
+           tell_so_far(writing, error);
+}
+
+bool draft_run_write_field(struct draft_run *run, const struct template_field *field,
+                           json_t *field_json, struct clinic_error *error) {
+    struct field_writing writing = {.run = run, .field = field, .json = field_json};
+    struct draft_material material = {0};
+    if (!draft_material_make(run->request->ground, field, &material, error)) return false;
+    bool is_done = begin_field(&writing, error) && write_pieces(&writing, &material, error) &&
+                   end_field(&writing, error);
+    text_buffer_deinit(&writing.text);
+    free(writing.marks);
+    draft_material_deinit(&material); // marks borrow its texts until here
+    return is_done;
+}
