@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole site: who is signed in, which view is shown. Addresses after # hold opaque ids only.
+import { AuditView } from "/clinic/ui/audit-view.js";
+import { make, put, say, sayAgain, tell } from "/clinic/ui/elements.js";
+import { ListView } from "/clinic/ui/list-view.js";
+import { LoginView } from "/clinic/ui/login-view.js";
+import { get, onSignedOut, post } from "/clinic/ui/clinic-server.js";
+import { listenForShortcuts, setShortcuts, showHelp } from "/clinic/ui/shortcuts.js";
+import { switchLanguage, word } from "/clinic/ui/clinic-words.js";
+import { Workspace } from "/clinic/ui/workspace.js";
+
+const by = (id) => document.getElementById(id);
+const main = by("view"), alertBox = by("alert"), helpDialog = by("helpDialog");
+let me = null, view = null, shown = 0, lastUse = Date.now();
+
+function showAlert(text) {
+  alertBox.textContent = text;
+  alertBox.hidden = !text;
+}
+
+function refuse(problem) {
+  if (problem.name === "AbortError" || problem.status === 401) return;
+  if (problem.status === undefined) throw problem;
+  showAlert(problem.status === 0 ? word("lost") : problem.message);
+}
+
+const sees = {
+  patients: () => ["doctor", "qc", "admin"].includes(me.user.role),
+  audit: () => ["auditor", "admin"].includes(me.user.role),
+};
+
+// What was shown is taken off the page before anything else is asked for.
+function leave() {
+  shown++;
+  if (view) view.close();
+  view = null;
+  setShortcuts([]);
+  main.replaceChildren();
+  showAlert("");
+}
+
+function enter(next, name) {
+  view = next;
+  main.dataset.view = name;
+  put(main, view.element);
+  setShortcuts([...keysOf(name), { keys: "?", word: "help", run: () => showHelp(helpDialog) }]);
+}
+
+function keysOf(name) {
+  const focus = (selector) => () => { const element = main.querySelector(selector); if (element) element.focus(); };
+  const draft = (run) => () => view.draft && run(view.draft);
+  const card = (run) => draft((one) => { const at = one.focusedCard(); if (at) run(at); });
+  const press = (action) => card((at) => { if (!at.buttons[action].disabled && !at.buttons[action].hidden) at.buttons[action].click(); });
+  const places = [{ keys: "Alt+P", word: "patients", run: () => { location.hash = "#/patients"; } }];
+  if (name === "patients") return [{ keys: "Alt+S", word: "search", run: focus("#search") }];
+  if (name !== "episode") return places;
+  return [...places,
+    { keys: "Alt+G", word: "keyGenerate", run: draft((one) => one.generate()) },
+    { keys: "Esc", word: "stop", run: draft((one) => one.stop()) },
+    { keys: "Alt+M", word: "keyMinimise", run: draft((one) => (one.element.hidden ? one.restore() : one.minimise())) },
+    { keys: "Alt+1", word: "documents", run: focus(".documents") },
+    { keys: "Alt+2", word: "recordForm", run: focus(".record-form") },
+    { keys: "Alt+3", word: "draftWindow", run: draft((one) => { one.restore(); one.element.focus(); }) },
+    { keys: "Alt+N", word: "keyNext", run: draft((one) => one.nextIssue()) },
+    { keys: "Alt+B", word: "backToDraft", run: () => view.documents.goBack() },
+    { keys: "Alt+H", word: "keyFill", run: press("fill") },
+    { keys: "Alt+A", word: "fillAll", run: draft((one) => { if (!one.fillAllButton.disabled) one.fillAllButton.click(); }) },
+    { keys: "Alt+E", word: "keyEdit", run: press("edit") },
+    { keys: "Alt+R", word: "keyRegenerate", run: press("regenerate") },
+    { keys: "Alt+L", word: "keyLock", run: press("lock") },
+    { keys: "Alt+C", word: "keyDiff", run: press("diff") }];
+}
+
+async function showPlace() {
+  if (!me) return undefined;
+  leave();
+  const mine = shown, match = /^#\/(patients|audit|episode)(?:\/(.+))?$/.exec(location.hash);
+  const name = match ? match[1] : sees.patients() ? "patients" : "audit";
+  showPlaces(name);
+  if (name === "audit" && sees.audit()) {
+    enter(new AuditView(refuse), "audit");
+    return view.load();
+  }
+  if (!sees.patients()) return showAlert(word("notAllowed"));
+  if (name !== "episode") {
+    enter(new ListView(me, refuse), "patients");
+    view.text.focus();
+    return view.load();
+  }
+  enter(new Workspace(me, refuse), "episode");
+  try {
+    await view.open(decodeURIComponent(match[2]));
+  } catch (problem) {
+    if (mine === shown) refuse(problem);
+  }
+  return undefined;
+}
+
+function showPlaces(name) {
+  const link = (place) => make("a", { href: "#/" + place, word: place, "aria-current": place === name ? "page" : null });
+  put(by("places"), sees.patients() ? link("patients") : null, sees.audit() ? link("audit") : null);
+}
+
+function showLogin(message) {
+  leave();
+  me = null;
+  put(by("places"));
+  by("who").textContent = by("modelState").textContent = "";
+  by("logout").hidden = true;
+  enter(new LoginView(start), "login");
+  view.user.focus();
+  if (message) showAlert(word(message));
+}
+
+async function start() {
+  try {
+    me = await get("me");
+  } catch (problem) {
+    if (problem.status === 401) return showLogin("");
+    showLogin("");
+    return refuse(problem);
+  }
+  lastUse = Date.now();
+  tell(by("who"), me.user.display || me.user.name);
+  by("logout").hidden = false;
+  if (me.model.state === "off") say(by("modelState"), "model_off");
+  else say(by("modelState"), "model_" + me.model.state, { name: me.model.name || "" });
+  return showPlace();
+}
+
+async function signOut(message) {
+  if (!me) return;
+  showLogin(message);
+  try {
+    await post("logout", {});
+  } catch (problem) {
+    // The session is over either way; the page shows nothing any more.
+  }
+}
+
+function showWords() {
+  document.title = "杏林 Xinglin";
+  sayAgain(document);
+  const button = by("language");
+  say(button, "otherLanguage");
+  button.lang = word("otherLanguageCode");
+}
+
+for (const name of ["pointerdown", "keydown"]) document.addEventListener(name, () => { lastUse = Date.now(); }, true);
+setInterval(() => {
+  if (me && me.session_seconds && Date.now() - lastUse > me.session_seconds * 1000) signOut("timedOut");
+}, 1000);
+onSignedOut(() => { if (me) showLogin("timedOut"); });
+by("logout").addEventListener("click", () => signOut(""));
+by("help").addEventListener("click", () => showHelp(helpDialog));
+by("language").addEventListener("click", () => { switchLanguage(); showWords(); });
+window.addEventListener("hashchange", showPlace);
+listenForShortcuts();
+showWords();
+start();

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every word that the pages say, in both languages; {names} are filled in. What records say is not
+// here and is never translated. A missing word shows its name.
+const texts = {
+  zh: {
+    // frame
+    skip: "跳到正文", places: "导航", help: "快捷键 ?", helpTitle: "键盘快捷键", logout: "退出", otherLanguage: "English",
+    otherLanguageCode: "en", close: "关闭", lost: "与服务器的连接中断，请重试。", notAllowed: "您没有查看权限。",
+    timedOut: "会话已结束，请重新登录。", model_off: "模型未加载", model_loading: "模型加载中 {name}", model_ready: "模型 {name}",
+    // login
+    login: "登录", loginNote: "查看、起草、修改与回填均会记入审计。", user: "用户名", password: "密码", loginWrong: "用户名或密码不正确。",
+    // list
+    patients: "患者", patient: "姓名", sexAge: "性别 年龄", department: "科室", bed: "床号", admitted: "入院", discharged: "出院",
+    mainDiagnosis: "主要诊断", draft: "草稿", form: "表单", search: "查找", searchHint: "姓名、住院号、诊断", listState: "状态",
+    allDepartments: "全部科室", list_any: "全部", list_admitted: "在院", list_discharged: "已出院", list_drafted: "已有草稿",
+    list_filled: "已回填", list_open: "未填写", listCount: "共 {n} 人", nobody: "没有符合条件的患者。", previousPage: "上一页", nextPage: "下一页",
+    // documents
+    documents: "病历文书", template: "记录类型", reports: "检查报告", tables: "数据", patientData: "患者信息", diagnoses: "诊断",
+    operations: "手术", events: "住院经过", orders: "医嘱", labs: "检验", vitals: "生命体征", backToDraft: "返回草稿",
+    // form
+    recordForm: "记录表单", generate: "生成{name}", print: "打印", undo: "撤销", fromDraft: "来自草稿 · {by} {at} · {label}",
+    typedBy: "{by} 填写 {at}", saving: "正在保存……", notSaved: "未保存", clash: "这一栏已在别处被修改为：",
+    takeTheirs: "采用上面的内容", keepMine: "保留我的内容", spokenUndone: "{name}：已撤销",
+    // draft window
+    draftWindow: "AI 草稿窗口", draftTitle: "AI 草稿 · {name}", modelOff: "模型未加载：各数据字段与按规则整理的诊疗经过仍可使用。",
+    stop: "停止", fillAll: "全部回填", minimise: "最小化", restore: "AI 草稿", verified: "已核对 {ok}/{all}",
+    nextIssue: "未核实 {n} 句", times: "{model} · 首字 {first} 秒 · 共 {total} 秒 · {at}", timesNoModel: "{model} · 共 {total} 秒 · {at}",
+    state_none: "尚未生成", state_running: "生成中", state_done: "已完成", state_stopped: "已停止", state_failed: "失败",
+    state_waiting: "等待", state_writing: "正在写", from_data: "数据", from_copy: "摘录", from_rule: "规则", from_model: "模型",
+    locked: "已锁定", edited: "已修改", blocked: "不能回填", inForm: "已在表单", notAsForm: "与表单不同",
+    fill: "回填", fillBlocked: "有未核实的句子，处理后才能回填", edit: "编辑", regenerate: "重新生成", lock: "锁定", unlock: "解锁",
+    diff: "对比", copy: "复制", copied: "已复制", copyFailed: "无法复制", save: "保存", cancel: "取消", confirm: "确认",
+    editText: "草稿文字", noDifference: "与表单相同。", diffLegend: "删除线：表单中有而草稿没有；下划线：草稿新增。",
+    issues: "未核实的句子", unsupported: "⚠ 第 {n} 句未核实：", noSource: "病历中没有找到依据", suggestion: "病历原文：",
+    showSource: "看依据", accept: "采纳", change: "修改", useSource: "用原文替换", acceptReason: "采纳的理由", basis: "第 {n} 句的依据",
+    sources: "来源", claims: "核对项", claimRight: "✓ 相符", claimWrong: "✗ 不符", acceptedBecause: "医师采纳，理由：",
+    omissions: "可能遗漏 {n} 项", need_must: "应写", need_may: "可写", insert: "插入", dismiss: "忽略", dismissReason: "忽略的理由",
+    wouldInsert: "插入“{field}”：", omission_inserted: "已插入", omission_dismissed: "已忽略",
+    class_op: "手术", class_dx: "诊断", class_positive: "阳性发现", class_drug: "用药", class_complication: "并发症",
+    class_consult: "会诊", class_pending: "未回报结果", class_followup: "随访", class_event: "事件",
+    conflicts: "病历中相互矛盾 {n} 处", severity_V: "否决", severity_H: "高", severity_M: "中", severity_L: "低", severity_A: "提示",
+    blockedFields: "{names}：有未核实的句子，采纳、修改或替换后才能回填。", leftOut: "{names} 有未核实的句子，没有回填。",
+    formChanged: "表单已被修改，请核对差异后再回填。", spokenDone: "{name}：已生成，已核对 {ok}/{all}", spokenBad: "{name}：{n} 句未核实",
+    spokenWriting: "正在生成：{name}", spokenFilled: "已回填 {n} 项",
+    // embedded
+    finish: "完成", noLaunch: "请从病历系统打开此窗口。", hostFound: "已连接病历系统", hostMissing: "病历系统没有应答，请用“复制”",
+    hostSilent: "病历系统没有应答，没有回填。", hostRefused: "病历系统拒绝回填：{why}",
+    // keys
+    keyGenerate: "生成草稿", keyMinimise: "最小化或恢复草稿窗口", keyNext: "下一个未核实的句子", keyFill: "回填当前栏", keyEdit: "编辑当前栏",
+    keyRegenerate: "重新生成当前栏", keyLock: "锁定或解锁当前栏", keyDiff: "当前栏与表单对比", keySentences: "草稿中上一句、下一句",
+    keySource: "查看该句的依据", keySave: "保存修改",
+    // audit
+    audit: "审计", verifyAudit: "验证审计链", seq: "序号", when: "时间", what: "操作", objectOf: "对象", before: "之前", after: "之后",
+    chain: "链值", older: "更早", episodeId: "住院流水号", searchNow: "查询", anyAction: "全部操作", nothingFound: "没有记录。",
+    auditWhole: "审计链完整：{n} 条记录全部相符。", auditBroken: "审计链不完整：第 {at} 条，{why}",
+    action_read: "查看", "action_import": "导入", "action_draft.create": "生成草稿", "action_draft.stop": "停止草稿",
+    "action_draft.edit": "修改草稿", "action_draft.accept": "采纳未核实句", "action_draft.insert": "插入遗漏", "action_form.fill": "回填",
+    "action_form.type": "填写表单", "action_form.undo": "撤销", action_override: "越过提示", action_login: "登录",
+    "action_login.failed": "登录失败", action_logout: "退出", action_launch: "由宿主启动", "action_user.put": "用户管理", action_export: "导出",
+  },
+  en: {
+    skip: "Skip to the content", places: "Places", help: "Keys ?", helpTitle: "Keyboard shortcuts", logout: "Sign out",
+    otherLanguage: "中文", otherLanguageCode: "zh-CN", close: "Close", lost: "The connection to the server broke; try again.",
+    notAllowed: "You may not see this.", timedOut: "The session is over; sign in again.", model_off: "No model loaded",
+    model_loading: "Loading {name}", model_ready: "Model {name}",
+    login: "Sign in", loginNote: "Reading, drafting, editing and filling are audited.", user: "User", password: "Password",
+    loginWrong: "Wrong user or password.",
+    patients: "Patients", patient: "Name", sexAge: "Sex, age", department: "Department", bed: "Bed", admitted: "Admitted",
+    discharged: "Discharged", mainDiagnosis: "Main diagnosis", draft: "Draft", form: "Form", search: "Search",
+    searchHint: "Name, number, diagnosis", listState: "State", allDepartments: "All departments", list_any: "Any",
+    list_admitted: "In hospital", list_discharged: "Discharged", list_drafted: "Drafted", list_filled: "Filled", list_open: "Not filled",
+    listCount: "{n} patients", nobody: "No patient fits.", previousPage: "Previous", nextPage: "Next",
+    documents: "Documents", template: "Type of record", reports: "Reports", tables: "Data", patientData: "Patient",
+    diagnoses: "Diagnoses", operations: "Operations", events: "Events", orders: "Orders", labs: "Laboratory", vitals: "Vital signs",
+    backToDraft: "Back to the draft",
+    recordForm: "Record form", generate: "Draft {name}", print: "Print", undo: "Undo", fromDraft: "From the draft · {by} {at} · {label}",
+    typedBy: "Typed by {by} {at}", saving: "Saving …", notSaved: "Not saved", clash: "This field was changed elsewhere to:",
+    takeTheirs: "Take the text above", keepMine: "Keep mine", spokenUndone: "{name}: undone",
+    draftWindow: "AI draft window", draftTitle: "AI draft · {name}",
+    modelOff: "No model is loaded: data fields and the rule-made outline of the course still work.",
+    stop: "Stop", fillAll: "Fill all", minimise: "Minimise", restore: "AI draft", verified: "verified {ok}/{all}",
+    nextIssue: "{n} not supported", times: "{model} · first text {first} s · {total} s in all · {at}",
+    timesNoModel: "{model} · {total} s in all · {at}",
+    state_none: "not drafted", state_running: "writing", state_done: "done", state_stopped: "stopped", state_failed: "failed",
+    state_waiting: "waiting", state_writing: "writing", from_data: "data", from_copy: "copied", from_rule: "rule", from_model: "model",
+    locked: "locked", edited: "edited", blocked: "cannot be filled", inForm: "in the form", notAsForm: "differs from the form",
+    fill: "Fill", fillBlocked: "Has sentences that are not supported; settle them first", edit: "Edit", regenerate: "Write again",
+    lock: "Lock", unlock: "Unlock", diff: "Compare", copy: "Copy", copied: "Copied", copyFailed: "Not copied", save: "Save",
+    cancel: "Cancel", confirm: "Confirm", editText: "Text of the draft", noDifference: "As in the form.",
+    diffLegend: "Struck: in the form only. Underlined: in the draft only.",
+    issues: "Sentences that are not supported", unsupported: "⚠ Sentence {n} not supported: ", noSource: "nothing in the record supports it",
+    suggestion: "The record says: ", showSource: "Show", accept: "Accept", change: "Change", useSource: "Use the record's words",
+    acceptReason: "Why it is accepted", basis: "What sentence {n} rests on", sources: "Sources", claims: "Checked",
+    claimRight: "✓ agrees", claimWrong: "✗ differs", acceptedBecause: "Accepted by the physician: ",
+    omissions: "{n} possible omissions", need_must: "must", need_may: "may", insert: "Insert", dismiss: "Dismiss",
+    dismissReason: "Why it is left out", wouldInsert: "Into {field}: ", omission_inserted: "inserted", omission_dismissed: "dismissed",
+    class_op: "operation", class_dx: "diagnosis", class_positive: "finding", class_drug: "drug", class_complication: "complication",
+    class_consult: "consultation", class_pending: "result pending", class_followup: "follow-up", class_event: "event",
+    conflicts: "{n} contradictions inside the record", severity_V: "veto", severity_H: "high", severity_M: "medium", severity_L: "low",
+    severity_A: "note", blockedFields: "{names}: accept, change or replace what is not supported, then fill.",
+    leftOut: "{names}: not filled, has sentences that are not supported.", formChanged: "The form was changed; look at the differences, then fill.",
+    spokenDone: "{name}: written, verified {ok} of {all}", spokenBad: "{name}: {n} sentences not supported", spokenWriting: "Writing: {name}",
+    spokenFilled: "{n} fields filled",
+    finish: "Done", noLaunch: "Open this window from the record system.", hostFound: "Connected to the record system",
+    hostMissing: "The record system does not answer; use Copy", hostSilent: "The record system does not answer; nothing was filled.",
+    hostRefused: "The record system refused: {why}",
+    keyGenerate: "Draft the record", keyMinimise: "Minimise or restore the draft window", keyNext: "Next sentence that is not supported",
+    keyFill: "Fill this field", keyEdit: "Edit this field", keyRegenerate: "Write this field again", keyLock: "Lock or unlock this field",
+    keyDiff: "Compare this field with the form", keySentences: "Previous, next sentence of the draft", keySource: "Show what it rests on",
+    keySave: "Save an edit",
+    audit: "Audit", verifyAudit: "Verify the chain", seq: "No.", when: "Time", what: "Action", objectOf: "Object", before: "Before",
+    after: "After", chain: "Hash", older: "Older", episodeId: "Episode", searchNow: "Search", anyAction: "Any action",
+    nothingFound: "Nothing found.", auditWhole: "The chain is whole: all {n} lines agree.", auditBroken: "The chain is broken at line {at}: {why}",
+    action_read: "read", action_import: "import", "action_draft.create": "draft", "action_draft.stop": "stop draft",
+    "action_draft.edit": "edit draft", "action_draft.accept": "accept unsupported", "action_draft.insert": "insert omission",
+    "action_form.fill": "fill form", "action_form.type": "type into form", "action_form.undo": "undo", action_override: "override",
+    action_login: "sign in", "action_login.failed": "failed sign-in", action_logout: "sign out", action_launch: "launch by host",
+    "action_user.put": "user changed", action_export: "export",
+  },
+};
+
+let language = (navigator.language || "zh").toLowerCase().startsWith("zh") ? "zh" : "en";
+
+export function word(name, values = {}) {
+  const text = texts[language][name];
+  if (text === undefined) return name;
+  return text.replace(/\{(\w+)\}/g, (whole, key) => (values[key] === undefined || values[key] === null ? "" : String(values[key])));
+}
+
+export function currentLanguage() {
+  return language;
+}
+
+export function switchLanguage() {
+  language = language === "zh" ? "en" : "zh";
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+// One field of a draft: its text sentence by sentence, what is not supported and why, and what the
+// doctor can do about it. Knows no server; what is decided goes out through `actions`.
+import { characters, copyText, isComposing, make, put, say, tell } from "/clinic/ui/elements.js";
+import { sourceButton, sourcesOf, reasonForm } from "/clinic/ui/draft-lists.js";
+import { isFillable, unsupported } from "/clinic/ui/draft-state.js";
+import { difference } from "/clinic/ui/text-diff.js";
+
+const hover_ms = 120;
+
+export class DraftField {
+  // actions: {fill, regenerate, lock, edit, accept, beforeCopy, showSources, clearSources, selected,
+  // formText, isRunning, canChange, canFill}
+  constructor(field, actions) {
+    this.field = field;
+    this.actions = actions;
+    this.selected = -1;
+    this.hovering = 0;
+    this.build();
+    this.update(field);
+  }
+
+  build() {
+    const id = this.field.id, act = (name, run) =>
+      [name, make("button", { class: "quiet small", word: name, data: { action: name }, onclick: run })];
+    this.buttons = Object.fromEntries([
+      act("edit", () => this.startEdit()),
+      act("regenerate", () => this.actions.regenerate(id)),
+      act("lock", () => this.actions.lock(id, !this.field.locked)),
+      act("diff", () => this.toggleDiff()),
+      act("copy", () => this.copy()),
+    ]);
+    this.buttons.fill = make("button", { class: "strong small", word: "fill", data: { action: "fill" },
+      onclick: () => this.actions.fill(id) });
+    this.buttons.diff.setAttribute("aria-expanded", "false");
+    this.badges = make("span", { class: "badges" });
+    this.verified = make("span", { class: "verified" });
+    this.text = make("div", { class: "draft-text", lang: "zh-CN" });
+    this.text.addEventListener("keydown", (event) => this.moveAmongSentences(event));
+    this.issues = make("ul", { class: "issues", label: "issues", hidden: true });
+    this.detail = make("div", { class: "detail", hidden: true });
+    this.diff = make("div", { class: "diff", lang: "zh-CN", hidden: true });
+    this.problem = make("p", { class: "alert", hidden: true });
+    this.editor = make("div", { hidden: true });
+    const more = ["edit", "regenerate", "lock", "diff", "copy"].map((name) => this.buttons[name]);
+    this.element = make("article", { class: "draft-field", tabindex: "-1", data: { field: id },
+      "aria-labelledby": `draft-${id}` },
+    make("header", {}, make("h3", { id: `draft-${id}`, text: this.field.name, lang: "zh-CN" }), this.badges,
+      this.verified, this.buttons.fill),
+    this.text, this.problem, this.issues, this.detail, this.diff, this.editor,
+    make("div", { class: "field-actions" }, ...more));
+  }
+
+  update(field) {
+    const hadFocus = this.element.contains(document.activeElement);
+    const isSameText = this.shownText === field.text && !this.stream;
+    this.field = field;
+    if (!isSameText) this.closeDetail();
+    this.element.dataset.state = field.state;
+    this.element.toggleAttribute("aria-busy", field.state === "writing");
+    this.showText();
+    this.showHead();
+    this.showIssues();
+    if (!this.diff.hidden) this.showDiff();
+    if (hadFocus && !this.element.contains(document.activeElement)) this.element.focus();
+  }
+
+  append(text) {
+    if (!this.stream) this.showText();
+    else this.stream.appendData(text);
+  }
+
+  showHead() {
+    const { field, badges, verified, buttons } = this;
+    const marks = [["from_" + field.from, "chip"], ["state_" + field.state, "chip state"]];
+    if (field.locked) marks.push(["locked", "chip"]);
+    if (field.edited) marks.push(["edited", "chip"]);
+    if (field.blocked) marks.push(["blocked", "chip bad"]);
+    const form = this.actions.formText(field.id);
+    if (form !== null && form !== "" && field.text) {
+      const isSame = form.trim() === field.text.trim();
+      marks.push([isSame ? "inForm" : "notAsForm", isSame ? "chip good" : "chip wait"]);
+    }
+    badges.replaceChildren(...marks.filter(([name]) => name !== "state_done")
+      .map(([name, style]) => make("span", { class: style, word: name })));
+    const counts = field.verified;
+    if (field.state === "done" && counts && counts.all > 0) say(verified, "verified", counts);
+    else tell(verified, "");
+    this.problem.hidden = !field.error;
+    this.problem.textContent = field.error || "";
+    this.showButtons(buttons);
+  }
+
+  showButtons(buttons) {
+    const { field, actions } = this, isIdle = field.state !== "writing" && field.state !== "waiting";
+    buttons.fill.hidden = !actions.canFill;
+    buttons.fill.disabled = !isFillable(field);
+    say(buttons.fill, field.blocked ? "fillBlocked" : "fill", null, "tip");
+    for (const name of ["edit", "regenerate", "lock"]) buttons[name].hidden = !actions.canChange;
+    buttons.edit.disabled = !isIdle || field.locked;
+    buttons.regenerate.disabled = !isIdle || field.locked || actions.isRunning();
+    say(buttons.lock, field.locked ? "unlock" : "lock");
+    buttons.lock.setAttribute("aria-pressed", String(Boolean(field.locked)));
+    buttons.lock.disabled = !isIdle;
+    buttons.diff.hidden = actions.formText(field.id) === null;
+    buttons.copy.disabled = !isFillable(field); // copying is filling by hand
+  }
+
+  showText() {
+    const { field } = this;
+    this.shownText = field.text;
+    this.stream = null;
+    if (field.state === "writing" || !(field.sentences || []).length) {
+      this.stream = document.createTextNode(field.text);
+      this.text.replaceChildren(this.stream);
+      return;
+    }
+    const all = characters(field.text), nodes = [];
+    let at = 0;
+    field.sentences.forEach((sentence, index) => {
+      const start = Math.max(at, sentence.start), end = Math.max(start, sentence.end);
+      nodes.push(all.slice(at, start).join(""), this.sentence(sentence, index, all, start, end));
+      at = end;
+    });
+    this.text.replaceChildren(...nodes, all.slice(at).join(""));
+  }
+
+  sentence(sentence, index, all, start, end) {
+    const parts = [];
+    let at = start;
+    for (const claim of sentence.claims.filter((one) => !one.ok && sentence.verdict === "unsupported")
+      .sort((a, b) => a.start - b.start)) {
+      if (claim.start < at || claim.end > end) continue;
+      parts.push(all.slice(at, claim.start).join(""),
+        make("strong", { class: "claim-bad", text: all.slice(claim.start, claim.end).join("") }));
+      at = claim.end;
+    }
+    parts.push(all.slice(at, end).join(""));
+    const isFirst = index === Math.max(0, this.selected);
+    const element = make("span", { class: "sentence " + sentence.verdict, role: "button",
+      tabindex: isFirst ? "0" : "-1", "aria-pressed": String(index === this.selected), data: { index },
+      "aria-describedby": sentence.verdict === "unsupported" ? this.issueId(index) : null,
+      onclick: () => this.select(index), onfocus: () => this.hover(sentence), onblur: () => this.leave(),
+      onmouseenter: () => this.hover(sentence), onmouseleave: () => this.leave() }, ...parts);
+    return element;
+  }
+
+  issueId(index) {
+    return `issue-${this.field.id}-${index}`;
+  }
+
+  hover(sentence) {
+    clearTimeout(this.hovering);
+    this.hovering = setTimeout(() => this.actions.showSources(sourcesOf(sentence), { isHeld: false }), hover_ms);
+  }
+
+  leave() {
+    clearTimeout(this.hovering);
+    this.actions.clearSources();
+  }
+
+  sentenceElements() {
+    return [...this.text.querySelectorAll(".sentence")];
+  }
+
+  moveAmongSentences(event) {
+    const at = event.target.closest && event.target.closest(".sentence");
+    if (!at || isComposing(event) || event.altKey || event.ctrlKey || event.metaKey) return;
+    const all = this.sentenceElements(), index = all.indexOf(at);
+    const to = { ArrowRight: index + 1, ArrowDown: index + 1, ArrowLeft: index - 1, ArrowUp: index - 1,
+      Home: 0, End: all.length - 1 }[event.key];
+    if (event.key === "Enter" || event.key === " ") this.select(Number(at.dataset.index));
+    else if (event.key === "Escape" && this.selected >= 0) this.closeDetail();
+    else if (to === undefined) return;
+    else if (all[to]) this.focusSentence(to);
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  focusSentence(index) {
+    this.sentenceElements().forEach((one, i) => { one.tabIndex = i === index ? 0 : -1; });
+    const element = this.sentenceElements()[index];
+    if (element) element.focus();
+  }
+
+  select(index) {
+    if (this.selected === index) return this.closeDetail();
+    this.selected = index;
+    this.sentenceElements().forEach((one, i) => one.setAttribute("aria-pressed", String(i === index)));
+    const sentence = this.field.sentences[index], sources = sourcesOf(sentence);
+    this.actions.selected(this);
+    this.actions.showSources(sources, { isHeld: true });
+    this.showDetail(sentence, index, sources);
+  }
+
+  showDetail(sentence, index, sources) {
+    const show = (source) => this.actions.showSources([source], { isHeld: true });
+    const claims = sentence.claims.map((claim) => make("li", { class: claim.ok ? "" : "bad" },
+      make("span", { word: claim.ok ? "claimRight" : "claimWrong" }),
+      make("span", { lang: "zh-CN", text: " " + claim.text + (claim.why ? "：" + claim.why : "") })));
+    put(this.detail,
+      make("p", { class: "detail-head" }, make("strong", { word: "basis", values: { n: index + 1 } }),
+        make("button", { class: "quiet small", word: "close", onclick: () => this.closeDetail() })),
+      sources.length ? make("ul", { class: "sources", label: "sources" },
+        ...sources.map((source) => make("li", {}, sourceButton(source, show))))
+        : make("p", { word: "noSource" }),
+      claims.length ? make("ul", { class: "claims", label: "claims" }, ...claims) : null,
+      sentence.reason ? make("p", { lang: "zh-CN" }, make("span", { word: "acceptedBecause" }), sentence.reason) : null);
+    this.detail.hidden = false;
+  }
+
+  closeDetail() {
+    if (this.selected < 0) return;
+    this.selected = -1;
+    this.sentenceElements().forEach((one) => one.setAttribute("aria-pressed", "false"));
+    this.detail.hidden = true;
+    this.actions.clearSources(true);
+  }
+
+  showIssues() {
+    const list = this.field.state === "writing" ? [] : unsupported(this.field);
+    this.issues.replaceChildren(...list.map(({ sentence, index }) => this.issue(sentence, index)));
+    this.issues.hidden = list.length === 0;
+  }
+
+  issue(sentence, index) {
+    const wrong = sentence.claims.filter((claim) => !claim.ok);
+    const why = wrong.length ? wrong.map((claim) => `“${claim.text}”${claim.why ? "：" + claim.why : ""}`).join("；") : "";
+    const item = make("li", { data: { index } });
+    const buttons = make("div", { class: "buttons" });
+    const add = (name, run) => buttons.append(make("button", { class: "small", word: name, data: { action: name }, onclick: run }));
+    add("showSource", () => { if (this.selected !== index) this.select(index); });
+    if (this.actions.canChange) {
+      add("accept", () => this.askReason(item, sentence, index));
+      add("change", () => this.startEdit(sentence));
+      if (sentence.suggestion) add("useSource", () => this.replaceSentence(sentence));
+    }
+    item.append(
+      make("p", { id: this.issueId(index) }, make("strong", { class: "bad", word: "unsupported", values: { n: index + 1 } }),
+        why ? make("span", { lang: "zh-CN", text: why }) : make("span", { word: "noSource" })),
+      ...(sentence.suggestion ? [make("p", { class: "suggestion" }, make("span", { word: "suggestion" }),
+        make("q", { lang: "zh-CN", text: sentence.suggestion }))] : []),
+      buttons);
+    return item;
+  }
+
+  askReason(item, sentence, index) {
+    const old = item.querySelector(".reason");
+    if (old) return old.querySelector("input").focus();
+    const form = reasonForm("acceptReason", (reason) => this.actions.accept(this.field.id, index, sentence.text, reason));
+    item.append(form);
+    form.querySelector("input").focus();
+    return undefined;
+  }
+
+  replaceSentence(sentence) {
+    const all = characters(this.field.text);
+    this.actions.edit(this.field.id, all.slice(0, sentence.start).join("") + sentence.suggestion +
+      all.slice(sentence.end).join(""));
+  }
+
+  // The text in place; with a sentence, that one is chosen.
+  startEdit(sentence) {
+    if (this.buttons.edit.disabled || !this.editor.hidden) return;
+    const area = make("textarea", { rows: Math.min(14, 3 + Math.ceil(this.field.text.length / 28)), label: "editText",
+      lang: "zh-CN", maxlength: "20000" });
+    area.value = this.field.text;
+    const save = async () => {
+      if (area.value === this.field.text || await this.actions.edit(this.field.id, area.value)) this.endEdit();
+    };
+    area.addEventListener("keydown", (event) => {
+      if (isComposing(event)) return;
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
+      else if (event.key === "Escape") this.endEdit();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    this.editor.replaceChildren(area, make("div", { class: "buttons" },
+      make("button", { class: "strong small", word: "save", data: { action: "save" }, onclick: save }),
+      make("button", { class: "small", word: "cancel", onclick: () => this.endEdit() })));
+    this.editor.hidden = false;
+    this.text.hidden = true;
+    area.focus();
+    if (sentence) {
+      const all = characters(this.field.text);
+      area.setSelectionRange(all.slice(0, sentence.start).join("").length, all.slice(0, sentence.end).join("").length);
+    }
+  }
+
+  endEdit() {
+    this.editor.hidden = true;
+    this.editor.replaceChildren();
+    this.text.hidden = false;
+    this.buttons.edit.focus();
+  }
+
+  toggleDiff() {
+    this.diff.hidden = !this.diff.hidden;
+    this.buttons.diff.setAttribute("aria-expanded", String(!this.diff.hidden));
+    if (!this.diff.hidden) this.showDiff();
+  }
+
+  showDiff() {
+    const form = this.actions.formText(this.field.id) || "";
+    const parts = difference(form, this.field.text);
+    if (!parts.some((part) => part.kind !== "same")) {
+      this.diff.replaceChildren(make("p", { word: "noDifference" }));
+      return;
+    }
+    const tags = { same: "span", gone: "del", new: "ins" };
+    this.diff.replaceChildren(make("p", { class: "note", word: "diffLegend" }),
+      make("p", { class: "draft-text" }, ...parts.map((part) => make(tags[part.kind], { text: part.text }))));
+  }
+
+  async copy() {
+    if (this.actions.beforeCopy && !await this.actions.beforeCopy(this.field.id)) return;
+    const isDone = await copyText(this.field.text);
+    say(this.buttons.copy, isDone ? "copied" : "copyFailed");
+    setTimeout(() => say(this.buttons.copy, "copy"), 1500);
+  }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sources as buttons, reasons as a small form, and the lists of what a draft may have left out and
+// of what the record itself contradicts.
+import { isComposing, make, say } from "/clinic/ui/elements.js";
+
+function sourceKey(source) {
+  return [source.kind, source.id, source.section, source.start, source.end].join("|");
+}
+
+// Everything that a sentence rests on: its own sources and those of its right claims, once each.
+export function sourcesOf(sentence) {
+  const all = [...(sentence.sources || []), ...(sentence.claims || []).map((claim) => claim.source)];
+  const seen = new Map(all.filter(Boolean).map((source) => [sourceKey(source), source]));
+  return [...seen.values()];
+}
+
+export function sourceButton(source, show) {
+  return make("button", { class: "source-button", lang: "zh-CN", onclick: () => show(source) },
+    make("span", { class: "source-label", text: source.label || source.id }),
+    source.quote && source.quote !== source.label ? make("span", { class: "source-quote", text: source.quote }) : null);
+}
+
+// Asks why; calls `decide` with the reason. Nothing is decided without one.
+export function reasonForm(wordName, decide) {
+  const input = make("input", { label: wordName, hint: wordName, maxlength: "200", required: true });
+  const form = make("form", { class: "reason" }, input,
+    make("button", { class: "strong small", word: "confirm", onclick: () => submit() }),
+    make("button", { class: "small", word: "cancel", onclick: () => form.remove() }));
+  function submit() {
+    const reason = input.value.trim();
+    if (reason) decide(reason);
+    else input.focus();
+  }
+  form.addEventListener("submit", (event) => event.preventDefault());
+  input.addEventListener("keydown", (event) => {
+    if (isComposing(event)) return;
+    if (event.key === "Escape") form.remove();
+    else if (event.key === "Enter") submit();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  return form;
+}
+
+function omissionItem(omission, draft, actions) {
+  const field = draft.fields.find((one) => one.id === omission.field);
+  const item = make("li", { data: { omission: omission.id, state: omission.state } });
+  const isOpen = omission.state === "open";
+  item.append(make("p", {},
+    make("span", { class: omission.need === "must" ? "chip wait" : "chip", word: "need_" + omission.need }),
+    make("span", { class: "chip", word: "class_" + omission.class }),
+    make("strong", { lang: "zh-CN", text: omission.text })));
+  if (!isOpen) {
+    item.append(make("p", { class: "note", word: "omission_" + omission.state }));
+    return item;
+  }
+  item.append(
+    make("p", { class: "suggestion" }, make("span", { word: "wouldInsert", values: { field: field ? field.name : omission.field } }),
+      make("q", { lang: "zh-CN", text: omission.sentence })),
+    make("div", { class: "sources" }, ...(omission.sources || []).map((one) =>
+      sourceButton(one, (source) => actions.showSources([source], { isHeld: true })))));
+  if (actions.canChange) {
+    const dismiss = () => {
+      if (item.querySelector(".reason")) return;
+      item.append(reasonForm("dismissReason", (reason) => actions.dismiss(omission.id, reason)));
+      item.querySelector(".reason input").focus();
+    };
+    item.append(make("div", { class: "buttons" },
+      make("button", { class: "strong small", word: "insert", data: { action: "insert" }, onclick: () => actions.insert(omission.id) }),
+      make("button", { class: "small", word: "dismiss", data: { action: "dismiss" }, onclick: dismiss })));
+  }
+  return item;
+}
+
+export function showOmissions(section, draft, actions) {
+  const list = draft.omissions || [], n = list.filter((one) => one.state === "open").length;
+  section.hidden = list.length === 0;
+  say(section.querySelector("summary"), "omissions", { n });
+  section.querySelector("ul").replaceChildren(...list.map((one) => omissionItem(one, draft, actions)));
+}
+
+export function showConflicts(section, conflicts, actions) {
+  section.hidden = !conflicts || conflicts.length === 0;
+  say(section.querySelector("summary"), "conflicts", { n: (conflicts || []).length });
+  section.querySelector("ul").replaceChildren(...(conflicts || []).map((conflict) => make("li", { data: { conflict: conflict.id } },
+    make("p", {}, make("span", { class: "chip bad", word: "severity_" + conflict.severity }),
+      make("span", { lang: "zh-CN", text: conflict.text })),
+    make("div", { class: "sources" }, ...(conflict.sources || []).map((one) =>
+      sourceButton(one, (source) => actions.showSources([source], { isHeld: true })))))));
+}
+
+export function listSection(name) {
+  const list = make("ul", { class: "findings" });
+  return make("details", { class: "list-section " + name, open: true, hidden: true }, make("summary", {}), list);
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// The draft window: starts a draft, follows it as it is written, shows its fields, passes on what
+// the doctor decides. Bound to one episode for life: after close() nothing that arrives is shown.
+import { DraftField } from "/clinic/ui/draft-field.js";
+import { listSection, showConflicts, showOmissions } from "/clinic/ui/draft-lists.js";
+import { applyEvent, fillableFields, findField, unsupported } from "/clinic/ui/draft-state.js";
+import { make, say, tell } from "/clinic/ui/elements.js";
+import { follow, get, path, post } from "/clinic/ui/clinic-server.js";
+import { word } from "/clinic/ui/clinic-words.js";
+
+const spoken = document.getElementById("spoken");
+
+export class DraftWindow {
+  // host: {episode, template, templateName, canDraft, canFill, isModelOff, label, isAlone,
+  // formText(id), fill(draft, ids), beforeCopy?, showSources, clearSources, changed(form),
+  // stateChanged?(isRunning)}
+  constructor(host) {
+    this.host = host;
+    this.draft = null;
+    this.cards = new Map();
+    this.abort = null;
+    this.isStarting = this.isClosed = false;
+    this.build();
+    this.showHead();
+  }
+
+  build() {
+    const { host } = this;
+    this.generateButton = make("button", { class: "strong", word: "generate", values: { name: host.templateName },
+      data: { action: "generate" }, hidden: !host.isAlone || !host.canDraft, onclick: () => this.generate() });
+    this.stopButton = make("button", { word: "stop", hidden: true, data: { action: "stop" }, onclick: () => this.stop() });
+    this.fillAllButton = make("button", { class: "strong", word: "fillAll", data: { action: "fillAll" }, disabled: true,
+      hidden: !host.canFill, onclick: () => this.fill(fillableFields(this.draft).map((field) => field.id)) });
+    this.state = make("span", { class: "chip state", data: { part: "state" } });
+    this.verified = make("span", { class: "verified", data: { part: "verified" } });
+    this.nextButton = make("button", { class: "small", hidden: true, data: { action: "next" }, onclick: () => this.nextIssue() });
+    this.note = make("p", { class: "note", data: { part: "times" } });
+    this.alert = make("p", { class: "alert", role: "alert", hidden: true });
+    this.fields = make("div", { class: "draft-fields" });
+    this.omissions = listSection("omissions");
+    this.conflicts = listSection("conflicts");
+    this.minimiseButton = make("button", { class: "quiet minimise", label: "minimise", tip: "minimise", text: "−",
+      hidden: host.isAlone, data: { action: "minimise" }, onclick: () => this.minimise() });
+    this.element = make("section", { class: "draft-window", label: "draftWindow", tabindex: "-1" },
+      make("header", { class: "draft-head" }, make("h2", { word: "draftTitle", values: { name: host.templateName } }),
+        this.state, this.minimiseButton),
+      make("p", { class: "ai-label", text: host.label, lang: "zh-CN" }),
+      host.isModelOff ? make("p", { class: "notice", word: "modelOff", data: { part: "modelOff" } }) : null,
+      make("div", { class: "toolbar" }, this.generateButton, this.stopButton, this.fillAllButton, this.verified, this.nextButton),
+      this.alert,
+      make("div", { class: "draft-body" }, this.conflicts, this.fields, this.omissions, this.note));
+    this.launcherState = make("span", { class: "chip state" });
+    this.launcher = make("button", { class: "launcher", hidden: true, data: { action: "restore" }, onclick: () => this.restore() },
+      make("span", { word: "restore" }), this.launcherState);
+  }
+
+  actions() {
+    const act = (action, body) => this.act(async () => this.take(await post(path.draft(this.draft.id, action), body)));
+    return {
+      canChange: this.host.canDraft, canFill: this.host.canFill,
+      isRunning: () => this.isRunning(),
+      formText: (id) => this.host.formText(id),
+      showSources: (sources, how) => this.host.showSources(sources, how),
+      clearSources: (isHeld) => this.host.clearSources(isHeld),
+      selected: (card) => { for (const one of this.cards.values()) if (one !== card) one.closeDetail(); },
+      fill: (id) => this.fill([id]),
+      beforeCopy: this.host.beforeCopy ? (id) => this.act(() => this.host.beforeCopy(this.draft, id)) : null,
+      lock: (field, locked) => act("lock", { field, locked }),
+      edit: (field, text) => act("edit", { field, text, revision: findField(this.draft, field).revision }),
+      accept: (field, sentence, text, reason) => act("accept", { field, sentence, text, reason }),
+      insert: (omission) => act("insert", { omission }),
+      dismiss: (omission, reason) => act("dismiss", { omission, reason }),
+      regenerate: async (field) => { if (await act("regenerate", { field })) this.run(); },
+    };
+  }
+
+  isRunning() {
+    return Boolean(this.draft) && this.draft.state === "running";
+  }
+
+  // Runs something that asks the server; false, with the reason on the page, if it fails.
+  async act(run) {
+    this.showAlert("");
+    try {
+      await run();
+      return !this.isClosed;
+    } catch (problem) {
+      if (!this.isClosed && problem.name !== "AbortError") this.refuse(problem);
+      return false;
+    }
+  }
+
+  refuse(problem) {
+    if (problem.status === undefined) throw problem;
+    const blocked = problem.body && problem.body.blocked;
+    if (blocked) {
+      const names = blocked.map((one) => findField(this.draft, one.field).name).join("、");
+      this.showAlert(word("blockedFields", { names }));
+      this.nextIssue(blocked[0].field);
+    } else if (problem.body && problem.body.form) {
+      this.host.changed(problem.body.form);
+      this.showAlert(word("formChanged"));
+    } else {
+      this.showAlert(problem.status === 0 ? word("lost") : problem.message);
+    }
+  }
+
+  showAlert(text) {
+    this.alert.textContent = text;
+    this.alert.hidden = !text;
+  }
+
+  async generate() {
+    if (!this.host.canDraft || this.isRunning() || this.isStarting) return;
+    this.isStarting = true;
+    this.restore();
+    const isStarted = await this.act(async () => {
+      this.take(await post("drafts", { episode: this.host.episode, template: this.host.template }));
+    });
+    this.isStarting = false;
+    if (isStarted) this.run();
+  }
+
+  // Shows a draft that exists, and follows it if it is being written.
+  async open(id) {
+    const isOpen = await this.act(async () => this.take(await get(path.draft(id))));
+    if (isOpen && this.isRunning()) this.run();
+  }
+
+  // Never awaited by what must go on: it ends with the run, with stop() or with close().
+  async run() {
+    if (this.abort) this.abort.abort();
+    const abort = this.abort = new AbortController(), id = this.draft.id;
+    this.showHead();
+    try {
+      for await (const event of follow(path.draft(id, "events"), abort.signal)) {
+        if (abort.signal.aborted) return;
+        this.showChange(applyEvent(this.draft, event.name, event.data));
+      }
+    } catch (problem) {
+      if (abort.signal.aborted) return;
+      this.showAlert(problem.status > 0 ? problem.message : word("lost"));
+    }
+    if (abort.signal.aborted) return;
+    this.abort = null;
+    try {
+      this.take(await get(path.draft(id)));
+    } catch (problem) {
+      if (!this.isClosed) this.refuse(problem);
+    }
+  }
+
+  stop() {
+    if (this.isRunning()) this.act(async () => { await post(path.draft(this.draft.id, "stop")); });
+  }
+
+  // The episode is left: the stream is dropped and nothing stays on the page.
+  close() {
+    this.isClosed = true;
+    if (this.abort) this.abort.abort();
+    this.draft = null;
+    this.cards.clear();
+    this.element.replaceChildren();
+    this.element.remove();
+    this.launcher.remove();
+    spoken.textContent = "";
+  }
+
+  // A draft as the server has it now.
+  take(draft) {
+    if (this.isClosed) return;
+    if (!this.draft || this.draft.id !== draft.id) {
+      this.cards.clear();
+      this.fields.replaceChildren();
+    }
+    this.draft = draft;
+    for (const field of draft.fields) this.showField(field);
+    this.showChange({ head: true, omissions: true, conflicts: true });
+  }
+
+  showField(field) {
+    const card = this.cards.get(field.id);
+    if (card) {
+      const seen = JSON.stringify(field);
+      if (card.seen !== seen) card.update(field);
+      else card.showHead();
+      card.seen = seen;
+      return;
+    }
+    const made = new DraftField(field, this.actions());
+    made.seen = JSON.stringify(field);
+    this.cards.set(field.id, made);
+    this.fields.append(made.element);
+  }
+
+  showChange(change) {
+    if (this.isClosed) return;
+    if (change.all) return this.take(this.draft);
+    if (change.appended !== undefined) {
+      const card = this.cards.get(change.field);
+      this.keepEnd(() => card.append(change.appended));
+      return undefined;
+    }
+    if (change.field) {
+      this.showField(findField(this.draft, change.field));
+      this.announce(change);
+    }
+    if (change.omissions) showOmissions(this.omissions, this.draft, this.actions());
+    if (change.conflicts) showConflicts(this.conflicts, this.draft.conflicts, this.actions());
+    if (change.message) this.showAlert(change.message);
+    if (change.head) this.showHead();
+    return undefined;
+  }
+
+  // The window follows the text unless the reader has scrolled away.
+  keepEnd(change) {
+    const box = this.element.querySelector(".draft-body");
+    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
+    change();
+    if (isAtEnd) box.scrollTop = box.scrollHeight;
+  }
+
+  announce({ field: id, checked }) {
+    const field = findField(this.draft, id), n = unsupported(field).length;
+    if (checked && field.state !== "writing") spoken.textContent = word(n ? "spokenBad" : "spokenDone", { name: field.name, n, ...field.verified });
+    else if (field.state === "writing") spoken.textContent = word("spokenWriting", { name: field.name });
+  }
+
+  showHead() {
+    const { draft } = this, isRunning = this.isRunning();
+    this.element.toggleAttribute("data-running", isRunning);
+    say(this.state, "state_" + (draft ? draft.state : "none"));
+    this.stopButton.hidden = !isRunning;
+    this.generateButton.disabled = isRunning;
+    this.fillAllButton.disabled = !draft || fillableFields(draft).length === 0;
+    const n = draft ? draft.fields.reduce((sum, field) => sum + (field.state === "writing" ? 0 : unsupported(field).length), 0) : 0;
+    this.nextButton.hidden = n === 0;
+    say(this.nextButton, "nextIssue", { n });
+    if (draft && !isRunning && draft.verified && draft.verified.all > 0) say(this.verified, "verified", draft.verified);
+    else tell(this.verified, "");
+    this.showTimes();
+    say(this.launcherState, "state_" + (draft ? draft.state : "none"));
+    if (this.host.stateChanged) this.host.stateChanged(isRunning);
+  }
+
+  showTimes() {
+    const { draft } = this;
+    if (!draft || this.isRunning()) return tell(this.note, "");
+    return say(this.note, draft.first_token_ms ? "times" : "timesNoModel", {
+      model: draft.model || "–", first: ((draft.first_token_ms || 0) / 1000).toFixed(2),
+      total: ((draft.total_ms || 0) / 1000).toFixed(1), at: (draft.created || "").slice(0, 16).replace("T", " ") });
+  }
+
+  // After the form changed: what is in it, and the differences.
+  showForm() {
+    for (const card of this.cards.values()) {
+      card.showHead();
+      if (!card.diff.hidden) card.showDiff();
+    }
+  }
+
+  fill(ids) {
+    if (!this.draft || ids.length === 0) return Promise.resolve(false);
+    const left = this.draft.fields.filter((field) => field.blocked).map((field) => field.name);
+    return this.act(async () => {
+      await this.host.fill(this.draft, ids);
+      if (this.isClosed) return;
+      this.showForm();
+      spoken.textContent = word("spokenFilled", { n: ids.length });
+      if (ids.length > 1 && left.length) this.showAlert(word("leftOut", { names: left.join("、") }));
+    });
+  }
+
+  // The next sentence that is not supported, after the one in focus; of one field if it is named.
+  nextIssue(fieldId) {
+    const all = [...this.element.querySelectorAll(fieldId ? `[data-field="${fieldId}"] .issues li` : ".issues li")];
+    const at = all.findIndex((item) => item.contains(document.activeElement));
+    const item = all[(at + 1) % all.length];
+    if (!item) return;
+    item.querySelector("button").focus();
+    item.scrollIntoView({ block: "center" });
+  }
+
+  focusedCard() {
+    const element = document.activeElement && document.activeElement.closest(".draft-field");
+    return element ? this.cards.get(element.dataset.field) : null;
+  }
+
+  minimise() {
+    if (this.host.isAlone) return;
+    this.element.hidden = true;
+    this.launcher.hidden = false;
+    this.launcher.focus();
+    this.element.dispatchEvent(new CustomEvent("resized", { bubbles: true }));
+  }
+
+  restore() {
+    if (!this.element.hidden) return;
+    this.element.hidden = false;
+    this.launcher.hidden = true;
+    this.element.focus();
+    this.element.dispatchEvent(new CustomEvent("resized", { bubbles: true }));
+  }
+}

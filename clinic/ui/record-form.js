@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The form of the record: what the doctor signs. Typed text is saved field by field with the
+// version that it was typed over; a field that changed elsewhere is shown, never overwritten.
+import { dateTime, make, put, say, tell } from "/clinic/ui/elements.js";
+import { path, post } from "/clinic/ui/clinic-server.js";
+import { word } from "/clinic/ui/clinic-words.js";
+
+const save_after_ms = 1200;
+
+export class RecordForm {
+  // options: {episode, template, templateName, canType, label, changed(), refuse(problem)}
+  constructor(options) {
+    this.options = options;
+    this.rows = new Map();
+    this.isClosed = false;
+    this.generateButton = make("button", { class: "strong", word: "generate", values: { name: options.templateName },
+      data: { action: "generate" }, hidden: !options.canType });
+    this.fields = make("div", { class: "form-fields" });
+    this.printLabel = make("p", { class: "ai-label print-only", lang: "zh-CN", text: options.label });
+    this.element = make("section", { class: "record-form", label: "recordForm", tabindex: "-1" },
+      make("header", { class: "pane-head" }, make("h2", { lang: "zh-CN", text: options.templateName }),
+        make("div", { class: "buttons" }, this.generateButton,
+          make("button", { class: "quiet", word: "print", onclick: () => window.print() }))),
+      this.printLabel, this.fields);
+  }
+
+  text(id) {
+    const row = this.rows.get(id);
+    return row ? row.area.value : "";
+  }
+
+  versions(ids) {
+    return Object.fromEntries(ids.map((id) => [id, this.rows.get(id).field.version]));
+  }
+
+  show(form) {
+    if (this.isClosed) return;
+    for (const field of form.fields) {
+      if (!this.rows.has(field.id)) this.addRow(field);
+      this.showRow(this.rows.get(field.id), field);
+    }
+    this.options.changed();
+  }
+
+  addRow(field) {
+    const id = "form-" + field.id;
+    const area = make("textarea", { id, rows: "1", lang: "zh-CN", maxlength: "20000", readonly: !this.options.canType });
+    const row = { area, timer: 0, field, printed: make("p", { class: "print-only record-text", lang: "zh-CN" }),
+      meta: make("p", { class: "note" }), clash: make("div", { class: "notice", role: "alert", hidden: true }),
+      undo: make("button", { class: "quiet small", word: "undo", hidden: true, data: { action: "undo" }, onclick: () => this.undo(field.id) }) };
+    area.addEventListener("input", (event) => {
+      this.grow(area);
+      this.options.changed();
+      clearTimeout(row.timer);
+      if (!event.isComposing) row.timer = setTimeout(() => this.save(row), save_after_ms);
+    });
+    area.addEventListener("compositionend", () => { row.timer = setTimeout(() => this.save(row), save_after_ms); });
+    area.addEventListener("change", () => this.save(row));
+    this.rows.set(field.id, row);
+    this.fields.append(make("div", { class: "form-row", data: { field: field.id } },
+      make("label", { for: id, lang: "zh-CN", text: field.name }), area, row.printed, row.clash,
+      make("div", { class: "row-foot" }, row.meta, row.undo)));
+  }
+
+  // Typed text that is not saved yet is not thrown away by an answer about another field.
+  showRow(row, field) {
+    const isTyped = row.area.value !== row.field.text && document.activeElement === row.area;
+    row.field = field;
+    if (!isTyped) row.area.value = field.text;
+    row.printed.textContent = row.area.value;
+    row.clash.hidden = true;
+    row.undo.hidden = !this.options.canType || !(field.version > 0);
+    row.area.closest(".form-row").dataset.from = field.from || "";
+    if (field.from === "draft") say(row.meta, "fromDraft", { by: field.by || "", at: dateTime(field.at), label: this.options.label });
+    else if (field.from === "typed") say(row.meta, "typedBy", { by: field.by || "", at: dateTime(field.at) });
+    else tell(row.meta, "");
+    this.grow(row.area);
+  }
+
+  grow(area) {
+    area.style.height = "auto";
+    area.style.height = area.scrollHeight + 2 + "px";
+  }
+
+  growAll() {
+    for (const { area } of this.rows.values()) this.grow(area);
+  }
+
+  async save(row) {
+    clearTimeout(row.timer);
+    const text = row.area.value, { field } = row;
+    if (this.isClosed || !this.options.canType || text === field.text || row.isSaving) return;
+    row.isSaving = true;
+    say(row.meta, "saving");
+    try {
+      const answer = await this.post("", { field: field.id, text, version: field.version });
+      row.isSaving = false;
+      if (this.isClosed) return;
+      this.show(answer.form || answer);
+      if (row.area.value !== row.field.text) this.save(row); // typed on meanwhile
+    } catch (problem) {
+      row.isSaving = false;
+      if (!this.isClosed) this.showProblem(row, problem);
+    }
+  }
+
+  showProblem(row, problem) {
+    const form = problem.body && problem.body.form;
+    const other = form && form.fields.find((one) => one.id === row.field.id);
+    say(row.meta, "notSaved");
+    if (!other) return this.options.refuse(problem);
+    const mine = row.area.value;
+    put(row.clash, make("p", { word: "clash" }), make("p", { class: "record-text", lang: "zh-CN", text: other.text }),
+      make("div", { class: "buttons" },
+        make("button", { class: "small", word: "takeTheirs", onclick: () => { row.area.value = other.text; row.field = other; this.show(form); } }),
+        make("button", { class: "small", word: "keepMine", onclick: () => { this.show(form); row.area.value = mine; this.save(row); } })));
+    row.clash.hidden = false;
+    return undefined;
+  }
+
+  async undo(id) {
+    const row = this.rows.get(id);
+    try {
+      const answer = await this.post("undo", { field: id, version: row.field.version });
+      if (this.isClosed) return;
+      row.area.value = row.field.text;
+      this.show(answer.form || answer);
+      document.getElementById("spoken").textContent = word("spokenUndone", { name: row.field.name });
+      row.area.focus();
+    } catch (problem) {
+      if (!this.isClosed) this.options.refuse(problem);
+    }
+  }
+
+  post(action, body) {
+    return post(path.form(this.options.episode, this.options.template, action), body);
+  }
+
+  close() {
+    this.isClosed = true;
+    for (const row of this.rows.values()) clearTimeout(row.timer);
+    this.rows.clear();
+    this.element.replaceChildren();
+    this.element.remove();
+  }
+}
