@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clinic/record/episode_document.h"
+
+#include "clinic/record/document_sections.h"
+#include "clinic/record/html_text.h"
+#include "clinic/record/member_table.h"
+#include "clinic/record/text_gather.h"
+#include "clinic/record/utf8_text.h"
+
+#include <string.h>
+
+// Plain text: control characters but line breaks and tabs are left out.
+static void copy_text(const char *content, size_t bytes, struct text_gather *text) {
+    size_t begin = bytes >= 3 && memcmp(content, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    for (size_t at = begin; at <= bytes; at++) {
+        unsigned char c = at < bytes ? (unsigned char)content[at] : 0;
+        if (at < bytes && ((c >= ' ' && c != 0x7F) || c == '\n' || c == '\t')) continue;
+        text_gather_add(text, content + begin, at - begin);
+        begin = at + 1;
+    }
+}
+
+static bool check_arguments(const char *content, size_t bytes, const char *local_title,
+                            struct clinic_error *error) {
+    if (bytes > DOCUMENT_CONTENT_BYTES_MAX)
+        return clinic_fail(error, CLINIC_BAD_INPUT, "the document is larger than 4 MiB");
+    if (!utf8_text_is_valid(content, bytes))
+        return clinic_fail(error, CLINIC_BAD_INPUT,
+                           "the document is no UTF-8 text (GBK must be converted), or has NUL");
+    size_t title_bytes = strlen(local_title);
+    if (title_bytes == 0 || title_bytes > TEXT_BYTES_MAX ||
+        !utf8_text_is_valid(local_title, title_bytes))
+        return clinic_fail(error, CLINIC_BAD_INPUT,
+                           "local_title: must be UTF-8 of 1 to 4096 bytes");
+    return true;
+}
+
+bool document_from_text(const char *content, size_t bytes, const char *format,
+                        const char *local_title, const struct title_map *map, json_t **document,
+                        struct clinic_error *error) {
+    *document = NULL;
+    if (!check_arguments(content, bytes, local_title, error)) return false;
+    struct text_gather text = {0};
+    if (strcmp(format, "html") == 0) {
+        html_text_read(content, bytes, &text);
+    } else if (strcmp(format, "text") == 0) {
+        copy_text(content, bytes, &text);
+    } else {
+        return clinic_fail(error, CLINIC_BAD_INPUT, "format: must be \"html\" or \"text\"");
+    }
+    const struct document_type *type = title_map_type(map, local_title);
+    json_t *sections = NULL;
+    if (text.has_no_memory) {
+        clinic_fail_memory(error);
+    } else {
+        sections = document_sections_read(text.text ? text.text : "", text.bytes, local_title, type,
+                                          error);
+    }
+    text_gather_deinit(&text);
+    if (!sections) return false;
+    *document = json_pack("{s:s, s:s, s:s, s:s, s:o}", "c_code", type->c_code, "type", type->type,
+                          "local_title", local_title, "format", "text", "sections", sections);
+    return *document || clinic_fail_memory(error);
+}
