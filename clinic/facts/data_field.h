@@ -14,7 +14,7 @@ struct source_list {
 };
 
 // Value names:
-//   patient_name sex age department admit_date discharge_date stay_days today
+//   patient_name sex age department admit_date discharge_date stay_days
 //   admission_diagnoses discharge_diagnoses   "1. …；2. …。" main first
 //   discharge_drugs      "1. 左氧氟沙星片0.5 g，口服，每日1次，5天。2. …"
 //   discharge_advice     sentences of the signed discharge plan and last notes

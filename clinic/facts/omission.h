@@ -18,9 +18,6 @@ struct omission_list {
     int n_omissions, capacity;
 };
 
-// Is the fact told by this text? Text: whole fields, joined. UTF-8.
-bool fact_is_told(const struct episode *episode, const struct fact *fact, const char *text);
-
 // field_texts: [n_texts] the texts of all fields of the draft (NULL entries are empty fields). The
 // list must be empty; on failure it is. Must-facts come first, then in time order.
 bool omissions_find(const struct episode *episode, const struct fact_list *facts,

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// See condition_field.h. The first note's 病例特点 is a doctor's own summary of the admission;
+// where it is missing, the admission note's sections are drawn upon.
+#include "clinic/facts/condition_field.h"
+
+#include "clinic/facts/clause.h"
+#include "clinic/facts/document_facts.h"
+#include "clinic/text/instruction_text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void source_list_add(struct source_list *sources, const struct source *source) {
+    if (sources && sources->n_sources < DATA_FIELD_SOURCES_MAX)
+        sources->sources[sources->n_sources++] = *source;
+}
+
+int document_last_of_type(const struct episode *episode, const char *type) {
+    for (int i = episode->n_docs - 1; i >= 0; i--) {
+        if (strcmp(episode->docs[i].type, type) == 0 &&
+            episode->docs[i].sign.seconds != MOMENT_UNKNOWN)
+            return i;
+    }
+    return -1;
+}
+
+const struct section *document_section(const struct document *doc, const char *name, int *index) {
+    for (int i = 0; i < doc->n_sections; i++) {
+        if (strcmp(doc->sections[i].name, name) == 0) {
+            *index = i;
+            return &doc->sections[i];
+        }
+    }
+    return NULL;
+}
+
+struct place {
+    int doc_row, section;
+    const struct section *text;
+};
+
+static bool find_place(const struct episode *episode, const char *type, const char *name,
+                       struct place *place) {
+    place->doc_row = document_last_of_type(episode, type);
+    if (place->doc_row < 0) return false;
+    place->text = document_section(&episode->docs[place->doc_row], name, &place->section);
+    return place->text != NULL && place->text->text_bytes > 0;
+}
+
+static bool is_order_to_program(const struct stretch *stretch) {
+    return text_is_instruction(stretch->text + stretch->start, stretch->end - stretch->start, NULL);
+}
+
+static void add_stretch(struct wording *wording, const struct place *place,
+                        const struct stretch *stretch, struct source_list *sources) {
+    wording_add_bytes(wording, stretch->text + stretch->start, stretch->end - stretch->start);
+    source_list_add(sources, &(struct source){.kind = SOURCE_DOC,
+                                              .row = place->doc_row,
+                                              .section = place->section,
+                                              .start = stretch->start,
+                                              .end = stretch->end});
+}
+
+static void end_sentence(struct wording *wording) {
+    if (wording->bytes && !wording_ends_with(wording, "。")) wording_add(wording, "。");
+}
+
+static void add_sentences(struct wording *wording, const struct place *place, int n_max,
+                          struct source_list *sources) {
+    struct stretch sentence;
+    size_t position = 0;
+    for (int i = 0; i < n_max && stretch_next(place->text->text, place->text->text_bytes,
+                                              STRETCH_SENTENCE, &position, &sentence);) {
+        if (is_order_to_program(&sentence)) continue;
+        add_stretch(wording, place, &sentence, sources);
+        end_sentence(wording);
+        i++;
+    }
+}
+
+static void add_complaint(struct wording *wording, const struct place *complaint,
+                          struct source_list *sources) {
+    struct stretch sentence;
+    size_t position = 0;
+    if (!stretch_next(complaint->text->text, complaint->text->text_bytes, STRETCH_SENTENCE,
+                      &position, &sentence) ||
+        is_order_to_program(&sentence))
+        return;
+    wording_add(wording, "患者因“");
+    add_stretch(wording, complaint, &sentence, sources);
+    wording_add(wording, "”入院。");
+}
+
+// Items of 病例特点 that only repeat who the patient is and what brought them.
+static bool is_repetition(const struct stretch *sentence, const struct place *complaint) {
+    static const char *const PERSON[] = {"男性", "女性",   "患儿，男", "患儿，女", "男，",
+                                         "女，", "患儿男", "患儿女",   NULL};
+    if (stretch_starts_any(sentence, PERSON) || stretch_has(sentence, "起病形式")) return true;
+    if (!complaint->text) return false;
+    struct stretch part,
+        whole = {.text = complaint->text->text, .end = complaint->text->text_bytes};
+    size_t position = 0;
+    int n = 0, same = 0;
+    while (stretch_next(whole.text, whole.end, STRETCH_PART, &position, &part)) {
+        char words[96];
+        size_t bytes = part.end - part.start;
+        if (bytes >= sizeof words) continue;
+        memcpy(words, whole.text + part.start, bytes);
+        words[bytes] = '\0';
+        n++;
+        same += stretch_has(sentence, words);
+    }
+    return n > 0 && same * 2 >= n && sentence->end - sentence->start < whole.end + 60;
+}
+
+static bool add_features(struct wording *wording, const struct episode *episode,
+                         const struct place *complaint, struct source_list *sources) {
+    struct place features;
+    struct stretch sentence;
+    size_t position = 0, begun = wording->bytes;
+    if (!find_place(episode, "first_progress_note", "病例特点", &features)) return false;
+    while (stretch_next(features.text->text, features.text->text_bytes, STRETCH_SENTENCE, &position,
+                        &sentence)) {
+        if (is_repetition(&sentence, complaint) || is_order_to_program(&sentence)) continue;
+        add_stretch(wording, &features, &sentence, sources);
+        end_sentence(wording);
+    }
+    return wording->bytes > begun;
+}
+
+void condition_add_admission(struct wording *wording, const struct episode *episode,
+                             struct source_list *sources) {
+    struct place complaint = {0}, place;
+    if (find_place(episode, "admission_note", "主诉", &complaint))
+        add_complaint(wording, &complaint, sources);
+    else
+        complaint.text = NULL;
+    if (add_features(wording, episode, &complaint, sources)) return;
+    if (find_place(episode, "admission_note", "既往史", &place))
+        add_sentences(wording, &place, 1, sources);
+    if (find_place(episode, "admission_note", "体格检查", &place))
+        add_sentences(wording, &place, 1, sources);
+    if (find_place(episode, "admission_note", "专科情况", &place))
+        add_sentences(wording, &place, 3, sources);
+    if (find_place(episode, "admission_note", "辅助检查", &place))
+        add_sentences(wording, &place, 3, sources);
+}
+
+// --- at discharge
+// ---------------------------------------------------------------------------------
+
+static void add_outcome(struct wording *wording, const struct episode *episode,
+                        struct source_list *sources) {
+    for (int i = 0; i < episode->n_diagnoses; i++) {
+        const struct diagnosis *diagnosis = &episode->diagnoses[i];
+        if (diagnosis->rank != 1 || strcmp(diagnosis->stage, "discharge") != 0 ||
+            !diagnosis->outcome || !diagnosis->outcome[0])
+            continue;
+        wording_add(wording, diagnosis->outcome);
+        wording_add(wording, "。");
+        source_list_add(sources, &(struct source){.kind = SOURCE_DIAGNOSIS, .row = i});
+        return;
+    }
+}
+
+// The note of the last day that tells how the patient is.
+static bool find_last_note(const struct episode *episode, struct place *place) {
+    for (int i = episode->n_docs - 1; i >= 0; i--) {
+        const struct document *doc = &episode->docs[i];
+        if (doc->sign.seconds == MOMENT_UNKNOWN ||
+            (strcmp(doc->type, "progress_note") != 0 && strcmp(doc->type, "ward_round") != 0))
+            continue;
+        place->doc_row = i;
+        place->text = document_section(doc, "病程", &place->section);
+        if (!place->text && doc->n_sections) {
+            place->section = 0;
+            place->text = &doc->sections[0];
+        }
+        return place->text != NULL;
+    }
+    return false;
+}
+
+// Advice, consent and results of tests belong to other fields.
+static bool is_condition(const struct stretch *clause) {
+    static const char *const OTHER[] = {"同意今日出院", "同意出院", "交代",     "立即就诊", "病理",
+                                        "周后",         "个月后",   "随诊",     "已告知",   "门诊",
+                                        "疼痛时可服",   "予出院",   "办理出院", NULL};
+    return !stretch_has_any(clause, OTHER) && !is_order_to_program(clause);
+}
+
+static void add_note_condition(struct wording *wording, const struct place *place,
+                               struct source_list *sources) {
+    struct stretch clause;
+    size_t position = 0, begun = wording->bytes;
+    while (stretch_next(place->text->text, place->text->text_bytes, STRETCH_CLAUSE, &position,
+                        &clause)) {
+        if (!is_condition(&clause)) {
+            end_sentence(wording);
+            continue;
+        }
+        if (wording->bytes > begun && !wording_ends_with(wording, "。")) wording_add(wording, "；");
+        int days;
+        note_words(wording, &clause, &days);
+        source_list_add(sources, &(struct source){.kind = SOURCE_DOC,
+                                                  .row = place->doc_row,
+                                                  .section = place->section,
+                                                  .start = clause.start,
+                                                  .end = clause.end});
+        if (strncmp(clause.text + clause.end, "。", strlen("。")) == 0) end_sentence(wording);
+    }
+    end_sentence(wording);
+}
+
+static void add_number(struct wording *wording, const char *words, double value, const char *unit) {
+    char text[48];
+    if (isnan(value)) return;
+    snprintf(text, sizeof text, "%.10g", value);
+    wording_add(wording, wording->bytes && !wording_ends_with(wording, "。") ? "，" : "");
+    wording_add(wording, words);
+    wording_add(wording, text);
+    wording_add(wording, unit);
+}
+
+static void add_last_vitals(struct wording *wording, const struct episode *episode,
+                            struct source_list *sources) {
+    if (episode->n_vitals == 0) return;
+    const struct vital *vital = &episode->vitals[episode->n_vitals - 1];
+    size_t begun = wording->bytes;
+    if (!isnan(vital->temperature_c)) {
+        wording_add(wording, "体温");
+        wording_add_temperature(wording, vital->temperature_c);
+    }
+    add_number(wording, "脉搏", vital->pulse_per_min, "次/分");
+    add_number(wording, "呼吸", vital->respiration_per_min, "次/分");
+    if (!isnan(vital->systolic_mmhg) && !isnan(vital->diastolic_mmhg)) {
+        add_number(wording, "血压", vital->systolic_mmhg, "/");
+        char text[48];
+        snprintf(text, sizeof text, "%.10g mmHg", vital->diastolic_mmhg);
+        wording_add(wording, text);
+    }
+    if (wording->bytes == begun) return;
+    wording_add(wording, "。");
+    source_list_add(sources, &(struct source){.kind = SOURCE_VITAL, .row = episode->n_vitals - 1});
+}
+
+void condition_add_discharge(struct wording *wording, const struct episode *episode,
+                             struct source_list *sources) {
+    struct place place;
+    add_outcome(wording, episode, sources);
+    bool has_note = find_last_note(episode, &place);
+    if (has_note) add_note_condition(wording, &place, sources);
+    if (!has_note || !strstr(place.text->text, "体温")) add_last_vitals(wording, episode, sources);
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// See document_facts.h.
+#include "clinic/facts/document_facts.h"
+
+#include "clinic/facts/drug_stem.h"
+#include "clinic/facts/fact_entry.h"
+#include "clinic/text/instruction_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP_BYTES_MAX 600 // a longer group is cut: it is a fact, not a paragraph
+
+bool note_drugs_init(struct note_drugs *drugs, const struct episode *episode,
+                     struct clinic_error *error) {
+    *drugs = (struct note_drugs){0};
+    drugs->drugs = calloc((size_t)episode->n_orders + 1, sizeof *drugs->drugs);
+    if (!drugs->drugs) return clinic_fail_memory(error);
+    for (int i = 0; i < episode->n_orders && drugs->n_drugs < NOTE_DRUGS_MAX; i++) {
+        const struct order *order = &episode->orders[i];
+        if (strcmp(order->order_class, "drug") != 0) continue;
+        struct note_drug drug;
+        drug_stem(order->name, drug.stem);
+        bool is_known = drug.stem[0] == '\0';
+        for (int k = 0; k < drugs->n_drugs && !is_known; k++)
+            is_known = strcmp(drugs->drugs[k].stem, drug.stem) == 0;
+        if (!is_known) drugs->drugs[drugs->n_drugs++] = drug;
+    }
+    return true;
+}
+
+void note_drugs_deinit(struct note_drugs *drugs) {
+    free(drugs->drugs);
+    *drugs = (struct note_drugs){0};
+}
+
+// Behind "…主任医师查房：", "…同意今日出院，已交代：", "出院后：".
+static size_t skip_speaker(const struct stretch *stretch) {
+    static const char *const SPEAKERS[] = {"查房", "指示", "交代",   "说明", "总结", "建议",
+                                           "告知", "医师", "出院后", "处理", "嘱",   NULL};
+    size_t colon = stretch_find(stretch, "：");
+    if (colon >= stretch->end) return stretch->start;
+    struct stretch before = {.text = stretch->text, .start = stretch->start, .end = colon};
+    for (int i = 0; SPEAKERS[i]; i++) {
+        size_t bytes = strlen(SPEAKERS[i]);
+        if (colon - before.start >= bytes &&
+            memcmp(stretch->text + colon - bytes, SPEAKERS[i], bytes) == 0)
+            return colon + strlen("：");
+    }
+    return stretch->start;
+}
+
+static size_t skip_opening(const struct stretch *stretch) {
+    static const char *const OPENINGS[] = {
+        "已告知患者及家属", "已告知患者", "并告知", "告知", "同时", "遂", "并", "因此", NULL};
+    size_t start = skip_speaker(stretch);
+    for (int i = 0; OPENINGS[i]; i++) {
+        struct stretch rest = {.text = stretch->text, .start = start, .end = stretch->end};
+        if (stretch_starts(&rest, OPENINGS[i]) && rest.end - start > strlen(OPENINGS[i]) + 6)
+            return start + strlen(OPENINGS[i]);
+    }
+    return start;
+}
+
+static const struct {
+    const char *from, *to;
+    int days;
+} DAY_WORDS[] = {{"今日", "当日", 0},    {"今晨", "当日晨", 0},    {"今晚", "当晚", 0},
+                 {"昨日", "前一日", -1}, {"昨晚", "前一日晚", -1}, {"明日", "次日", 1},
+                 {"明晨", "次日晨", 1}};
+#define N_DAY_WORDS (sizeof DAY_WORDS / sizeof *DAY_WORDS)
+
+static size_t day_word_at(const struct stretch *stretch, size_t at) {
+    for (size_t i = 0; i < N_DAY_WORDS; i++) {
+        struct stretch rest = {.text = stretch->text, .start = at, .end = stretch->end};
+        if (stretch_starts(&rest, DAY_WORDS[i].from)) return i;
+    }
+    return N_DAY_WORDS;
+}
+
+void note_words(struct wording *wording, const struct stretch *stretch, int *days) {
+    size_t at = skip_opening(stretch), begun = at;
+    *days = 0;
+    while (at < stretch->end) {
+        size_t word = day_word_at(stretch, at);
+        if (word == N_DAY_WORDS) {
+            size_t bytes = character_length(stretch->text + at);
+            wording_add_bytes(wording, stretch->text + at, bytes);
+            at += bytes;
+            continue;
+        }
+        if (at == begun) // the sentence will begin with its date
+            *days = DAY_WORDS[word].days;
+        else
+            wording_add(wording, DAY_WORDS[word].to);
+        at += strlen(DAY_WORDS[word].from);
+    }
+}
+
+struct note {
+    struct note_context context;
+    int doc_row, section;
+    struct fact_list *facts;
+    struct clinic_error *error;
+};
+
+static struct moment shifted(struct moment moment, int days) {
+    if (moment.seconds != MOMENT_UNKNOWN) moment.seconds += (int64_t)days * 86400;
+    return moment;
+}
+
+static bool emit(struct note *note, const struct stretch *group, struct note_view view) {
+    struct fact_entry entry =
+        fact_entry_begin(view.fact_class, view.is_must, note->context.doc->event);
+    size_t end = group->end;
+    if (end - group->start > GROUP_BYTES_MAX) {
+        end = group->start;
+        while (end - group->start < GROUP_BYTES_MAX - 4)
+            end += character_length(group->text + end);
+    }
+    struct stretch kept = {.text = group->text, .start = group->start, .end = end};
+    int days;
+    note_words(&entry.text, &kept, &days);
+    entry.fact.at = shifted(entry.fact.at, days);
+    fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, kept.start, kept.end);
+    return fact_entry_end(&entry, note->facts, note->error);
+}
+
+// "已向患者及家属交代出院带药、戒烟、防跌倒及复查时间": each advice of the list by itself.
+static bool emit_told_list(struct note *note, const struct stretch *part) {
+    static const char *const ITEMS[] = {"戒烟",       "戒酒",         "防跌倒",
+                                        "防脱位",     "低盐低脂饮食", "低脂饮食",
+                                        "糖尿病饮食", "低盐饮食",     NULL};
+    for (int i = 0; ITEMS[i]; i++) {
+        size_t at = stretch_find(part, ITEMS[i]);
+        if (at >= part->end) continue;
+        struct stretch item = {.text = part->text, .start = at, .end = at + strlen(ITEMS[i])};
+        if (!emit(note, &item, (struct note_view){FACT_FOLLOWUP, false})) return false;
+    }
+    return true;
+}
+
+static bool is_told_list(const struct stretch *part) {
+    return stretch_has(part, "交代") && stretch_has(part, "、") && !stretch_has(part, "：");
+}
+
+// "塞来昔布与抗凝药合用增加出血风险，停用": the drug and what was done to it, two parts.
+static bool is_bare_stop(const struct stretch *part) {
+    static const char *const STOPS[] = {"停用", "停药", "予停用", "暂停使用", NULL};
+    return stretch_starts_any(part, STOPS) && part->end - part->start <= strlen("停用停用停用");
+}
+
+// "左氧氟沙星可引起血糖异常，须监测血糖": advice whose reason stands before it.
+static bool leans_back(const struct stretch *part) {
+    static const char *const STARTS[] = {"须", "需", "应", "不可", "避免", "总疗程", "至少", NULL};
+    return stretch_starts_any(part, STARTS);
+}
+
+struct group {
+    struct stretch stretch;
+    struct note_view view;
+};
+
+static bool flush(struct note *note, struct group *group) {
+    bool done = group->view.fact_class == FACT_CLASSES || emit(note, &group->stretch, group->view);
+    group->view.fact_class = FACT_CLASSES;
+    return done;
+}
+
+static bool take_part(struct note *note, struct group *group, const struct stretch *part,
+                      const struct stretch *before) {
+    const struct section *section = &note->context.doc->sections[note->section];
+    if (is_told_list(part)) return flush(note, group) && emit_told_list(note, part);
+    struct note_view view = note_classify(&note->context, section->name, part);
+    if (is_bare_stop(part) && before->end && part_names_drug(&note->context, before)) {
+        struct stretch both = {.text = part->text, .start = before->start, .end = part->end};
+        return flush(note, group) && emit(note, &both, (struct note_view){FACT_DRUG, false});
+    }
+    if (view.fact_class == group->view.fact_class && view.fact_class != FACT_CLASSES &&
+        part->end - group->stretch.start <= GROUP_BYTES_MAX) {
+        group->stretch.end = part->end;
+        group->view.is_must = group->view.is_must || view.is_must;
+        return true;
+    }
+    bool was_free = group->view.fact_class == FACT_CLASSES;
+    if (!flush(note, group)) return false;
+    *group = (struct group){.stretch = *part, .view = view};
+    if (view.fact_class == FACT_FOLLOWUP && was_free && before->end && leans_back(part))
+        group->stretch.start = before->start;
+    return true;
+}
+
+static bool take_clause(struct note *note, const struct stretch *clause) {
+    struct group group = {.view = {.fact_class = FACT_CLASSES}};
+    struct stretch part, before = {0};
+    size_t inside = clause->start;
+    while (stretch_next(clause->text, clause->end, STRETCH_PART, &inside, &part)) {
+        if (!take_part(note, &group, &part, &before)) return false;
+        before = part;
+    }
+    return flush(note, &group);
+}
+
+static bool take_section(struct note *note) {
+    const struct section *section = &note->context.doc->sections[note->section];
+    struct stretch clause;
+    size_t position = 0;
+    while (stretch_next(section->text, section->text_bytes, STRETCH_CLAUSE, &position, &clause)) {
+        if (text_is_instruction(clause.text + clause.start, clause.end - clause.start, NULL))
+            continue;
+        if (!take_clause(note, &clause)) return false;
+    }
+    return true;
+}
+
+// A consultation is told by who was asked and the first sentence of the answer.
+static bool add_consultation(struct note *note) {
+    const struct document *doc = note->context.doc;
+    for (int s = 0; s < doc->n_sections; s++) {
+        const struct section *section = &doc->sections[s];
+        if (!strstr(section->name, "意见")) continue;
+        struct stretch sentence;
+        size_t position = 0;
+        if (!stretch_next(section->text, section->text_bytes, STRETCH_SENTENCE, &position,
+                          &sentence) ||
+            text_is_instruction(sentence.text + sentence.start, sentence.end - sentence.start,
+                                NULL))
+            continue;
+        struct fact_entry entry = fact_entry_begin(FACT_CONSULT, true, doc->event);
+        const char *title = doc->local_title ? doc->local_title : "会诊";
+        const char *end = strstr(title, "会诊");
+        wording_add_bytes(&entry.text, title,
+                          end ? (size_t)(end - title) + strlen("会诊") : strlen(title));
+        wording_add(&entry.value, entry.text.text);
+        wording_add(&entry.text, "：");
+        wording_add_bytes(&entry.text, sentence.text + sentence.start,
+                          sentence.end - sentence.start);
+        fact_entry_span(&entry, SOURCE_DOC, note->doc_row, s, sentence.start, sentence.end);
+        if (!fact_entry_end(&entry, note->facts, note->error)) return false;
+    }
+    return true;
+}
+
+static bool is_last_note(const struct episode *episode, const struct document *doc) {
+    struct moment discharge = episode->encounter.discharge;
+    if (discharge.seconds == MOMENT_UNKNOWN) return false;
+    return moment_day_number(doc->event) + 1 >= moment_day_number(discharge);
+}
+
+bool facts_of_note(const struct episode *episode, const struct note_drugs *drugs, int doc_row,
+                   struct fact_list *facts, struct clinic_error *error) {
+    const struct document *doc = &episode->docs[doc_row];
+    if (!document_tells_facts(doc)) return true;
+    struct note note = {.context = {.episode = episode,
+                                    .doc = doc,
+                                    .drugs = drugs->drugs,
+                                    .n_drugs = drugs->n_drugs,
+                                    .is_last = is_last_note(episode, doc)},
+                        .doc_row = doc_row,
+                        .facts = facts,
+                        .error = error};
+    if (strcmp(doc->type, "consultation") == 0 && !add_consultation(&note)) return false;
+    for (note.section = 0; note.section < doc->n_sections; note.section++) {
+        if (!take_section(&note)) return false;
+    }
+    return true;
+}

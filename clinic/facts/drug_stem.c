@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// See drug_stem.h.
+#include "clinic/facts/drug_stem.h"
+
+#include "clinic/facts/clause.h"
+
+#include <string.h>
+
+static const char *const SALTS_IN_FRONT[] = {
+    "注射用", "盐酸",   "硫酸", "磷酸",     "琥珀酸", "苯磺酸", "马来酸", "富马酸",
+    "酒石酸", "枸橼酸", "醋酸", "门冬氨酸", "甲磺酸", "氢溴酸", "重组",   NULL};
+static const char *const FORMS_BEHIND[] = {
+    "氯化钠注射液", "葡萄糖注射液", "注射液", "混悬液", "口服溶液", "颗粒",   "分散片",
+    "肠溶片",       "缓释片",       "控释片", "咀嚼片", "叔丁胺片", "软胶囊", "肠溶胶囊",
+    "胶囊",         "干混悬剂",     "混悬剂", "糖浆",   "滴丸",     "乳剂",   "散",
+    "片",           "丸",           "针",     "膏",     "剂",       "叔丁胺", "钠",
+    "钙",           "钾",           NULL};
+static const char *const SUPPORTIVE[] = {
+    "氯化钠",   "葡萄糖",       "复方氯化钠", "乳酸钠林格", "林格",     "氯化钾",   "拉唑",
+    "氨溴索",   "对乙酰氨基酚", "布洛芬",     "氟比洛芬",   "塞来昔布", "昂丹司琼", "甲氧氯普胺",
+    "托烷司琼", "帕洛诺司琼",   "维生素",     "氨基酸",     "脂肪乳",   "碳酸氢钠", "葡萄糖酸钙",
+    "乳果糖",   "开塞露",       "蒙脱石",     "益生菌",     "双歧杆菌", "地西泮",   "佐匹克隆",
+    "利多卡因", "铝镁",         NULL};
+
+static void cut_front(const char **name) {
+    const char *stem = *name;
+    for (int i = 0; SALTS_IN_FRONT[i]; i++) {
+        size_t bytes = strlen(SALTS_IN_FRONT[i]);
+        if (strncmp(stem, SALTS_IN_FRONT[i], bytes) == 0 && strlen(stem) >= bytes + 6) {
+            stem += bytes;
+            i = -1;
+        }
+    }
+    *name = stem;
+}
+
+static size_t cut_behind(const char *stem, size_t bytes) {
+    for (int i = 0; FORMS_BEHIND[i]; i++) {
+        size_t form = strlen(FORMS_BEHIND[i]);
+        if (bytes >= form + 6 && memcmp(stem + bytes - form, FORMS_BEHIND[i], form) == 0) {
+            bytes -= form;
+            i = -1;
+        }
+    }
+    return bytes;
+}
+
+void drug_stem(const char *name, char stem[DRUG_STEM_BYTES]) {
+    const char *from = name;
+    cut_front(&from);
+    const char *open = strstr(from, "（");
+    size_t bytes = open && open > from ? (size_t)(open - from) : strlen(from);
+    bytes = cut_behind(from, bytes);
+    size_t kept = 0;
+    for (size_t step; kept < bytes && (step = character_length(from + kept)); kept += step) {
+        if (kept + step >= DRUG_STEM_BYTES) break;
+    }
+    memcpy(stem, from, kept);
+    stem[kept] = '\0';
+}
+
+bool drug_stem_is_same(const char *name, const char *other) {
+    char a[DRUG_STEM_BYTES], b[DRUG_STEM_BYTES];
+    drug_stem(name, a);
+    drug_stem(other, b);
+    return strcmp(a, b) == 0;
+}
+
+bool drug_is_supportive(const struct order *order) {
+    for (int i = 0; SUPPORTIVE[i]; i++) {
+        if (strstr(order->name, SUPPORTIVE[i])) return true;
+    }
+    return order->frequency && strstr(order->frequency, "必要时");
+}

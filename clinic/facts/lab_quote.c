@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// See lab_quote.h. A quotation is the plain name, then the number; another value behind the name is
+// a different result.
+#include "clinic/facts/lab_quote.h"
+
+#include "clinic/facts/clause.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QUOTE_SECONDS (3 * 86400)
+
+static const char *const WEIGHING[] = {"上级医师意见", "会诊意见", "拟诊讨论",   "分析与处理",
+                                       "诊断依据",     "术后评估", "治疗后评估", NULL};
+
+static bool is_weighing(const char *section) {
+    for (int i = 0; WEIGHING[i]; i++) {
+        if (strcmp(section, WEIGHING[i]) == 0) return true;
+    }
+    return false;
+}
+
+static bool find_in_text(const char *text, const char *name, double value,
+                         struct lab_quote *quote) {
+    size_t name_bytes = strlen(name);
+    for (const char *at = text; (at = strstr(at, name)); at += name_bytes) {
+        const char *from = at + name_bytes;
+        while (*from == ' ')
+            from++;
+        size_t length = number_length(from);
+        if (length && fabs(strtod(from, NULL) - value) < 1e-9) {
+            quote->source.start = (size_t)(at - text);
+            quote->source.end = (size_t)(from - text) + length;
+            quote->number = from;
+            quote->number_bytes = length;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool find_in_document(const struct episode *episode, int doc_row, const char *name,
+                             double value, bool *found, struct lab_quote *quote) {
+    const struct document *doc = &episode->docs[doc_row];
+    for (int s = 0; s < doc->n_sections; s++) {
+        struct lab_quote place = {.source = {.kind = SOURCE_DOC, .row = doc_row, .section = s},
+                                  .is_weighed = is_weighing(doc->sections[s].name)};
+        if (!find_in_text(doc->sections[s].text, name, value, &place)) continue;
+        if (!*found) *quote = place;
+        quote->is_weighed = quote->is_weighed || place.is_weighed;
+        *found = true;
+    }
+    return *found && quote->is_weighed;
+}
+
+bool lab_quote_find(const struct episode *episode, int lab_row, struct lab_quote *quote) {
+    const struct lab *lab = &episode->labs[lab_row];
+    char name[128];
+    const char *open = strstr(lab->name, "（");
+    size_t bytes = open && open > lab->name ? (size_t)(open - lab->name) : strlen(lab->name);
+    *quote = (struct lab_quote){0};
+    if (!lab->is_number || !bytes || bytes >= sizeof name) return false;
+    memcpy(name, lab->name, bytes);
+    name[bytes] = '\0';
+    bool found = false;
+    for (int i = 0; i < episode->n_docs; i++) {
+        const struct document *doc = &episode->docs[i];
+        if (doc->sign.seconds == MOMENT_UNKNOWN || doc->event.seconds < lab->collect.seconds)
+            continue;
+        if (doc->event.seconds > lab->report.seconds + QUOTE_SECONDS) break;
+        if (find_in_document(episode, i, name, lab->value, &found, quote)) break;
+    }
+    return found;
+}

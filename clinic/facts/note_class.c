@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// See note_class.h.
+#include "clinic/facts/note_class.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const UNTOLD_TYPES[] = {"consent", "communication", "notice", "preop_", NULL};
+
+static const char *const NEGATIVE[] = {
+    "无",   "未",   "否认",   "不支持", "警惕", "预防",   "可能", "风险", "除外", "排除", "避免",
+    "防止", "注意", "观察有", "如出现", "若",   "必要时", "待",   "拟",   "建议", NULL};
+static const char *const PLANNED[] = {"拟",       "待",   "必要时", "完善", "送检",   "追踪", "催",
+                                      "明日复查", "明晨", "决定",   "若",   "再复查", NULL};
+static const char *const PENDING[] = {"未回报",   "待回报", "未报告", "待报告",
+                                      "结果未回", "未归",   NULL};
+static const char *const ADVICE_ALWAYS[] = {
+    "出院后", "避孕", "不得自行停药", "不可自行停药", "不可漏服", "漏服", NULL};
+static const char *const ADVICE_VISIT[] = {"门诊", "随诊",   "随访", "复诊",   "复查", "评估",
+                                           "拆线", "取病理", "减为", "总疗程", "长期", "至少",
+                                           "禁",   "避免",   "低脂", "低盐",   "治疗", NULL};
+static const char *const ADVICE_LAST[] = {
+    "立即就诊", "及时就诊", "随诊",       "门诊",   "戒烟", "戒酒",   "防跌倒",   "防脱位",
+    "减重",     "饮食",     "重体力劳动", "长期服", "长期", "须监测", "监测血糖", "监测血压",
+    "目标",     "继续康复", "盆浴",       "禁屈",   "疗程", "减为",   "服用",     "避免",
+    "注意",     "不再",     "疫苗",       "接种",   "休息", NULL};
+static const char *const DIAGNOSED[] = {"诊断修正", "修正诊断", "修正为", "补充诊断",
+                                        "诊断补充", "确诊",     "诊断为", NULL};
+static const char *const DIAGNOSED_MAYBE[] = {"诊断明确", "诊断成立", "证实", "提示",
+                                              "考虑为",   "符合",     NULL};
+static const char *const COMPLICATIONS[] = {
+    "并发",       "血肿",       "血栓形成",   "肌间静脉血栓", "进展",       "加重",
+    "升至",       "过敏性休克", "过敏反应",   "一过性下降",   "下降，最低", "恶心",
+    "呕吐",       "渗漏",       "切口感染",   "裂开",         "脱位",       "失血性贫血",
+    "自主心律",   "心律失常",   "心搏骤停",   "休克",         "晕厥",       "低血糖",
+    "胆漏",       "皮疹",       "抽搐",       "骨髓抑制",     "黑便",       "呕血",
+    "再出血",     "谵妄",       "压力性损伤", "急性肾损伤",   "呼吸衰竭",   "气胸",
+    "肺不张",     "误吸",       "感染加重",   "脓毒",         "死亡",       "抢救",
+    "胃肠道反应", "肝功能损害", NULL};
+static const char *const DRUG_ACTIONS[] = {
+    "停",   "改",   "加用", "恢复",    "调整",     "增至", "增加", "减",   "开始",
+    "予",   "换",   "首剂", "联合",    "口服",     "静脉", "皮下", "吸入", "泵入",
+    "鼻饲", "每日", "每晚", "每8小时", "每12小时", "隔日", NULL};
+static const char *const EXAMINED[] = {"CT",     "MRI",    "MRA",  "X线",  "超声",     "造影",
+                                       "磁共振", "胃镜",   "肠镜", "内镜", "病理",     "培养",
+                                       "心电图", "骨密度", "活检", "T值",  "射血分数", "镜下",
+                                       "刮宫",   "细胞学", NULL};
+static const char *const SCORED[] = {"评分", "肌力", "饮水试验", "分期", "量表", "指数", NULL};
+static const char *const EVENTS[] = {
+    "拔除", "停吸氧", "停病重",   "停病危",     "转普通病房", "转入",     "转出", "撤机",
+    "脱机", "拔管",   "康复训练", "停心电监护", "不行",       "未行",     "置管", "透析",
+    "插管", "停牵引", "有效",     "改经口",     "皮试阴性",   "体温正常", NULL};
+static const char *const NORMAL_WORDS[] = {"正常", "无特殊", NULL};
+
+bool document_tells_facts(const struct document *doc) {
+    if (doc->sign.seconds == MOMENT_UNKNOWN) return false;
+    for (int i = 0; UNTOLD_TYPES[i]; i++) {
+        if (doc->type && strstr(doc->type, UNTOLD_TYPES[i])) return false;
+    }
+    return true;
+}
+
+static int unit_days(const char *unit) {
+    static const struct {
+        const char *unit;
+        int days;
+    } UNITS[] = {{"天", 1}, {"日起", 1}, {"周", 7}, {"个月", 30}, {"月后", 30}, {"年", 365}};
+    for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++) {
+        if (strncmp(unit, UNITS[i].unit, strlen(UNITS[i].unit)) == 0) return UNITS[i].days;
+    }
+    return 0;
+}
+
+int stretch_days(const struct stretch *part) {
+    int longest = 0;
+    for (size_t at = part->start; at < part->end;) {
+        size_t digits = number_length(part->text + at);
+        if (!digits) {
+            at += character_length(part->text + at);
+            continue;
+        }
+        long number = digits <= 4 ? strtol(part->text + at, NULL, 10) : 0;
+        at += digits;
+        int days = at < part->end ? (int)(number * unit_days(part->text + at)) : 0;
+        longest = days > longest ? days : longest;
+    }
+    return longest;
+}
+
+bool part_names_drug(const struct note_context *context, const struct stretch *part) {
+    for (int i = 0; i < context->n_drugs; i++) {
+        if (stretch_has(part, context->drugs[i].stem)) return true;
+    }
+    return false;
+}
+
+static bool has_digit(const struct stretch *part) {
+    for (size_t i = part->start; i < part->end; i++) {
+        if (part->text[i] >= '0' && part->text[i] <= '9') return true;
+    }
+    return false;
+}
+
+// Time that reaches beyond the stay.
+static bool is_after_discharge(const struct note_context *context, const struct stretch *part) {
+    int days = stretch_days(part);
+    struct moment discharge = context->episode->encounter.discharge;
+    if (!days) return false;
+    if (discharge.seconds == MOMENT_UNKNOWN) return days >= 7;
+    return moment_day_number(context->doc->event) + days > moment_day_number(discharge);
+}
+
+static bool is_advice(const struct note_context *context, const struct stretch *part) {
+    static const char *const PAST[] = {"病史",   "年前", "个月前",       "治疗4天", "发病",
+                                       "术后第", "不符", "同意今日出院", "再服",    NULL};
+    if (stretch_has_any(part, PAST)) return false;
+    if (stretch_has_any(part, ADVICE_ALWAYS)) return true;
+    if (is_after_discharge(context, part) && stretch_has_any(part, ADVICE_VISIT)) return true;
+    return context->is_last && stretch_has_any(part, ADVICE_LAST);
+}
+
+static bool is_drug_change(const struct note_context *context, const struct stretch *part) {
+    static const char *const CONTINUED[] = {"继续", "避免", "过敏", "不用", "暂不", NULL};
+    if (stretch_has(part, "输注") || stretch_has(part, "输悬浮") || stretch_has(part, "输血浆"))
+        return has_digit(part);
+    if (!part_names_drug(context, part) || !stretch_has_any(part, DRUG_ACTIONS)) return false;
+    return !stretch_has_any(part, CONTINUED) || has_digit(part);
+}
+
+static bool is_complication(const struct stretch *part) {
+    return stretch_has_any(part, COMPLICATIONS) && !stretch_has_any(part, NEGATIVE);
+}
+
+static bool is_finding(const struct stretch *part) {
+    if (stretch_has_any(part, PLANNED)) return false;
+    if (stretch_has_any(part, EXAMINED))
+        return (stretch_has(part, "：") || stretch_has(part, "示") || has_digit(part) ||
+                stretch_has(part, "未见")) &&
+               !stretch_has_any(part, NORMAL_WORDS);
+    return stretch_has_any(part, SCORED) && has_digit(part);
+}
+
+static bool is_closing_sign(const struct note_context *context, const struct stretch *part) {
+    if (stretch_has(part, "甲愈合")) return true;
+    return context->is_last && ((stretch_has(part, "体温") && has_digit(part)) ||
+                                (stretch_has(part, "血压") && has_digit(part)) ||
+                                (stretch_has(part, "氧饱和度") && has_digit(part)) ||
+                                (stretch_has(part, "行走") && has_digit(part)));
+}
+
+static bool is_present_condition(const char *section) {
+    return strcmp(section, "体格检查") == 0 || strcmp(section, "专科情况") == 0;
+}
+
+// The admission note and the first note: how it was at the beginning.
+static struct note_view classify_beginning(const struct note_context *context, const char *section,
+                                           const struct stretch *part) {
+    if (strcmp(section, "既往史") == 0) {
+        bool is_allergy = stretch_has(part, "过敏") && !stretch_has(part, "否认");
+        return (struct note_view){is_allergy ? FACT_POSITIVE : FACT_CLASSES, is_allergy};
+    }
+    if (strcmp(section, "初步诊断") == 0) return (struct note_view){FACT_DIAGNOSIS, false};
+    if (strcmp(section, "辅助检查") == 0 && is_finding(part))
+        return (struct note_view){FACT_POSITIVE, false};
+    if (is_present_condition(section) &&
+        (is_finding(part) || stretch_has(part, "体温") || stretch_has(part, "氧饱和度")))
+        return (struct note_view){FACT_POSITIVE, false};
+    if (strcmp(section, "现病史") == 0 || strcmp(section, "诊疗计划") == 0) {
+        if (is_drug_change(context, part) && has_digit(part))
+            return (struct note_view){FACT_DRUG, false};
+        if (stretch_has(part, "不行") || is_finding(part))
+            return (struct note_view){FACT_EVENT, false};
+    }
+    if (strcmp(section, "拟诊讨论") == 0 &&
+        (stretch_has_any(part, DIAGNOSED_MAYBE) || is_finding(part) || stretch_has(part, "定位")))
+        return (struct note_view){FACT_DIAGNOSIS, false};
+    return (struct note_view){FACT_CLASSES, false};
+}
+
+static bool is_beginning(const struct document *doc) {
+    return strcmp(doc->type, "admission_note") == 0 ||
+           strcmp(doc->type, "first_progress_note") == 0;
+}
+
+static bool is_untold_section(const char *section) {
+    static const char *const SECTIONS[] = {"申请理由", "一般项目", "参加人员", "告知内容",
+                                           "患者意见", "拟行手术", "一般情况", NULL};
+    for (int i = 0; SECTIONS[i]; i++) {
+        if (strcmp(section, SECTIONS[i]) == 0) return true;
+    }
+    return false;
+}
+
+static struct note_view classify_operation(const struct note_context *context, const char *section,
+                                           const struct stretch *part) {
+    bool is_course = strcmp(section, "手术经过") == 0;
+    if (strcmp(section, "手术名称") == 0) return (struct note_view){FACT_OPERATION, true};
+    if (strcmp(section, "植入物") == 0) return (struct note_view){FACT_OPERATION, false};
+    if (is_complication(part)) return (struct note_view){FACT_COMPLICATION, false};
+    if (is_course && (stretch_has(part, "置入") || stretch_has(part, "植入")) &&
+        (stretch_has(part, "支架") || stretch_has(part, "假体") || stretch_has(part, "枚（")))
+        return (struct note_view){FACT_OPERATION, false};
+    if (is_finding(part) || stretch_has(part, "闭塞") || stretch_has(part, "狭窄") ||
+        stretch_has(part, "出血约") || stretch_has(part, "未输血") ||
+        (!is_course && (stretch_has(part, "息肉") || stretch_has(part, "结石"))))
+        return (struct note_view){FACT_POSITIVE, false};
+    if (is_drug_change(context, part) && has_digit(part))
+        return (struct note_view){FACT_DRUG, false};
+    return (struct note_view){FACT_CLASSES, false};
+}
+
+static struct note_view classify_course(const struct note_context *context,
+                                        const struct stretch *part) {
+    if (stretch_has_any(part, PENDING))
+        return (struct note_view){context->is_last ? FACT_PENDING : FACT_CLASSES, true};
+    if (is_advice(context, part)) return (struct note_view){FACT_FOLLOWUP, true};
+    if (stretch_has_any(part, DIAGNOSED) && !stretch_has(part, "待"))
+        return (struct note_view){FACT_DIAGNOSIS, true};
+    if (is_complication(part)) return (struct note_view){FACT_COMPLICATION, false};
+    if (is_drug_change(context, part)) return (struct note_view){FACT_DRUG, false};
+    if (is_closing_sign(context, part))
+        return (struct note_view){FACT_POSITIVE, stretch_has(part, "甲愈合")};
+    if (is_finding(part))
+        return (struct note_view){FACT_POSITIVE, context->is_last && stretch_has_any(part, SCORED)};
+    if (stretch_has_any(part, DIAGNOSED_MAYBE) && !stretch_has_any(part, NEGATIVE))
+        return (struct note_view){FACT_DIAGNOSIS, false};
+    if (stretch_has_any(part, EVENTS) && !stretch_has_any(part, PLANNED))
+        return (struct note_view){FACT_EVENT, false};
+    return (struct note_view){FACT_CLASSES, false};
+}
+
+struct note_view note_classify(const struct note_context *context, const char *section,
+                               const struct stretch *part) {
+    if (is_untold_section(section) || part->end - part->start < strlen("停药"))
+        return (struct note_view){FACT_CLASSES, false};
+    if (is_beginning(context->doc)) return classify_beginning(context, section, part);
+    if (strcmp(context->doc->type, "operation_record") == 0)
+        return classify_operation(context, section, part);
+    return classify_course(context, part);
+}

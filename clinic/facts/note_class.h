@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a part of a note tells, by the words that notes use for it: a drug changed, a complication,
+// advice for after discharge … Plans that may not have come true and risks are not facts.
+#ifndef XL_CLINIC_NOTE_CLASS_H
+#define XL_CLINIC_NOTE_CLASS_H
+
+#include "clinic/facts/clause.h"
+#include "clinic/facts/fact.h"
+
+#define NOTE_DRUGS_MAX 256
+
+struct note_drug {
+    char stem[64];
+};
+
+// What the classes of a document's parts depend on besides the part.
+struct note_context {
+    const struct episode *episode;
+    const struct document *doc;
+    const struct note_drug *drugs; // [n_drugs] stems of what was ordered
+    int n_drugs;
+    bool is_last; // written on the last day, or the patient is still here
+};
+
+struct note_view {
+    enum fact_class fact_class; // FACT_CLASSES: nothing that counts
+    bool is_must;
+};
+
+// Consents, talks, notices and discussions before an operation tell what might happen.
+bool document_tells_facts(const struct document *doc);
+struct note_view note_classify(const struct note_context *context, const char *section,
+                               const struct stretch *part);
+// "4至6周后", "3个月": days, the longer one of a range; 0: no span of time stands there.
+int stretch_days(const struct stretch *part);
+bool part_names_drug(const struct note_context *context, const struct stretch *part);
+
+#endif

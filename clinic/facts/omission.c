@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// See omission.h. The sentence to insert is the fact's own words with the day in front, so that it
+// can be checked like any other sentence.
+#include "clinic/facts/omission.h"
+
+#include "clinic/facts/fact_told.h"
+#include "clinic/facts/wording.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OMISSIONS_MAX 120
+#define MAY_OMISSIONS_MAX 40 // beyond that a list of things that may be told helps nobody
+
+static bool is_discharge_drug(const struct fact *fact) {
+    return strncmp(fact->text, "出院带药", strlen("出院带药")) == 0;
+}
+
+static const char *field_of(const struct fact *fact) {
+    switch (fact->fact_class) {
+    case FACT_FOLLOWUP:
+    case FACT_PENDING:
+        return "discharge_orders";
+    case FACT_DRUG:
+        return is_discharge_drug(fact) ? "discharge_orders" : "course";
+    case FACT_DIAGNOSIS:
+        return fact->n_sources && fact->sources[0].kind == SOURCE_DIAGNOSIS ? "discharge_diagnoses"
+                                                                            : "course";
+    default:
+        return "course";
+    }
+}
+
+static void word_sentence(struct wording *wording, const struct fact *fact, const char *field) {
+    if (is_discharge_drug(fact)) {
+        wording_add(wording, fact->text + strlen("出院带药："));
+    } else {
+        if (strcmp(field, "course") == 0 && fact->at.seconds != MOMENT_UNKNOWN)
+            wording_add_month_day(wording, fact->at);
+        wording_add(wording, fact->text);
+    }
+    wording_add(wording, "。");
+}
+
+static bool grow(struct omission_list *list, struct clinic_error *error) {
+    if (list->n_omissions < list->capacity) return true;
+    int capacity = list->capacity ? list->capacity * 2 : 16;
+    struct omission *omissions = realloc(list->omissions, (size_t)capacity * sizeof *omissions);
+    if (!omissions) return clinic_fail_memory(error);
+    list->omissions = omissions;
+    list->capacity = capacity;
+    return true;
+}
+
+static bool add(struct omission_list *list, const struct fact_list *facts, int i,
+                struct clinic_error *error) {
+    struct wording sentence = {0};
+    const struct fact *fact = &facts->facts[i];
+    const char *field = field_of(fact);
+    if (!grow(list, error)) return false;
+    word_sentence(&sentence, fact, field);
+    char *text = wording_take(&sentence);
+    if (!text) return clinic_fail_memory(error);
+    list->omissions[list->n_omissions++] =
+        (struct omission){.fact = i, .field_id = field, .sentence = text};
+    return true;
+}
+
+// Things that nobody looks for in a discharge record unless they are musts.
+static bool counts(const struct fact *fact) {
+    if (fact->is_must) return true;
+    if (fact->fact_class == FACT_EVENT || fact->n_sources == 0) return false;
+    return fact->fact_class != FACT_DIAGNOSIS || fact->sources[0].kind == SOURCE_DIAGNOSIS;
+}
+
+static bool find(const struct episode *episode, const struct fact_list *facts,
+                 const struct told_text *told, bool is_must, struct omission_list *list,
+                 struct clinic_error *error) {
+    int left = is_must ? OMISSIONS_MAX : MAY_OMISSIONS_MAX;
+    for (int i = 0; i < facts->n_facts && left > 0; i++) {
+        const struct fact *fact = &facts->facts[i];
+        if (fact->is_must != is_must || !counts(fact) || told_text_has(told, episode, fact))
+            continue;
+        if (!add(list, facts, i, error)) return false;
+        left--;
+    }
+    return true;
+}
+
+bool omissions_find(const struct episode *episode, const struct fact_list *facts,
+                    const char *const *field_texts, int n_texts, struct omission_list *omissions,
+                    struct clinic_error *error) {
+    struct wording joined = {0};
+    struct told_text told;
+    *omissions = (struct omission_list){0};
+    for (int i = 0; i < n_texts; i++) {
+        wording_add(&joined, field_texts[i]);
+        wording_add(&joined, "\n");
+    }
+    char *text = wording_take(&joined);
+    if (!text) return clinic_fail_memory(error);
+    bool done = told_text_init(&told, text, error);
+    free(text);
+    if (!done) return false;
+    done = find(episode, facts, &told, true, omissions, error) &&
+           find(episode, facts, &told, false, omissions, error);
+    told_text_deinit(&told);
+    if (!done) omission_list_deinit(omissions);
+    return done;
+}
+
+void omission_list_deinit(struct omission_list *omissions) {
+    for (int i = 0; i < omissions->n_omissions; i++)
+        free(omissions->omissions[i].sentence);
+    free(omissions->omissions);
+    *omissions = (struct omission_list){0};
+}
+
+json_t *omission_to_json(const struct episode *episode, const struct fact_list *facts,
+                         const struct omission_list *omissions, int index) {
+    const struct omission *omission = &omissions->omissions[index];
+    const struct fact *fact = &facts->facts[omission->fact];
+    char id[24];
+    snprintf(id, sizeof id, "m%d", index + 1);
+    json_t *row = fact_to_json(episode, fact);
+    if (!row) return NULL;
+    if (json_object_set_new(row, "id", json_string(id)) != 0 ||
+        json_object_set_new(row, "field", json_string(omission->field_id)) != 0 ||
+        json_object_set_new(row, "sentence", json_string(omission->sentence)) != 0 ||
+        json_object_set_new(row, "state", json_string("open")) != 0) {
+        json_decref(row);
+        return NULL;
+    }
+    return row;
+}
+
+json_t *omission_list_to_json(const struct episode *episode, const struct fact_list *facts,
+                              const struct omission_list *omissions) {
+    json_t *array = json_array();
+    for (int i = 0; array && i < omissions->n_omissions; i++) {
+        json_t *row = omission_to_json(episode, facts, omissions, i);
+        if (!row || json_array_append_new(array, row) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// See table_facts.h. Drugs are told by their changes: begun, another dose, stopped; a course of a
+// drug is all orders of one stem. Discharge drugs are facts of their own.
+#include "clinic/facts/drug_stem.h"
+#include "clinic/facts/fact_entry.h"
+#include "clinic/facts/table_facts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY_SECONDS 86400
+
+static const char *const TOLD_CARE[] = {"吸氧", "病危",     "病重",     "胃管",     "引流",
+                                        "透析", "血液净化", "滤过",     "机械通气", "呼吸机",
+                                        "牵引", "康复",     "吞咽训练", "加压包扎", "气管",
+                                        "造瘘", "抢救",     "鼻饲",     "隔离",     NULL};
+
+static bool is_in(const char *text, const char *const *list) {
+    for (int i = 0; list[i]; i++) {
+        if (strstr(text, list[i])) return true;
+    }
+    return false;
+}
+
+static bool is_kind(const struct order *order, const char *kind, const char *order_class) {
+    return strcmp(order->kind, kind) == 0 && strcmp(order->order_class, order_class) == 0;
+}
+
+static const char *order_member(const struct order *order, const char *member) {
+    return json_string_value(json_object_get(order->json, member));
+}
+
+static void add_value(struct wording *value, const struct order *order) {
+    wording_add_dose(value, order);
+    if (order->frequency && strcmp(order->frequency, "立即") != 0) {
+        wording_add(value, value->bytes ? " " : "");
+        size_t bytes = strcspn(order->frequency, "\xef"); // up to "，" or "（"
+        wording_add_bytes(value, order->frequency, bytes);
+    }
+}
+
+// The order of this drug that began last before this one, or NULL.
+static const struct order *order_before(const struct episode *episode, int row) {
+    const struct order *order = &episode->orders[row], *before = NULL;
+    for (int i = 0; i < episode->n_orders; i++) {
+        const struct order *other = &episode->orders[i];
+        if (i == row || !is_kind(other, "长期", "drug") || !other->has_dose ||
+            other->start.seconds >= order->start.seconds ||
+            !drug_stem_is_same(other->name, order->name))
+            continue;
+        if (!before || other->start.seconds > before->start.seconds) before = other;
+    }
+    return before;
+}
+
+static bool is_continued(const struct episode *episode, int row) {
+    const struct order *order = &episode->orders[row];
+    for (int i = 0; i < episode->n_orders; i++) {
+        const struct order *other = &episode->orders[i];
+        if (i != row && is_kind(other, "长期", "drug") &&
+            other->start.seconds > order->start.seconds &&
+            other->start.seconds <= order->stop.seconds + 2 * DAY_SECONDS &&
+            drug_stem_is_same(other->name, order->name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_told_drug(const struct order *order) {
+    if (drug_is_supportive(order)) return false;
+    if (order->purpose && strstr(order->purpose, "预防")) return false;
+    bool is_short = order->stop.seconds != MOMENT_UNKNOWN &&
+                    order->stop.seconds - order->start.seconds < 2 * DAY_SECONDS;
+    return order->is_antibacterial || !is_short;
+}
+
+static bool is_same_dose(const struct order *a, const struct order *b) {
+    return fabs(a->dose - b->dose) < 1e-9 && a->dose_unit && b->dose_unit &&
+           strcmp(a->dose_unit, b->dose_unit) == 0 && a->frequency && b->frequency &&
+           strcmp(a->frequency, b->frequency) == 0;
+}
+
+static bool add_course_start(const struct episode *episode, int row, struct fact_list *facts,
+                             struct clinic_error *error) {
+    const struct order *order = &episode->orders[row], *before = order_before(episode, row);
+    if (before && is_same_dose(before, order) &&
+        order->start.seconds - before->stop.seconds <= 2 * DAY_SECONDS)
+        return true; // the same, by another route or under a new number
+    struct fact_entry entry = fact_entry_begin(FACT_DRUG, is_told_drug(order), order->start);
+    bool is_change = before && order->start.seconds - before->stop.seconds <= DAY_SECONDS &&
+                     fabs(before->dose - order->dose) > 1e-9;
+    wording_add(&entry.text, is_change ? "" : "予");
+    wording_add(&entry.text, order->name);
+    wording_add(&entry.text, is_change ? "调整为" : "");
+    wording_add_regimen(&entry.text, order);
+    add_value(&entry.value, order);
+    fact_entry_row(&entry, SOURCE_ORDER, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
+static bool add_course_stop(const struct episode *episode, int row, struct fact_list *facts,
+                            struct clinic_error *error) {
+    const struct order *order = &episode->orders[row];
+    struct moment discharge = episode->encounter.discharge;
+    if (order->stop.seconds == MOMENT_UNKNOWN || is_continued(episode, row) ||
+        (discharge.seconds != MOMENT_UNKNOWN &&
+         order->stop.seconds >= discharge.seconds - 3 * 3600))
+        return true;
+    struct fact_entry entry = fact_entry_begin(FACT_DRUG, false, order->stop);
+    wording_add(&entry.text, "停");
+    wording_add(&entry.text, order->name);
+    fact_entry_row(&entry, SOURCE_ORDER, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
+static bool is_loading(const struct episode *episode, const struct order *order) {
+    for (int i = 0; i < episode->n_orders; i++) {
+        const struct order *other = &episode->orders[i];
+        if (is_kind(other, "长期", "drug") && other->has_dose && other->dose_unit &&
+            order->dose_unit && strcmp(other->dose_unit, order->dose_unit) == 0 &&
+            order->dose >= 1.9 * other->dose && drug_stem_is_same(other->name, order->name))
+            return true;
+    }
+    return false;
+}
+
+static bool add_single(const struct episode *episode, int row, struct fact_list *facts,
+                       struct clinic_error *error) {
+    const struct order *order = &episode->orders[row];
+    if (!order->has_dose) {
+        if (!order->result) return true;
+        struct fact_entry test = fact_entry_begin(FACT_EVENT, false, order->start);
+        wording_add(&test.text, order->name);
+        wording_add(&test.text, order->result);
+        fact_entry_row(&test, SOURCE_ORDER, row);
+        return fact_entry_end(&test, facts, error);
+    }
+    bool is_loaded = is_loading(episode, order);
+    struct fact_entry entry = fact_entry_begin(FACT_DRUG, is_loaded, order->start);
+    wording_add(&entry.text, "予");
+    wording_add(&entry.text, order->name);
+    wording_add_regimen(&entry.text, order);
+    wording_add(&entry.text, is_loaded && order->purpose == NULL ? "（首剂）" : "");
+    add_value(&entry.value, order);
+    fact_entry_row(&entry, SOURCE_ORDER, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
+static bool add_discharge_drug(const struct episode *episode, int row, struct fact_list *facts,
+                               struct clinic_error *error) {
+    const struct order *order = &episode->orders[row];
+    struct fact_entry entry = fact_entry_begin(FACT_DRUG, true, order->start);
+    wording_add(&entry.text, "出院带药：");
+    wording_add_prescription(&entry.text, order);
+    add_value(&entry.value, order);
+    fact_entry_row(&entry, SOURCE_ORDER, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
+static bool add_blood(const struct episode *episode, int row, struct fact_list *facts,
+                      struct clinic_error *error) {
+    const struct order *order = &episode->orders[row];
+    const char *volume = order_member(order, "volume");
+    struct fact_entry entry = fact_entry_begin(FACT_DRUG, true, order->start);
+    wording_add(&entry.text, "输注");
+    wording_add(&entry.text, order_member(order, "blood_type"));
+    wording_add(&entry.text, order->name);
+    wording_add(&entry.text, volume);
+    wording_add_dose(&entry.text, order);
+    wording_add(&entry.value, volume);
+    fact_entry_row(&entry, SOURCE_ORDER, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
+static bool add_consult(const struct episode *episode, int row, struct fact_list *facts,
+                        struct clinic_error *error) {
+    const struct order *order = &episode->orders[row];
+    struct fact_entry entry = fact_entry_begin(FACT_CONSULT, true, order->start);
+    wording_add(&entry.text, order->name);
+    wording_add(&entry.text, strstr(order->name, "会诊") ? "" : "会诊");
+    wording_add(&entry.value, entry.text.text);
+    fact_entry_row(&entry, SOURCE_ORDER, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
+static bool add_care_moment(const struct episode *episode, int row, bool is_stop,
+                            struct fact_list *facts, struct clinic_error *error) {
+    const struct order *order = &episode->orders[row];
+    struct moment at = is_stop ? order->stop : order->start;
+    bool is_alarm = strstr(order->name, "病危") || strstr(order->name, "病重");
+    struct fact_entry entry = fact_entry_begin(FACT_EVENT, false, at);
+    wording_add(&entry.text, is_stop ? "停" : is_alarm ? "下" : "予");
+    wording_add(&entry.text, order->name);
+    wording_add(&entry.text, is_alarm && !is_stop ? "医嘱" : "");
+    fact_entry_row(&entry, SOURCE_ORDER, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
+static bool add_care(const struct episode *episode, int row, struct fact_list *facts,
+                     struct clinic_error *error) {
+    const struct order *order = &episode->orders[row];
+    struct moment discharge = episode->encounter.discharge;
+    if (!is_in(order->name, TOLD_CARE)) return true;
+    if (!add_care_moment(episode, row, false, facts, error)) return false;
+    if (order->stop.seconds == MOMENT_UNKNOWN ||
+        (discharge.seconds != MOMENT_UNKNOWN && order->stop.seconds >= discharge.seconds - 3600))
+        return true;
+    return add_care_moment(episode, row, true, facts, error);
+}
+
+static bool add_pending(const struct episode *episode, int row, struct fact_list *facts,
+                        struct clinic_error *error) {
+    const struct order *order = &episode->orders[row];
+    struct fact_entry entry = fact_entry_begin(FACT_PENDING, true, order->start);
+    wording_add(&entry.text, order->name);
+    wording_add(&entry.text, "结果尚未回报");
+    wording_add(&entry.value, order->pending_name ? order->pending_name : order->name);
+    fact_entry_row(&entry, SOURCE_ORDER, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
+static bool add_order(const struct episode *episode, int row, struct fact_list *facts,
+                      struct clinic_error *error) {
+    const struct order *order = &episode->orders[row];
+    if (order->is_pending) return add_pending(episode, row, facts, error);
+    if (is_kind(order, "出院带药", "drug")) return add_discharge_drug(episode, row, facts, error);
+    if (is_kind(order, "长期", "drug") && order->has_dose)
+        return add_course_start(episode, row, facts, error) &&
+               add_course_stop(episode, row, facts, error);
+    if (is_kind(order, "临时", "drug")) return add_single(episode, row, facts, error);
+    if (strcmp(order->order_class, "blood") == 0) return add_blood(episode, row, facts, error);
+    if (strcmp(order->order_class, "consult") == 0) return add_consult(episode, row, facts, error);
+    if (strcmp(order->order_class, "care") == 0) return add_care(episode, row, facts, error);
+    return true;
+}
+
+bool facts_of_orders(const struct episode *episode, struct fact_list *facts,
+                     struct clinic_error *error) {
+    for (int i = 0; i < episode->n_orders; i++) {
+        if (!add_order(episode, i, facts, error)) return false;
+    }
+    return true;
+}

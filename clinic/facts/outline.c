@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// See outline.h. Facts have weights; when the outline would be longer than a course is, the light
+// ones leave first, and then days of a long stay join into phases.
+#include "clinic/facts/outline.h"
+
+#include "clinic/facts/outline_day.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OUTLINE_BYTES 3600 // about 1200 characters
+#define LINES_MAX 18       // more days than this join into phases
+#define PHASE_DAYS 7
+
+static bool grow_line(struct outline *outline, struct clinic_error *error) {
+    size_t n = (size_t)outline->n_lines + 1;
+    struct outline_line *lines = realloc(outline->lines, n * sizeof *lines);
+    if (!lines) return clinic_fail_memory(error);
+    outline->lines = lines;
+    outline->lines[outline->n_lines] = (struct outline_line){0};
+    return true;
+}
+
+void outline_deinit(struct outline *outline) {
+    for (int i = 0; i < outline->n_lines; i++)
+        free(outline->lines[i].text);
+    free(outline->lines);
+    *outline = (struct outline){0};
+}
+
+static size_t outline_bytes(const struct outline *outline) {
+    size_t bytes = 0;
+    for (int i = 0; i < outline->n_lines; i++)
+        bytes += strlen(outline->lines[i].text);
+    return bytes;
+}
+
+static int64_t phase_of(const struct episode *episode, int64_t day, bool in_phases) {
+    if (!in_phases) return day;
+    int64_t first = moment_day_number(episode->encounter.admit);
+    return day < first ? first : first + (day - first) / PHASE_DAYS * PHASE_DAYS;
+}
+
+static int64_t fact_day(const struct episode *episode, const struct fact *fact) {
+    int64_t first = moment_day_number(episode->encounter.admit);
+    if (fact->at.seconds == MOMENT_UNKNOWN) return first;
+    int64_t day = moment_day_number(fact->at);
+    return day < first ? first : day;
+}
+
+static bool make_lines(const struct episode *episode, const struct fact_list *facts,
+                       const struct outline_choice *choice, bool in_phases, struct outline *outline,
+                       struct clinic_error *error) {
+    for (int i = 0; i < facts->n_facts;) {
+        int64_t phase = phase_of(episode, fact_day(episode, &facts->facts[i]), in_phases);
+        int end = i;
+        while (end < facts->n_facts &&
+               phase_of(episode, fact_day(episode, &facts->facts[end]), in_phases) == phase)
+            end++;
+        if (!grow_line(outline, error)) return false;
+        struct outline_line *line = &outline->lines[outline->n_lines];
+        line->day = fact_day(episode, &facts->facts[i]);
+        line->last_day = fact_day(episode, &facts->facts[end - 1]);
+        if (!outline_day_write(episode, facts, i, end, choice, line, error)) return false;
+        outline->n_lines += line->text != NULL;
+        i = end;
+    }
+    return true;
+}
+
+static bool is_too_long(const struct outline *outline) {
+    return outline->n_lines > LINES_MAX || outline_bytes(outline) > OUTLINE_BYTES;
+}
+
+bool outline_make(const struct episode *episode, const struct fact_list *facts,
+                  struct outline *outline, struct clinic_error *error) {
+    static const struct {
+        int weight;
+        bool in_phases;
+    } TRIES[] = {{1, false}, {2, false}, {3, false}, {2, true}, {3, true}, {4, true}};
+    struct outline_choice choice;
+    *outline = (struct outline){0};
+    if (!outline_choice_init(&choice, episode, facts, error)) return false;
+    bool done = true;
+    for (size_t i = 0; done && i < sizeof TRIES / sizeof *TRIES; i++) {
+        outline_deinit(outline);
+        choice.weight_min = TRIES[i].weight;
+        done = make_lines(episode, facts, &choice, TRIES[i].in_phases, outline, error);
+        if (done && !is_too_long(outline)) break;
+    }
+    outline_choice_deinit(&choice);
+    if (!done) outline_deinit(outline);
+    return done;
+}
+
+char *outline_text(const struct outline *outline) {
+    size_t bytes = outline_bytes(outline), at = 0;
+    char *text = malloc(bytes + 1);
+    if (!text) return NULL;
+    for (int i = 0; i < outline->n_lines; i++) {
+        size_t line = strlen(outline->lines[i].text);
+        memcpy(text + at, outline->lines[i].text, line);
+        at += line;
+    }
+    text[at] = '\0';
+    return text;
+}
+
+static void write_day(int64_t day, char text[16]) {
+    char moment[32];
+    moment_write((struct moment){.seconds = day * 86400}, moment);
+    memcpy(text, moment, 10);
+    text[10] = '\0';
+}
+
+static json_t *line_to_json(const struct episode *episode, const struct outline_line *line) {
+    char first[16], last[16];
+    json_t *sources = json_array();
+    for (int i = 0; sources && i < line->n_sources; i++) {
+        json_t *source = source_to_json(episode, &line->sources[i]);
+        if (!source || json_array_append_new(sources, source) != 0) {
+            json_decref(sources);
+            return NULL;
+        }
+    }
+    write_day(line->day, first);
+    write_day(line->last_day, last);
+    if (!sources) return NULL;
+    return json_pack("{s:s, s:s, s:s, s:o}", "day", first, "last_day", last, "text", line->text,
+                     "sources", sources);
+}
+
+json_t *outline_to_json(const struct episode *episode, const struct outline *outline) {
+    json_t *array = json_array();
+    for (int i = 0; array && i < outline->n_lines; i++) {
+        json_t *line = line_to_json(episode, &outline->lines[i]);
+        if (!line || json_array_append_new(array, line) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Facts of each table. Each function appends; false: no memory or too many facts.
+#ifndef XL_CLINIC_TABLE_FACTS_H
+#define XL_CLINIC_TABLE_FACTS_H
+
+#include "clinic/facts/fact.h"
+
+bool facts_of_orders(const struct episode *episode, struct fact_list *facts,
+                     struct clinic_error *error);
+bool facts_of_labs(const struct episode *episode, struct fact_list *facts,
+                   struct clinic_error *error);
+bool facts_of_reports(const struct episode *episode, struct fact_list *facts,
+                      struct clinic_error *error);
+
+// Operations, diagnoses, fever and its end.
+bool facts_of_stay(const struct episode *episode, struct fact_list *facts,
+                   struct clinic_error *error);
+
+// A report's conclusion in one clause: without numbers and advice, "；" for the ends of its items.
+struct wording;
+void report_add_conclusion(struct wording *wording, const struct report *report);
+// "正常心电图", "未见异常": a record may leave it out.
+bool report_is_normal(const struct report *report);
+
+#endif
