@@ -37,7 +37,7 @@ struct episode_query {
     const char *state;    // NULL: any; "admitted", "discharged", "drafted" (has a draft of the
                           // template), "filled" (something is in the form), "open" (nothing is)
     const char *template; // of draft and form in the entries; NULL: "discharge-record"
-    int template_fields;  // "all" of entries whose form nobody has filled yet
+    int template_fields;  // how many the template has: "all" of the entries
     int limit, offset;    // limit 1 … 1000
 };
 // An array of list entries, newest admission first, and the number of all that fit (may be NULL).

@@ -17,7 +17,6 @@ struct form_fill {
     const struct form_field *fields;
     int n_fields;
     const char *draft; // the text comes from this draft (audit: form.fill); NULL: typed (form.type)
-    int template_fields; // how many fields the template has, for lists; 0: not known
 };
 
 // CLINIC_CONFLICT if a field has another version than expected: nothing is changed, and `form` is
@@ -25,7 +24,8 @@ struct form_fill {
 bool store_fill_form(struct store *store, const struct actor *actor, const struct form_fill *fill,
                      json_t **form, struct clinic_error *error);
 // {"episode", "template", "fields": [{"id", "name", "text", "version", "from", "draft", "by",
-// "at"}]}; fields that nobody has filled are not in it. An episode without a form: no fields.
+// "at"}]}, by id; fields that nobody has filled are not in it. An episode without a form: no
+// fields.
 bool store_get_form(struct store *store, const char *episode, const char *template, json_t **form,
                     struct clinic_error *error);
 // The text before the last change, as a new version; again: the one before that. CLINIC_CONFLICT:

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// See episode_documents.h, and the facts of store_episodes.h, which hang on document versions.
+#include "clinic/store/episode_documents.h"
+
+#include "clinic/store/audit_chain.h"
+#include "clinic/store/store_episodes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct document_state {
+    const char *episode, *id;
+    unsigned char digest[SHA256_BYTES];
+    int64_t version; // newest that is kept; 0: none
+    bool is_kept;    // with this digest
+};
+
+static bool look_up(struct store *store, struct database *database, const char *episode,
+                    const json_t *document, struct document_state *state,
+                    struct clinic_error *error) {
+    *state = (struct document_state){.episode = episode,
+                                     .id = json_string_value(json_object_get(document, "id"))};
+    char *text = json_text(document, error);
+    bool is_hashed = text && hmac_of(store->digest_key, text, strlen(text), state->digest);
+    free(text);
+    if (!is_hashed) return text ? clinic_fail_memory(error) : false;
+    sqlite3_stmt *query =
+        database_query(database, error,
+                       "SELECT version, digest=? FROM documents WHERE episode=? AND document=?"
+                       " ORDER BY version DESC LIMIT 1",
+                       "btt", (const void *)state->digest, SHA256_BYTES, episode, state->id);
+    if (!query) return false;
+    enum database_step step = database_step(database, query, error);
+    if (step == STEP_ROW) {
+        state->version = sqlite3_column_int64(query, 0);
+        state->is_kept = sqlite3_column_int(query, 1) == 1;
+    }
+    sqlite3_finalize(query);
+    return step != STEP_FAILED;
+}
+
+static const char *episode_id(const json_t *canonical) {
+    return json_string_value(json_object_get(json_object_get(canonical, "encounter"), "id"));
+}
+
+bool documents_put(struct store *store, const json_t *canonical, struct clinic_error *error) {
+    struct document_state state;
+    size_t i;
+    json_t *document;
+    json_array_foreach(json_object_get(canonical, "docs"), i, document) {
+        if (!look_up(store, &store->writer, episode_id(canonical), document, &state, error))
+            return false;
+        if (state.is_kept) continue;
+        if (!database_run(&store->writer, error,
+                          "INSERT INTO documents(episode, document, version, digest)"
+                          " VALUES(?,?,?,?)",
+                          "ttib", state.episode, state.id, state.version + 1,
+                          (const void *)state.digest, SHA256_BYTES))
+            return false;
+    }
+    return true;
+}
+
+bool documents_check(struct store *store, struct database *database, const json_t *canonical,
+                     char *why, size_t why_bytes) {
+    struct document_state state;
+    size_t i;
+    json_t *document;
+    json_array_foreach(json_object_get(canonical, "docs"), i, document) {
+        if (look_up(store, database, episode_id(canonical), document, &state, NULL) &&
+            state.is_kept)
+            continue;
+        snprintf(why, why_bytes, "table documents does not know the newest content of a document");
+        return false;
+    }
+    return true;
+}
+
+static json_t *list_documents(struct store *store, const json_t *canonical,
+                              struct clinic_error *error) {
+    json_t *list = json_array(), *document;
+    struct document_state state;
+    size_t i;
+    json_array_foreach(json_object_get(canonical, "docs"), i, document) {
+        bool is_signed = json_is_string(json_object_get(document, "sign_time"));
+        json_t *row = NULL;
+        if (look_up(store, &store->reader, episode_id(canonical), document, &state, error))
+            row = json_pack("{s:s, s:I, s:b}", "id", state.id, "version", (json_int_t)state.version,
+                            "signed", is_signed);
+        if (json_array_append_new(list, row) == 0) continue;
+        json_decref(list);
+        return NULL;
+    }
+    if (!list) clinic_fail_memory(error);
+    return list;
+}
+
+static json_t *read_documents(struct store *store, const char *episode,
+                              struct clinic_error *error) {
+    int64_t version, seq;
+    if (!episode_find(store, &store->reader, episode, &version, &seq, error)) return NULL;
+    char *text = audit_text(store, &store->reader, seq, SIDE_STATE, error);
+    json_t *canonical = text ? json_value(text, error) : NULL;
+    json_t *list = canonical ? list_documents(store, canonical, error) : NULL;
+    json_decref(canonical);
+    free(text);
+    return list;
+}
+
+bool store_list_documents(struct store *store, const char *episode, json_t **documents,
+                          struct clinic_error *error) {
+    *documents = NULL;
+    if (!reading_begin(store, error)) return false;
+    *documents = read_documents(store, episode, error);
+    return reading_end(store, *documents != NULL);
+}
+
+bool store_put_facts(struct store *store, const char *episode, const char *document,
+                     int64_t document_version, const char *maker, const json_t *facts,
+                     struct clinic_error *error) {
+    unsigned char digest[SHA256_BYTES];
+    char *text = json_text(facts, error);
+    if (!text) return false;
+    bool is_hashed = hmac_of(store->digest_key, text, strlen(text), digest);
+    if (!is_hashed) clinic_fail_memory(error);
+    bool is_good =
+        is_hashed && change_begin(store, error) &&
+        change_end(store,
+                   database_run(&store->writer, error,
+                                "INSERT OR REPLACE INTO facts(episode, document, version, maker,"
+                                " digest, text) VALUES(?,?,?,?,?,?)",
+                                "ttitbt", episode, document, document_version, maker,
+                                (const void *)digest, SHA256_BYTES, text),
+                   error);
+    free(text);
+    return is_good;
+}
+
+static char *read_facts(struct store *store, sqlite3_stmt *query, struct clinic_error *error) {
+    unsigned char digest[SHA256_BYTES];
+    enum database_step step = database_step(&store->reader, query, error);
+    if (step == STEP_FAILED) return NULL;
+    const char *text = step == STEP_ROW ? column_text(query, 0) : NULL;
+    const void *kept = step == STEP_ROW ? sqlite3_column_blob(query, 1) : NULL;
+    // What somebody changed is as good as absent: facts can be found again.
+    bool is_whole = kept && sqlite3_column_bytes(query, 1) == SHA256_BYTES &&
+                    hmac_of(store->digest_key, text, strlen(text), digest) &&
+                    bytes_equal(kept, digest, SHA256_BYTES);
+    if (!is_whole) {
+        clinic_fail(error, CLINIC_NOT_FOUND, "no facts of this version are kept");
+        return NULL;
+    }
+    char *copy = strdup(text);
+    if (!copy) clinic_fail_memory(error);
+    return copy;
+}
+
+bool store_get_facts(struct store *store, const char *episode, const char *document,
+                     int64_t document_version, const char *maker, json_t **facts,
+                     struct clinic_error *error) {
+    *facts = NULL;
+    if (!reading_begin(store, error)) return false;
+    sqlite3_stmt *query =
+        database_query(&store->reader, error,
+                       "SELECT text, digest FROM facts WHERE episode=? AND document=?"
+                       " AND version=? AND maker=?",
+                       "ttit", episode, document, document_version, maker);
+    char *text = query ? read_facts(store, query, error) : NULL;
+    sqlite3_finalize(query);
+    if (reading_end(store, text != NULL)) *facts = json_value(text, error);
+    free(text);
+    return *facts != NULL;
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// See store_core.h.
+#include "clinic/store/store_core.h"
+
+#include "clinic/store/audit_chain.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+int64_t store_now_ms(const struct store *store) {
+    if (store->now_ms) return store->now_ms(store->clock_user);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+bool change_begin(struct store *store, struct clinic_error *error) {
+    pthread_mutex_lock(&store->writer.mutex);
+    store->last_seq = 0;
+    if (database_script(&store->writer, "BEGIN IMMEDIATE", error)) return true;
+    pthread_mutex_unlock(&store->writer.mutex);
+    return false;
+}
+
+bool change_end(struct store *store, bool is_good, struct clinic_error *error) {
+    if (is_good) is_good = database_script(&store->writer, "COMMIT", error);
+    // A failed statement may have ended the transaction already.
+    if (!is_good && !sqlite3_get_autocommit(store->writer.handle))
+        database_script(&store->writer, "ROLLBACK", NULL);
+    if (is_good && store->last_seq > 0) audit_head_write(store);
+    pthread_mutex_unlock(&store->writer.mutex);
+    return is_good;
+}
+
+bool reading_begin(struct store *store, struct clinic_error *error) {
+    pthread_mutex_lock(&store->reader.mutex);
+    if (database_script(&store->reader, "BEGIN", error)) return true;
+    pthread_mutex_unlock(&store->reader.mutex);
+    return false;
+}
+
+bool reading_end(struct store *store, bool is_good) {
+    database_script(&store->reader, "ROLLBACK", NULL);
+    pthread_mutex_unlock(&store->reader.mutex);
+    return is_good;
+}
+
+char *json_text(const json_t *value, struct clinic_error *error) {
+    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    if (!text) clinic_fail_memory(error);
+    return text;
+}
+
+json_t *json_value(const char *text, struct clinic_error *error) {
+    json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+    if (!value)
+        clinic_fail(error, CLINIC_STORAGE,
+                    "what is kept cannot be read: run verify-audit, restore a backup");
+    return value;
+}
+
+bool json_ready(const json_t *value, struct clinic_error *error) {
+    return value ? true : clinic_fail_memory(error);
+}
+
+bool id_check(const char *id, size_t max_bytes, const char *what, struct clinic_error *error) {
+    size_t length = id ? strlen(id) : 0;
+    if (length == 0 || length > max_bytes)
+        return clinic_fail(error, CLINIC_BAD_INPUT, "%s is empty or longer than %zu bytes", what,
+                           max_bytes);
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)id[i] < ' ' || id[i] == 0x7f || id[i] == '/')
+            return clinic_fail(error, CLINIC_BAD_INPUT,
+                               "%s has a control character or a / at byte %zu", what, i);
+    return true;
+}
+
+void id_make(char id[STORE_ID_BYTES], char letter) {
+    unsigned char bytes[16] = {0};
+    bytes_random(bytes, sizeof bytes);
+    id[0] = letter;
+    base64url_write(bytes, sizeof bytes, id + 1);
+}
+
+void time_write(int64_t ms, char text[32]) {
+    time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0));
+    struct tm parts;
+    if (!gmtime_r(&seconds, &parts)) memset(&parts, 0, sizeof parts);
+    size_t n = strftime(text, 24, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + n, 32 - n, ".%03dZ", (int)(ms - (int64_t)seconds * 1000));
+}
