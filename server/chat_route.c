@@ -73,19 +73,6 @@ static void read_thinking(struct chat_prompt_request *prompt, const char *effort
     if (effort) prompt->thinking = strcmp(effort, "none") != 0;
 }
 
-static bool read_output(struct answer *answer, const struct chat_request *request) {
-    struct openai_error *error = &answer->exchange->error;
-    struct output_wish *wish = &answer->wish;
-    if (request->response_format &&
-        !output_wish_read(wish, request->response_format, "response_format", error))
-        return false;
-    if (request->json_schema &&
-        !output_wish_set_schema(wish, request->json_schema, "json_schema", error))
-        return false;
-    return !request->grammar ||
-           output_wish_set(wish, OUTPUT_GBNF, request->grammar, "grammar", error);
-}
-
 static bool read_logprobs(struct answer *answer, const struct chat_request *request) {
     if (request->top_logprobs > 0 && !request->logprobs)
         return openai_error_set(&answer->exchange->error, 400, "invalid_value", "top_logprobs",
@@ -109,7 +96,9 @@ static bool read_request(struct answer *answer, struct chat_request *request) {
     read_thinking(&request->prompt, request->reasoning_effort);
     request->prompt.no_generation_prompt = !request->add_generation_prompt;
     return answer_check(answer) && chat_prompt_read_tools(&request->prompt, &exchange->error) &&
-           read_output(answer, request) && read_logprobs(answer, request);
+           output_wish_read_fields(&answer->wish, request->response_format, request->json_schema,
+                                   request->grammar, &exchange->error) &&
+           read_logprobs(answer, request);
 }
 
 // The grammar of a call that must come, or that may come behind <tool_call>.

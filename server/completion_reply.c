@@ -147,10 +147,7 @@ static void finish(struct answer *answer) {
 }
 
 static void fail(struct answer *answer) {
-    struct json_writer *w = out_of(answer);
-    sse_begin(w, NULL);
-    openai_error_write(&answer->exchange->error, w);
-    sse_end(w);
+    sse_error(out_of(answer), &answer->exchange->error);
 }
 
 const struct answer_format completion_reply_format = {

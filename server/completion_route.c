@@ -45,19 +45,6 @@ const struct field_table completion_route_tables[] = {
     {sampling_fields, SAMPLING_FIELDS, offsetof(struct completion_request, sampling)}};
 const size_t completion_route_n_tables = 2;
 
-static bool read_output(struct answer *answer, const struct completion_request *request) {
-    struct openai_error *error = &answer->exchange->error;
-    struct output_wish *wish = &answer->wish;
-    if (request->response_format &&
-        !output_wish_read(wish, request->response_format, "response_format", error))
-        return false;
-    if (request->json_schema &&
-        !output_wish_set_schema(wish, request->json_schema, "json_schema", error))
-        return false;
-    return !request->grammar ||
-           output_wish_set(wish, OUTPUT_GBNF, request->grammar, "grammar", error);
-}
-
 static bool read_request(struct answer *answer, struct completion_request *request) {
     const struct http_server *server = answer->exchange->server;
     *request = (struct completion_request){.logprobs = -1};
@@ -75,7 +62,9 @@ static bool read_request(struct answer *answer, struct completion_request *reque
     if (!request->prompt)
         return openai_error_set(&answer->exchange->error, 400, "missing_field", "prompt",
                                 "prompt is missing");
-    return answer_check(answer) && read_output(answer, request) &&
+    return answer_check(answer) &&
+           output_wish_read_fields(&answer->wish, request->response_format, request->json_schema,
+                                   request->grammar, &answer->exchange->error) &&
            sampling_finish(&answer->sampling, server->settings, server->host->info.n_vocab,
                            &answer->exchange->error);
 }

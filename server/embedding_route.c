@@ -245,12 +245,7 @@ static void run(struct exchange *exchange, bool (*fill)(struct exchange *, const
     if (audit && exchange->body.size)
         audit_log_digest(audit, exchange->body.data, exchange->body.size,
                          exchange->usage.prompt_digest);
-    json_t *body = request_body_parse(&exchange->body, &exchange->error);
-    if (body && fill(exchange, body))
-        exchange_reply(exchange, 200, "application/json");
-    else
-        exchange_fail(exchange);
-    json_decref(body);
+    exchange_answer_body(exchange, fill);
 }
 
 static void run_embed(struct exchange *exchange) {

@@ -61,6 +61,16 @@ void exchange_reply(struct exchange *exchange, int http_status, const char *cont
     exchange_set_state(exchange, EXCHANGE_REPLYING);
 }
 
+void exchange_answer_body(struct exchange *exchange,
+                          bool (*fill)(struct exchange *, const json_t *body)) {
+    json_t *body = request_body_parse(&exchange->body, &exchange->error);
+    if (body && fill(exchange, body))
+        exchange_reply(exchange, 200, "application/json");
+    else
+        exchange_fail(exchange);
+    json_decref(body);
+}
+
 void exchange_follow(struct exchange *exchange) {
     exchange_set_state(exchange, EXCHANGE_FOLLOWING);
 }

@@ -12,6 +12,7 @@
 #include "server/openai_error.h"
 #include "server/request_body.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -114,6 +115,10 @@ void exchange_reply(struct exchange *exchange, int http_status, const char *cont
 // exchange_fail, exchange_reply, exchange_follow and exchange_stream.
 void exchange_start_job(struct exchange *exchange, struct job_pool *pool,
                         void (*job)(struct exchange *));
+// For a job whose reply is one JSON object: parses the body, lets `fill` write to `out`, and
+// replies with that, or with the error that fill (false) left.
+void exchange_answer_body(struct exchange *exchange,
+                          bool (*fill)(struct exchange *, const json_t *body));
 void exchange_follow(struct exchange *exchange);
 void exchange_stream(struct exchange *exchange); // as text/event-stream
 // From any thread: the I/O thread should look at the exchange.

@@ -4,6 +4,7 @@
 #define XL_SERVER_SSE_STREAM_H
 
 #include "server/json_writer.h"
+#include "server/openai_error.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -18,6 +19,12 @@ static inline void sse_begin(struct json_writer *writer, const char *name) {
 static inline void sse_end(struct json_writer *writer) {
     put_raw(writer, "\n\n", 2);
     writer->comma = false;
+}
+
+static inline void sse_error(struct json_writer *writer, const struct openai_error *error) {
+    sse_begin(writer, NULL);
+    openai_error_write(error, writer);
+    sse_end(writer);
 }
 
 static inline void sse_done(struct json_writer *writer) {

@@ -46,6 +46,16 @@ bool output_wish_set(struct output_wish *wish, enum output_form form, const char
     return true;
 }
 
+bool output_wish_read_fields(struct output_wish *wish, const json_t *response_format,
+                             const json_t *json_schema, const char *grammar,
+                             struct openai_error *error) {
+    if (response_format && !output_wish_read(wish, response_format, "response_format", error))
+        return false;
+    if (json_schema && !output_wish_set_schema(wish, json_schema, "json_schema", error))
+        return false;
+    return !grammar || output_wish_set(wish, OUTPUT_GBNF, grammar, "grammar", error);
+}
+
 void output_wish_free(struct output_wish *wish) {
     free(wish->source);
     *wish = (struct output_wish){0};

@@ -30,6 +30,10 @@ bool output_wish_set(struct output_wish *wish, enum output_form form, const char
 // The schema itself as a JSON value.
 bool output_wish_set_schema(struct output_wish *wish, const json_t *schema, const char *param,
                             struct openai_error *error);
+// Of the three fields that can say it (each may be NULL), the last one that is there.
+bool output_wish_read_fields(struct output_wish *wish, const json_t *response_format,
+                             const json_t *json_schema, const char *grammar,
+                             struct openai_error *error);
 void output_wish_free(struct output_wish *wish);
 
 struct grammar_cache *grammar_cache_create(void);

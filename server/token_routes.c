@@ -145,25 +145,16 @@ static bool apply_template(struct exchange *exchange, const json_t *body) {
     return true;
 }
 
-static void run(struct exchange *exchange, bool (*fill)(struct exchange *, const json_t *)) {
-    json_t *body = request_body_parse(&exchange->body, &exchange->error);
-    if (body && fill(exchange, body))
-        exchange_reply(exchange, 200, "application/json");
-    else
-        exchange_fail(exchange);
-    json_decref(body);
-}
-
 static void run_tokenize(struct exchange *exchange) {
-    run(exchange, tokenize);
+    exchange_answer_body(exchange, tokenize);
 }
 
 static void run_detokenize(struct exchange *exchange) {
-    run(exchange, detokenize);
+    exchange_answer_body(exchange, detokenize);
 }
 
 static void run_apply_template(struct exchange *exchange) {
-    run(exchange, apply_template);
+    exchange_answer_body(exchange, apply_template);
 }
 
 void tokenize_route_handle(struct exchange *exchange) {

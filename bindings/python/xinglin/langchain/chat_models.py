@@ -36,7 +36,7 @@ from ..errors import UnsupportedError, UsageError
 from ..generation import Generation
 from ..grammar import Grammar
 from .answer import THINK_END, AnswerReader, Marks
-from .model_loading import shared_engine
+from .model_loading import chosen_engine
 from .prompt import ChatPrompt
 from .timelines import Stopper, Timeline, Timelines, in_thread
 from .tool_calls import call_schema, closed, new_id, read_calls
@@ -129,17 +129,10 @@ class ChatXinglin(BaseChatModel):
 
     @model_validator(mode="after")
     def _load(self) -> ChatXinglin:
-        if not self.model and self.engine is None:
-            raise ValueError("ChatXinglin needs model= (a path) or engine= (an open Engine)")
-        if self.engine is not None:
-            if self.model_kwargs or self.load_in_low_bit:
-                raise ValueError("an open engine= takes no model_kwargs and no load_in_low_bit")
-            self._engine, self.model = self.engine, self.model or self.engine.path
-        else:
-            arguments = dict(self.model_kwargs)
-            if self.load_in_low_bit is not None:
-                arguments["load_in_low_bit"] = self.load_in_low_bit
-            self._engine = shared_engine(self.model, arguments)
+        self._engine = chosen_engine(
+            type(self).__name__, self.model, self.engine, self.model_kwargs, self.load_in_low_bit
+        )
+        self.model = self.model or self._engine.path
         self._timelines = Timelines(self._engine, self.sessions_kept, self.sessions_max)
         return self
 

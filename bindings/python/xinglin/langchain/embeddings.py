@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from ..engine import Engine
 from ..errors import ContextFullError, UsageError
 from .llms import loading_arguments
-from .model_loading import ENCODERS, low_bit_arguments, shared_engine
+from .model_loading import ENCODERS, chosen_engine, low_bit_arguments, shared_engine
 
 
 def _is_encoder(engine: Engine) -> bool:
@@ -71,17 +71,10 @@ class XinglinEmbeddings(BaseModel, Embeddings):
 
     @model_validator(mode="after")
     def _load(self) -> XinglinEmbeddings:
-        if not self.model and self.engine is None:
-            raise ValueError("XinglinEmbeddings needs model= (a path) or engine= (an open Engine)")
-        if self.engine is not None:
-            if self.model_kwargs or self.load_in_low_bit:
-                raise ValueError("an open engine= takes no model_kwargs and no load_in_low_bit")
-            self._engine, self.model = self.engine, self.model or self.engine.path
-        else:
-            arguments = dict(self.model_kwargs)
-            if self.load_in_low_bit is not None:
-                arguments["load_in_low_bit"] = self.load_in_low_bit
-            self._engine = shared_engine(self.model, arguments)
+        self._engine = chosen_engine(
+            type(self).__name__, self.model, self.engine, self.model_kwargs, self.load_in_low_bit
+        )
+        self.model = self.model or self._engine.path
         return self
 
     def _embed(self, texts: Sequence[str]) -> list[list[float]]:

@@ -78,3 +78,23 @@ def shared_engine(path: str | os.PathLike[str], arguments: Mapping[str, Any]) ->
         if engine is None or engine.is_closed or engine._handle.is_forked:
             engine = _engines[key] = _open(path, arguments)
         return engine
+
+
+def chosen_engine(
+    who: str,
+    path: str | None,
+    engine: Engine | None,
+    model_kwargs: Mapping[str, Any],
+    load_in_low_bit: str | None,
+) -> Engine:
+    """The engine that an object's fields name: an open one, or a model with how to load it."""
+    if engine is not None:
+        if model_kwargs or load_in_low_bit:
+            raise ValueError("an open engine= takes no model_kwargs and no load_in_low_bit")
+        return engine
+    if not path:
+        raise ValueError(f"{who} needs model= (a path) or engine= (an open Engine)")
+    arguments = dict(model_kwargs)
+    if load_in_low_bit is not None:
+        arguments["load_in_low_bit"] = load_in_low_bit
+    return shared_engine(path, arguments)
