@@ -64,6 +64,7 @@ def all_steps():
         ("manual", 120, "tests/package/check_manual.py"),
         ("deb", 600, "tests/package/check_deb.py"),
         ("page", 300, "tests/server/test_page.py"),
+        ("clinic-pages", 900, "tests/clinic/test_pages.py"),
         ("server", 1800, "tests/server/run_server_tests.py"),
         ("emulator", 1500, "tests/emulator/test_emulator.py"),
         ("tokenizers", 900, "tests/oracle/check_tokenizers.py", f"{programs}/tokenize_tool"),

@@ -4,7 +4,7 @@ import { dateTime, isComposing, make, put, say } from "/clinic/ui/elements.js";
 import { post } from "/clinic/ui/clinic-server.js";
 
 const page_rows = 100;
-const actions = ["read", "import", "draft.create", "draft.stop", "draft.edit", "draft.accept", "draft.insert", "form.fill",
+const actions = ["read", "import", "draft.create", "draft.stop", "draft.edit", "draft.regenerate", "draft.insert", "form.fill",
   "form.type", "form.undo", "override", "login", "login.failed", "logout", "launch", "user.put", "export"];
 
 // Of a field that was kept, its text; of anything else, its JSON.

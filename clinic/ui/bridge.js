@@ -70,6 +70,7 @@
         additionalResponsesExpected: false, payload: answerTo(options, data) }, origin);
     }
     frame.title = options.title || "杏林 AI 草稿";
+    frame.setAttribute("allow", "clipboard-write");
     frame.src = options.url + "#launch=" + encodeURIComponent(options.token);
     window.addEventListener("message", listen, false);
     options.parent.appendChild(frame);

@@ -46,9 +46,8 @@ export class DraftField {
     this.element = make("article", { class: "draft-field", tabindex: "-1", data: { field: id },
       "aria-labelledby": `draft-${id}` },
     make("header", {}, make("h3", { id: `draft-${id}`, text: this.field.name, lang: "zh-CN" }), this.badges,
-      this.verified, this.buttons.fill),
-    this.text, this.problem, this.issues, this.detail, this.diff, this.editor,
-    make("div", { class: "field-actions" }, ...more));
+      this.verified, make("span", { class: "field-actions" }, ...more, this.buttons.fill)),
+    this.text, this.problem, this.issues, this.detail, this.diff, this.editor);
   }
 
   update(field) {
@@ -92,13 +91,13 @@ export class DraftField {
   }
 
   showButtons(buttons) {
-    const { field, actions } = this, isIdle = field.state !== "writing" && field.state !== "waiting";
+    const { field, actions } = this, isIdle = !actions.isRunning();
     buttons.fill.hidden = !actions.canFill;
     buttons.fill.disabled = !isFillable(field);
     say(buttons.fill, field.blocked ? "fillBlocked" : "fill", null, "tip");
     for (const name of ["edit", "regenerate", "lock"]) buttons[name].hidden = !actions.canChange;
     buttons.edit.disabled = !isIdle || field.locked;
-    buttons.regenerate.disabled = !isIdle || field.locked || actions.isRunning();
+    buttons.regenerate.disabled = !isIdle || field.locked;
     say(buttons.lock, field.locked ? "unlock" : "lock");
     buttons.lock.setAttribute("aria-pressed", String(Boolean(field.locked)));
     buttons.lock.disabled = !isIdle;
@@ -230,7 +229,7 @@ export class DraftField {
     const buttons = make("div", { class: "buttons" });
     const add = (name, run) => buttons.append(make("button", { class: "small", word: name, data: { action: name }, onclick: run }));
     add("showSource", () => { if (this.selected !== index) this.select(index); });
-    if (this.actions.canChange) {
+    if (this.actions.canChange && !this.actions.isRunning()) {
       add("accept", () => this.askReason(item, sentence, index));
       add("change", () => this.startEdit(sentence));
       if (sentence.suggestion) add("useSource", () => this.replaceSentence(sentence));

@@ -56,7 +56,8 @@ function omissionItem(omission, draft, actions) {
     return item;
   }
   item.append(
-    make("p", { class: "suggestion" }, make("span", { word: "wouldInsert", values: { field: field ? field.name : omission.field } }),
+    make("p", { class: "suggestion" }, make("span", { word: "wouldInsert" }),
+      make("strong", { lang: "zh-CN", text: (field ? field.name : omission.field) + " " }),
       make("q", { lang: "zh-CN", text: omission.sentence })),
     make("div", { class: "sources" }, ...(omission.sources || []).map((one) =>
       sourceButton(one, (source) => actions.showSources([source], { isHeld: true })))));

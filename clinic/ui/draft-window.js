@@ -17,6 +17,7 @@ export class DraftWindow {
   constructor(host) {
     this.host = host;
     this.draft = null;
+    this.isFollowing = false;
     this.cards = new Map();
     this.abort = null;
     this.isStarting = this.isClosed = false;
@@ -39,6 +40,7 @@ export class DraftWindow {
     this.fields = make("div", { class: "draft-fields" });
     this.omissions = listSection("omissions");
     this.conflicts = listSection("conflicts");
+    this.body = make("div", { class: "draft-body" }, this.conflicts, this.fields, this.omissions, this.note);
     this.minimiseButton = make("button", { class: "quiet minimise", label: "minimise", tip: "minimise", text: "−",
       hidden: host.isAlone, data: { action: "minimise" }, onclick: () => this.minimise() });
     this.element = make("section", { class: "draft-window", label: "draftWindow", tabindex: "-1" },
@@ -48,7 +50,9 @@ export class DraftWindow {
       host.isModelOff ? make("p", { class: "notice", word: "modelOff", data: { part: "modelOff" } }) : null,
       make("div", { class: "toolbar" }, this.generateButton, this.stopButton, this.fillAllButton, this.verified, this.nextButton),
       this.alert,
-      make("div", { class: "draft-body" }, this.conflicts, this.fields, this.omissions, this.note));
+      this.body);
+    for (const name of ["wheel", "pointerdown", "keydown"])
+      this.body.addEventListener(name, () => { this.isFollowing = false; }, { passive: true });
     this.launcherState = make("span", { class: "chip state" });
     this.launcher = make("button", { class: "launcher", hidden: true, data: { action: "restore" }, onclick: () => this.restore() },
       make("span", { word: "restore" }), this.launcherState);
@@ -131,6 +135,7 @@ export class DraftWindow {
   async run() {
     if (this.abort) this.abort.abort();
     const abort = this.abort = new AbortController(), id = this.draft.id;
+    this.isFollowing = true;
     this.showHead();
     try {
       for await (const event of follow(path.draft(id, "events"), abort.signal)) {
@@ -198,7 +203,8 @@ export class DraftWindow {
     if (change.all) return this.take(this.draft);
     if (change.appended !== undefined) {
       const card = this.cards.get(change.field);
-      this.keepEnd(() => card.append(change.appended));
+      card.append(change.appended);
+      this.keepInView(card);
       return undefined;
     }
     if (change.field) {
@@ -209,15 +215,15 @@ export class DraftWindow {
     if (change.conflicts) showConflicts(this.conflicts, this.draft.conflicts, this.actions());
     if (change.message) this.showAlert(change.message);
     if (change.head) this.showHead();
+    if (change.ended) this.cards.forEach((card) => { card.showHead(); card.showIssues(); }); // may be changed now
     return undefined;
   }
 
-  // The window follows the text unless the reader has scrolled away.
-  keepEnd(change) {
-    const box = this.element.querySelector(".draft-body");
-    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
-    change();
-    if (isAtEnd) box.scrollTop = box.scrollHeight;
+  // The window follows what is being written until the reader scrolls or clicks in it.
+  keepInView(card) {
+    if (!this.isFollowing) return;
+    const box = this.body, end = card.element.offsetTop + card.element.offsetHeight;
+    if (end > box.scrollTop + box.clientHeight) box.scrollTop = end - box.clientHeight;
   }
 
   announce({ field: id, checked }) {

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A visit to the clinic's pages in a headless Chromium, with everything that went wrong on it: errors,
+requests to elsewhere, what the page's policy refused, what it keeps. And what these tests need."""
+import os
+import shutil
+import subprocess
+import sys
+import venv
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PLAYWRIGHT = "playwright==1.65.2"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+NODE_FOLDER = os.path.join(ROOT, "build", "node-clinic-pages")
+PASSWORD = "示范口令-2025"
+WATCH_POLICY = """window.refused = []; document.addEventListener('securitypolicyviolation',
+    event => window.refused.push(event.violatedDirective + ' ' + event.blockedURI));"""
+
+
+def skip(reason):
+    print(f"skip clinic-pages ({reason})\nclinic-pages: 0 passed, 0 failed, 1 skipped")
+    return 77
+
+
+def run_in_environment():
+    """The program again in build/venv-page, which has playwright if it can be had."""
+    folder = os.path.join(ROOT, "build", "venv-page")
+    python = os.path.join(folder, "bin", "python")
+    if os.path.realpath(sys.prefix) == os.path.realpath(folder):
+        return skip("playwright could not be installed")
+    if not os.path.exists(python):
+        venv.create(folder, with_pip=True)
+    done = subprocess.run([python, "-m", "pip", "install", "-q", PLAYWRIGHT], capture_output=True)
+    if done.returncode != 0:
+        return skip("playwright could not be installed (no network?)")
+    return subprocess.run([python, *sys.argv]).returncode
+
+
+def node_module(*path):
+    """A file of the modules of pages/package-lock.json, or None where they cannot be had."""
+    wanted = os.path.join(NODE_FOLDER, "node_modules", *path)
+    if not os.path.exists(wanted) and shutil.which("npm"):
+        os.makedirs(NODE_FOLDER, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(os.path.join(ROOT, "tests", "clinic", "pages", name), NODE_FOLDER)
+        subprocess.run(["npm", "ci", "--silent", "--ignore-scripts"], cwd=NODE_FOLDER, capture_output=True)
+    return wanted if os.path.exists(wanted) else None
+
+
+class Visit:
+    """One browser context with one page. Its close() is part of every test."""
+
+    def __init__(self, browser, url, **options):
+        options.setdefault("locale", "zh-CN")
+        options.setdefault("viewport", {"width": 1366, "height": 768})
+        options.setdefault("reduced_motion", "reduce")
+        self.context = browser.new_context(**options)
+        self.context.add_init_script(WATCH_POLICY)
+        self.page = self.context.new_page()
+        self.problems, self.foreign, self.url = [], [], url
+        self.own = (url, url.replace("127.0.0.1", "localhost"))
+        self.page.set_default_timeout(8000)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", self.take_message)
+        self.context.on("request", self.take_request)
+
+    def take_message(self, message):
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.problems.append(message.text)
+
+    def take_request(self, request):
+        if not request.url.startswith(tuple(own + "/" for own in self.own)):
+            self.foreign.append(request.url)
+
+    def until(self, expression, frame=None, seconds=8):
+        """Waits for it; Playwright's own way evaluates strings in the page, which its policy bans."""
+        safe = f"(() => {{ try {{ return Boolean({expression}); }} catch (problem) {{ return false; }} }})()"
+        for _ in range(seconds * 20):
+            if (frame or self.page).evaluate(safe):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"never came true: {expression}")
+
+    def sign_in(self, user="doctor", password=PASSWORD):
+        self.page.goto(self.url + "/clinic")
+        self.page.fill("#user", user)
+        self.page.fill("#password", password)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_selector("#logout:not([hidden])")
+
+    def open_episode(self, episode="E-2025-000001"):
+        self.page.evaluate("id => { location.hash = '#/episode/' + id; }", episode)
+        self.page.wait_for_selector(".document .record-text", state="attached")
+        self.page.wait_for_selector(".form-row textarea")
+
+    def generate(self):
+        self.page.click(".record-form [data-action=generate]")
+
+    def wait_done(self, state="已完成", seconds=20):
+        self.until(f"document.querySelector('[data-part=state]').textContent === '{state}'", seconds=seconds)
+
+    def card(self, field):
+        return self.page.locator(f".draft-field[data-field={field}]")
+
+    def form(self, field):
+        return self.page.input_value(f"#form-{field}")
+
+    def draft_text(self, field):
+        return self.card(field).locator(".draft-text").first.text_content()
+
+    def press(self, field, action):
+        self.card(field).locator(f"[data-action={action}]").first.click()
+
+    def alert(self, selector=".draft-window > .alert"):
+        self.page.wait_for_selector(selector + ":not([hidden])")
+        return self.page.inner_text(selector)
+
+    def width_over(self):
+        """Pixels by which the page is wider than the window."""
+        return self.page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+
+    def serious_faults(self, source):
+        """What axe-core calls serious or critical. The test's own file, put in past the policy."""
+        self.page.evaluate("() => {" + source + "}")
+        found = self.page.evaluate("""async () => (await axe.run(document, {resultTypes: ['violations']})).violations
+            .filter(one => ['serious', 'critical'].includes(one.impact))
+            .map(one => one.id + ': ' + one.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | '))""")
+        return found
+
+    def close(self, may_refuse=False):
+        kept = self.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
+        refused = self.page.evaluate("window.refused")
+        self.context.close()
+        assert kept == [0, 0, ""], f"the page keeps something: {kept}"
+        assert not self.foreign, f"asked elsewhere: {self.foreign}"
+        if not may_refuse:
+            assert not refused, f"against the policy: {refused}"
+            assert not self.problems, self.problems
