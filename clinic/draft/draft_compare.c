@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clinic/draft/draft_compare.h"
 
-#include "clinic/text/mention.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -25,8 +23,7 @@ static bool has_date_part(int a, int b) {
     return a == 0 || b == 0 || a == b;
 }
 
-// Whether two mentions say the same, as far as both say it: "11月3日" and "3日" do.
-static bool is_same(const struct mention *a, const struct mention *b) {
+bool mention_says_same(const struct mention *a, const struct mention *b) {
     if (is_amount(a) && is_amount(b))
         return is_near(a->value, b->value) && is_near(a->value_high, b->value_high) &&
                (!*a->unit || !*b->unit || strcmp(a->unit, b->unit) == 0);
@@ -56,7 +53,7 @@ static bool is_compared(const struct mention *mention) {
 
 static bool has(const struct mention_list *list, const struct mention *wanted) {
     for (size_t i = 0; i < list->count; i++)
-        if (is_same(&list->items[i], wanted)) return true;
+        if (mention_says_same(&list->items[i], wanted)) return true;
     return false;
 }
 

@@ -6,7 +6,7 @@
 #define XL_CLINIC_DRAFT_COMPARE_H
 
 #include "clinic/record/clinic_error.h"
-#include "clinic/text/lexicon.h"
+#include "clinic/text/mention.h"
 
 enum { COMPARED_MAX = 16 };
 
@@ -19,6 +19,10 @@ struct draft_comparison {
     struct compared_span lost[COMPARED_MAX];      // in the piece
     int n_strangers, n_lost;                      // all
 };
+
+// Whether two mentions say the same, as far as both say it: "11月3日" and "3日" do, 2.0 g and
+// 2000 mg do.
+bool mention_says_same(const struct mention *a, const struct mention *b);
 
 bool draft_compare(const struct lexicon *lexicon, const char *piece, const char *text,
                    struct draft_comparison *comparison, struct clinic_error *error);

@@ -33,6 +33,13 @@ static bool add(struct template_set *set, struct record_template *record, const 
     return true;
 }
 
+// Other data of the clinic may lie in the same folder: what its "format" says is another's.
+static bool is_other_form(const json_t *root) {
+    const char *format = json_string_value(json_object_get(root, "format"));
+    return format && strncmp(format, "xinglin-", 8) == 0 &&
+           strcmp(format, "xinglin-record-template") != 0;
+}
+
 static bool add_text(struct template_set *set, const char *where, const char *text, size_t bytes,
                      struct clinic_error *error) {
     json_error_t json_error;
@@ -40,9 +47,13 @@ static bool add_text(struct template_set *set, const char *where, const char *te
     if (!root)
         return clinic_fail(error, CLINIC_BAD_INPUT, "%.80s: line %d: %.100s", where,
                            json_error.line, json_error.text);
-    struct record_template *record = record_template_read(root, where, error);
+    bool is_added = true;
+    if (!is_other_form(root)) {
+        struct record_template *record = record_template_read(root, where, error);
+        is_added = record && add(set, record, where, error);
+    }
     json_decref(root);
-    return record && add(set, record, where, error);
+    return is_added;
 }
 
 static bool add_file(struct template_set *set, const char *folder, const char *name,
