@@ -146,7 +146,7 @@ static bool check_row(struct verification *verification, enum projection_kind ki
         return fault(verification, seq, "%s", why);
     if (kind != PROJECTION_EPISODE) return true;
     char *text = audit_text(store, &verification->database, seq, SIDE_STATE, verification->error);
-    json_t *state = text ? json_value(text, verification->error) : NULL;
+    json_t *state = text ? kept_value(text, verification->error) : NULL;
     bool is_good = state && documents_check(store, &verification->database, state, why, sizeof why);
     json_decref(state);
     free(text);
@@ -179,7 +179,7 @@ static bool check_rows(struct verification *verification, enum projection_kind k
     while (is_good &&
            (step = database_step(&verification->database, rows, verification->error)) == STEP_ROW) {
         json_t *row = projection_read(rows, projection->n_columns);
-        is_good = json_ready(row, verification->error) && check_row(verification, kind, row);
+        is_good = kept_ready(row, verification->error) && check_row(verification, kind, row);
         json_decref(row);
         n++;
     }
@@ -207,7 +207,7 @@ static bool check_passwords(struct verification *verification) {
         int64_t seq = sqlite3_column_int64(rows, 0);
         const char *hash = column_text(rows, 1);
         char *text = audit_text(store, &verification->database, seq, SIDE_STATE, NULL);
-        json_t *state = text ? json_value(text, NULL) : NULL;
+        json_t *state = text ? kept_value(text, NULL) : NULL;
         const char *credential = json_string_value(json_object_get(state, "credential"));
         if (sha256_of(hash, (size_t)sqlite3_column_bytes(rows, 1), digest))
             hex_write(digest, sizeof digest, hex);

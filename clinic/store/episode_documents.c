@@ -21,7 +21,7 @@ static bool look_up(struct store *store, struct database *database, const char *
                     struct clinic_error *error) {
     *state = (struct document_state){.episode = episode,
                                      .id = json_string_value(json_object_get(document, "id"))};
-    char *text = json_text(document, error);
+    char *text = kept_text(document, error);
     bool is_hashed = text && hmac_of(store->digest_key, text, strlen(text), state->digest);
     free(text);
     if (!is_hashed) return text ? clinic_fail_memory(error) : false;
@@ -99,9 +99,9 @@ static json_t *list_documents(struct store *store, const json_t *canonical,
 static json_t *read_documents(struct store *store, const char *episode,
                               struct clinic_error *error) {
     int64_t version, seq;
-    if (!episode_find(store, &store->reader, episode, &version, &seq, error)) return NULL;
+    if (!kept_episode_find(store, &store->reader, episode, &version, &seq, error)) return NULL;
     char *text = audit_text(store, &store->reader, seq, SIDE_STATE, error);
-    json_t *canonical = text ? json_value(text, error) : NULL;
+    json_t *canonical = text ? kept_value(text, error) : NULL;
     json_t *list = canonical ? list_documents(store, canonical, error) : NULL;
     json_decref(canonical);
     free(text);
@@ -120,7 +120,7 @@ bool store_put_facts(struct store *store, const char *episode, const char *docum
                      int64_t document_version, const char *maker, const json_t *facts,
                      struct clinic_error *error) {
     unsigned char digest[SHA256_BYTES];
-    char *text = json_text(facts, error);
+    char *text = kept_text(facts, error);
     if (!text) return false;
     bool is_hashed = hmac_of(store->digest_key, text, strlen(text), digest);
     if (!is_hashed) clinic_fail_memory(error);
@@ -168,7 +168,7 @@ bool store_get_facts(struct store *store, const char *episode, const char *docum
                        "ttit", episode, document, document_version, maker);
     char *text = query ? read_facts(store, query, error) : NULL;
     sqlite3_finalize(query);
-    if (reading_end(store, text != NULL)) *facts = json_value(text, error);
+    if (reading_end(store, text != NULL)) *facts = kept_value(text, error);
     free(text);
     return *facts != NULL;
 }

@@ -11,7 +11,7 @@ bool documents_put(struct store *store, const json_t *canonical, struct clinic_e
 bool documents_check(struct store *store, struct database *database, const json_t *canonical,
                      char *why, size_t why_bytes);
 // Newest version and sequence number of an episode; CLINIC_NOT_FOUND.
-bool episode_find(struct store *store, struct database *database, const char *id, int64_t *version,
-                  int64_t *seq, struct clinic_error *error);
+bool kept_episode_find(struct store *store, struct database *database, const char *id,
+                       int64_t *version, int64_t *seq, struct clinic_error *error);
 
 #endif

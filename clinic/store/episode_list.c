@@ -30,7 +30,7 @@ static bool take_words(struct list_statement *list, struct clinic_error *error) 
         return clinic_fail(error, CLINIC_BAD_INPUT, "the search is longer than %d bytes",
                            TEXT_BYTES - 1);
     snprintf(list->text, sizeof list->text, "%s", text);
-    text_fold(list->text);
+    search_fold(list->text);
     for (char *at = list->text + strspn(list->text, " \t\r\n"); *at;) {
         if (list->n_words == WORDS_MAX)
             return clinic_fail(error, CLINIC_BAD_INPUT, "the search has more than %d words",

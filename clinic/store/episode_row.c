@@ -53,7 +53,7 @@ static json_t *age_years(const char *birth_date, const struct moment *admit) {
     return json_integer(at.year - year - is_before);
 }
 
-void text_fold(char *text) {
+void search_fold(char *text) {
     for (; *text; text++)
         if (*text >= 'A' && *text <= 'Z') *text = (char)(*text - 'A' + 'a');
 }
@@ -87,7 +87,7 @@ json_t *episode_row_make(const json_t *state, int64_t version, int64_t seq, int6
                            main_diagnosis(state)};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         search_add(search, parts[i]);
-    text_fold(search);
+    search_fold(search);
     json_t *stay = has_stay ? json_integer(moment_day_number(discharge) - moment_day_number(admit))
                             : json_null();
     json_t *second = admit.seconds == MOMENT_UNKNOWN ? json_null() : json_integer(admit.seconds);

@@ -9,6 +9,6 @@
 // The columns of the projection "episodes", from canonical JSON that episode_read() accepted.
 json_t *episode_row_make(const json_t *state, int64_t version, int64_t seq, int64_t at_ms);
 // ASCII letters small, as in the column `search`.
-void text_fold(char *text);
+void search_fold(char *text);
 
 #endif

@@ -105,7 +105,7 @@ bool projection_put(struct store *store, enum projection_kind kind, const json_t
     char object[STORE_OBJECT_BYTES];
     int64_t seq, at_ms;
     json_t *row = projections[kind].make_row(state, line->version, 0, 0);
-    char *text = row ? json_text(state, error) : NULL;
+    char *text = row ? kept_text(state, error) : NULL;
     if (!row) clinic_fail_memory(error);
     if (row) projection_object(kind, row, object);
     line->object = object;
@@ -117,7 +117,7 @@ bool projection_put(struct store *store, enum projection_kind kind, const json_t
     free(text);
     if (!is_good) return false;
     row = projections[kind].make_row(state, line->version, seq, at_ms);
-    is_good = json_ready(row, error) && write_row(store, kind, row, error);
+    is_good = kept_ready(row, error) && write_row(store, kind, row, error);
     json_decref(row);
     return is_good;
 }
@@ -171,7 +171,7 @@ bool projection_check(struct store *store, struct database *database, enum proje
         return false;
     }
     char *text = audit_text(store, database, seq, SIDE_STATE, &error);
-    json_t *state = text ? json_value(text, &error) : NULL;
+    json_t *state = text ? kept_value(text, &error) : NULL;
     json_t *expected = state ? projections[kind].make_row(state, version, seq, at_ms) : NULL;
     bool is_equal = expected && json_equal(expected, row);
     if (!is_equal)

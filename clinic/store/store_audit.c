@@ -16,8 +16,8 @@ bool store_audit(struct store *store, const struct actor *actor, const char *act
     if (!action || !*action || strlen(action) > ACTION_BYTES_MAX || !object ||
         strlen(object) >= STORE_OBJECT_BYTES)
         return clinic_fail(error, CLINIC_BAD_INPUT, "an audit line needs an action and an object");
-    char *before_text = before ? json_text(before, error) : NULL;
-    char *after_text = after ? json_text(after, error) : NULL;
+    char *before_text = before ? kept_text(before, error) : NULL;
+    char *after_text = after ? kept_text(after, error) : NULL;
     struct audit_line line = {.actor = actor,
                               .action = action,
                               .episode = episode,
@@ -60,7 +60,7 @@ static bool has_prefix(const char *text, const char *prefix) {
 static json_t *read_text(struct store *store, int64_t seq, enum audit_side side,
                          struct clinic_error *error) {
     char *text = audit_text(store, &store->reader, seq, side, error);
-    json_t *value = text ? json_value(text, error) : NULL;
+    json_t *value = text ? kept_value(text, error) : NULL;
     free(text);
     return value;
 }
@@ -128,7 +128,7 @@ bool store_read_audit(struct store *store, const struct audit_query *query, json
     *rows = NULL;
     if (!check_query(query, action, error)) return false;
     json_t *list = json_array();
-    if (!json_ready(list, error)) return false;
+    if (!kept_ready(list, error)) return false;
     bool is_good = reading_begin(store, error);
     if (is_good) {
         static const char sql[] =

@@ -46,13 +46,13 @@ bool reading_end(struct store *store, bool is_good) {
     return is_good;
 }
 
-char *json_text(const json_t *value, struct clinic_error *error) {
+char *kept_text(const json_t *value, struct clinic_error *error) {
     char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
     if (!text) clinic_fail_memory(error);
     return text;
 }
 
-json_t *json_value(const char *text, struct clinic_error *error) {
+json_t *kept_value(const char *text, struct clinic_error *error) {
     json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
     if (!value)
         clinic_fail(error, CLINIC_STORAGE,
@@ -60,7 +60,7 @@ json_t *json_value(const char *text, struct clinic_error *error) {
     return value;
 }
 
-bool json_ready(const json_t *value, struct clinic_error *error) {
+bool kept_ready(const json_t *value, struct clinic_error *error) {
     return value ? true : clinic_fail_memory(error);
 }
 

@@ -40,10 +40,10 @@ bool reading_begin(struct store *store, struct clinic_error *error);
 bool reading_end(struct store *store, bool is_good);
 
 // Compact, members sorted: equal values give equal texts. NULL with an error; free().
-char *json_text(const json_t *value, struct clinic_error *error);
+char *kept_text(const json_t *value, struct clinic_error *error);
 // From the store's own text. NULL with an error.
-json_t *json_value(const char *text, struct clinic_error *error);
-bool json_ready(const json_t *value, struct clinic_error *error); // NULL: no memory
+json_t *kept_value(const char *text, struct clinic_error *error);
+bool kept_ready(const json_t *value, struct clinic_error *error); // NULL: no memory
 
 // Ids that come from outside: printable, no '/', at most max_bytes. `what` names them in the error.
 bool id_check(const char *id, size_t max_bytes, const char *what, struct clinic_error *error);

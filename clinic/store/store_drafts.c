@@ -45,7 +45,7 @@ bool store_create_draft(struct store *store, const struct actor *actor, const ch
     int64_t version, seq;
     struct audit_line line = {
         .actor = actor, .action = "draft.create", .episode = episode, .version = 1};
-    bool is_good = episode_find(store, &store->writer, episode, &version, &seq, error) &&
+    bool is_good = kept_episode_find(store, &store->writer, episode, &version, &seq, error) &&
                    projection_put(store, PROJECTION_DRAFT, draft, &line, error);
     return change_end(store, is_good, error);
 }
@@ -93,8 +93,8 @@ static bool put_revision(struct store *store, const struct actor *actor, const c
                          json_t *draft, const struct draft_place *place,
                          const struct draft_change *change, struct clinic_error *error) {
     if (!restore_place(draft, id, place, error)) return false;
-    char *before = change->before ? json_text(change->before, error) : NULL;
-    char *after = change->after ? json_text(change->after, error) : NULL;
+    char *before = change->before ? kept_text(change->before, error) : NULL;
+    char *after = change->after ? kept_text(change->after, error) : NULL;
     struct audit_line line = {.actor = actor,
                               .action = change->action,
                               .episode = place->episode,
@@ -139,7 +139,7 @@ bool store_get_draft(struct store *store, const char *id, json_t **draft,
     *draft = NULL;
     if (!reading_begin(store, error)) return false;
     char *text = read_draft(store, &store->reader, id, &place, error);
-    if (reading_end(store, text != NULL)) *draft = json_value(text, error);
+    if (reading_end(store, text != NULL)) *draft = kept_value(text, error);
     free(text);
     return *draft != NULL;
 }
@@ -162,7 +162,7 @@ bool store_list_drafts(struct store *store, const char *episode, json_t **drafts
                        struct clinic_error *error) {
     *drafts = NULL;
     json_t *list = json_array();
-    if (!json_ready(list, error)) return false;
+    if (!kept_ready(list, error)) return false;
     bool is_good = reading_begin(store, error);
     if (is_good) {
         sqlite3_stmt *rows =
@@ -184,7 +184,7 @@ static bool stop_draft(struct store *store, const struct actor *actor, const cha
     static const struct draft_change change = {.action = "draft.stop"};
     struct draft_place place;
     char *text = read_draft(store, &store->writer, id, &place, error);
-    json_t *draft = text ? json_value(text, error) : NULL, *field;
+    json_t *draft = text ? kept_value(text, error) : NULL, *field;
     bool is_good = draft && set(draft, "state", json_string("stopped"), error);
     size_t i;
     json_array_foreach(json_object_get(draft, "fields"), i, field) {

@@ -13,8 +13,8 @@
 
 enum { EPISODE_TEXT_BYTES_MAX = 32 << 20 };
 
-bool episode_find(struct store *store, struct database *database, const char *id, int64_t *version,
-                  int64_t *seq, struct clinic_error *error) {
+bool kept_episode_find(struct store *store, struct database *database, const char *id,
+                       int64_t *version, int64_t *seq, struct clinic_error *error) {
     (void)store;
     sqlite3_stmt *query =
         database_query(database, error, "SELECT version, seq FROM episodes WHERE id=?", "t", id);
@@ -55,12 +55,12 @@ static bool put_checked(struct store *store, const struct actor *actor, const js
                         const char *source, struct put_result *result, struct clinic_error *error) {
     struct clinic_error missing = {0};
     int64_t version = 0, seq = 0;
-    bool is_there = episode_find(store, &store->writer, result->id, &version, &seq, &missing);
+    bool is_there = kept_episode_find(store, &store->writer, result->id, &version, &seq, &missing);
     if (!is_there && missing.failure != CLINIC_NOT_FOUND) {
         if (error) *error = missing;
         return false;
     }
-    char *text = json_text(canonical, error);
+    char *text = kept_text(canonical, error);
     if (!text) return false;
     bool is_changed = !is_there || !is_same(store, seq, text);
     bool is_short = strlen(text) <= EPISODE_TEXT_BYTES_MAX;
@@ -96,9 +96,9 @@ bool store_put_episode(struct store *store, const struct actor *actor, json_t *c
 static json_t *newest(struct store *store, struct database *database, const char *id,
                       int64_t *version, struct clinic_error *error) {
     int64_t seq;
-    if (!episode_find(store, database, id, version, &seq, error)) return NULL;
+    if (!kept_episode_find(store, database, id, version, &seq, error)) return NULL;
     char *text = audit_text(store, database, seq, SIDE_STATE, error);
-    json_t *canonical = text ? json_value(text, error) : NULL;
+    json_t *canonical = text ? kept_value(text, error) : NULL;
     free(text);
     return canonical;
 }
@@ -163,7 +163,7 @@ static bool find_version(struct database *database, const char *id, int64_t vers
 static char *read_version(struct store *store, const char *id, int64_t wanted, int64_t *version,
                           struct clinic_error *error) {
     int64_t seq;
-    if (!episode_find(store, &store->reader, id, version, &seq, error)) return NULL;
+    if (!kept_episode_find(store, &store->reader, id, version, &seq, error)) return NULL;
     if (wanted != 0 && wanted != *version) {
         if (!find_version(&store->reader, id, wanted, &seq, error)) return NULL;
         *version = wanted;
@@ -177,7 +177,7 @@ bool store_get_episode(struct store *store, const char *id, int64_t version, jso
     *canonical = NULL;
     if (!reading_begin(store, error)) return false;
     char *text = read_version(store, id, version, &found, error);
-    if (reading_end(store, text != NULL)) *canonical = json_value(text, error);
+    if (reading_end(store, text != NULL)) *canonical = kept_value(text, error);
     free(text);
     if (version_found) *version_found = found;
     return *canonical != NULL;

@@ -93,7 +93,8 @@ static bool check_fill(const struct form_fill *fill, struct clinic_error *error)
 static bool fill_fields(struct store *store, const struct form_change *change,
                         const struct form_fill *fill, struct clinic_error *error) {
     int64_t version, seq;
-    if (!episode_find(store, &store->writer, fill->episode, &version, &seq, error)) return false;
+    if (!kept_episode_find(store, &store->writer, fill->episode, &version, &seq, error))
+        return false;
     for (int i = 0; i < fill->n_fields; i++)
         if (!fill_field(store, change, &fill->fields[i], error)) return false;
     return true;
@@ -147,7 +148,7 @@ static json_t *read_state(struct store *store, struct database *database,
     else if (step == STEP_DONE)
         clinic_fail(error, CLINIC_STORAGE, "a version of the field is missing: run verify-audit");
     sqlite3_finalize(query);
-    json_t *state = text ? json_value(text, error) : NULL;
+    json_t *state = text ? kept_value(text, error) : NULL;
     free(text);
     return state;
 }
@@ -214,7 +215,7 @@ bool store_get_form(struct store *store, const char *episode, const char *templa
     *form = NULL;
     int64_t version, seq;
     json_t *fields = json_array();
-    if (!json_ready(fields, error)) return false;
+    if (!kept_ready(fields, error)) return false;
     bool is_good = reading_begin(store, error);
     if (is_good) {
         sqlite3_stmt *rows =
@@ -222,7 +223,8 @@ bool store_get_form(struct store *store, const char *episode, const char *templa
                            "SELECT field, name, text, version, source, draft, by, at FROM forms"
                            " WHERE episode=? AND template=? ORDER BY field",
                            "tt", episode, template);
-        is_good = rows && episode_find(store, &store->reader, episode, &version, &seq, error) &&
+        is_good = rows &&
+                  kept_episode_find(store, &store->reader, episode, &version, &seq, error) &&
                   read_fields(store, rows, fields, error);
         sqlite3_finalize(rows);
         is_good = reading_end(store, is_good);
@@ -230,7 +232,7 @@ bool store_get_form(struct store *store, const char *episode, const char *templa
     if (is_good) {
         *form = json_pack("{s:s, s:s, s:O}", "episode", episode, "template", template, "fields",
                           fields);
-        is_good = json_ready(*form, error);
+        is_good = kept_ready(*form, error);
     }
     json_decref(fields);
     return is_good;
@@ -242,7 +244,7 @@ static bool read_history(struct store *store, sqlite3_stmt *rows, json_t *histor
     while ((step = database_step(&store->reader, rows, error)) == STEP_ROW) {
         char *text =
             audit_text(store, &store->reader, sqlite3_column_int64(rows, 0), SIDE_STATE, error);
-        json_t *state = text ? json_value(text, error) : NULL;
+        json_t *state = text ? kept_value(text, error) : NULL;
         free(text);
         if (!state) return false;
         json_t *entry =
@@ -263,7 +265,7 @@ bool store_form_history(struct store *store, const char *episode, const char *te
     *history = NULL;
     snprintf(object, sizeof object, "form/%s/%s/%s", episode, template, field);
     json_t *list = json_array();
-    if (!json_ready(list, error)) return false;
+    if (!kept_ready(list, error)) return false;
     bool is_good = reading_begin(store, error);
     if (is_good) {
         sqlite3_stmt *rows =

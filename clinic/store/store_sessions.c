@@ -173,7 +173,8 @@ static bool check_launch(struct store *store, const struct launch *launch,
         return false;
     }
     if (is_disabled) return clinic_fail(error, CLINIC_DENIED, "this user is disabled");
-    if (!episode_find(store, &store->writer, launch->episode, &version, &seq, error)) return false;
+    if (!kept_episode_find(store, &store->writer, launch->episode, &version, &seq, error))
+        return false;
     sqlite3_stmt *query = database_query(
         &store->writer, error, "SELECT department FROM episodes WHERE id=?", "t", launch->episode);
     bool is_seen = query && database_step(&store->writer, query, error) == STEP_ROW &&
@@ -204,7 +205,7 @@ bool store_open_launch_session(struct store *store, const struct launch *launch,
     token[0] = '\0';
     if (!make_token(&made, error)) return false;
     json_t *departments = departments_make(launch->departments, launch->n_departments, error);
-    char *list = departments ? json_text(departments, error) : NULL;
+    char *list = departments ? kept_text(departments, error) : NULL;
     bool is_good =
         list && change_begin(store, error) &&
         change_end(store, open_launch(store, launch, departments, list, &made, error), error);
@@ -231,7 +232,7 @@ static bool read_session(sqlite3_stmt *row, struct store_session *session,
     snprintf(session->episode, sizeof session->episode, "%s", column_text(row, 7));
     snprintf(session->template, sizeof session->template, "%s", column_text(row, 8));
     times->is_disabled = sqlite3_column_int(row, 9) != 0;
-    session->departments = json_value(column_text(row, 6), error);
+    session->departments = kept_value(column_text(row, 6), error);
     return session->departments != NULL;
 }
 

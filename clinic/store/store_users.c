@@ -61,7 +61,7 @@ bool user_find(struct database *database, const char *name, struct user_row *row
         snprintf(row->name, sizeof row->name, "%s", column_text(query, 0));
         snprintf(row->display, sizeof row->display, "%s", column_text(query, 1));
         snprintf(row->role, sizeof row->role, "%s", column_text(query, 2));
-        row->departments = json_value(column_text(query, 3), error);
+        row->departments = kept_value(column_text(query, 3), error);
         row->is_disabled = sqlite3_column_int(query, 4) != 0;
         row->version = sqlite3_column_int64(query, 5);
         snprintf(row->hash, sizeof row->hash, "%s", column_text(query, 6));
@@ -168,7 +168,7 @@ static bool read_users(struct store *store, sqlite3_stmt *rows, json_t *list,
     while ((step = database_step(&store->reader, rows, error)) == STEP_ROW) {
         char changed[32];
         time_write(sqlite3_column_int64(rows, 5), changed);
-        json_t *departments = json_value(column_text(rows, 3), error);
+        json_t *departments = kept_value(column_text(rows, 3), error);
         if (!departments) return false;
         json_t *user =
             json_pack("{s:s, s:s, s:s, s:o, s:b, s:s}", "name", column_text(rows, 0), "display",
@@ -182,7 +182,7 @@ static bool read_users(struct store *store, sqlite3_stmt *rows, json_t *list,
 bool store_list_users(struct store *store, json_t **users, struct clinic_error *error) {
     *users = NULL;
     json_t *list = json_array();
-    if (!json_ready(list, error)) return false;
+    if (!kept_ready(list, error)) return false;
     bool is_good = reading_begin(store, error);
     if (is_good) {
         sqlite3_stmt *rows = database_query(
