@@ -11,6 +11,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PLAYWRIGHT = "playwright==1.65.2"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 NODE_FOLDER = os.path.join(ROOT, "build", "node-clinic-pages")
+PAGES = os.path.join(ROOT, "clinic", "ui")
+TOTAL = "[data-part=verified]"
 PASSWORD = "示范口令-2025"
 WATCH_POLICY = """window.refused = []; document.addEventListener('securitypolicyviolation',
     event => window.refused.push(event.violatedDirective + ' ' + event.blockedURI));"""
@@ -44,6 +46,18 @@ def node_module(*path):
             shutil.copy(os.path.join(ROOT, "tests", "clinic", "pages", name), NODE_FOLDER)
         subprocess.run(["npm", "ci", "--silent", "--ignore-scripts"], cwd=NODE_FOLDER, capture_output=True)
     return wanted if os.path.exists(wanted) else None
+
+
+class Missing(Exception):
+    """What a test needs and this machine has not; the test is skipped."""
+
+
+def axe():
+    path = node_module("axe-core", "axe.min.js")
+    if not path:
+        raise Missing("axe-core could not be installed (npm, network?)")
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 class Visit:
@@ -135,3 +149,24 @@ class Visit:
         if not may_refuse:
             assert not refused, f"against the policy: {refused}"
             assert not self.problems, self.problems
+
+
+def drafted(visit, mock, delay_s=0.0):
+    mock.delay_s = delay_s
+    visit.sign_in()
+    visit.open_episode()
+    visit.generate()
+    if not delay_s:
+        visit.wait_done()
+
+
+def open_host(visit, mock, more=""):
+    visit.page.goto(f"http://localhost:{mock.port}/clinic/mock-host#server={mock.url}{more}")
+    visit.page.click("#open")
+    visit.page.wait_for_selector("iframe")
+    for _ in range(100):
+        frame = next((one for one in visit.page.frames if one.url.startswith(mock.url + "/clinic/embed")), None)
+        if frame and frame.query_selector("[data-action=generate]"):
+            return frame
+        visit.page.wait_for_timeout(50)
+    raise AssertionError("no draft window in the host")
