@@ -22,6 +22,7 @@ enum conflict_kind {
     CONFLICT_BLOOD,       // X32: blood groups differ
     CONFLICT_DIAGNOSIS,   // X16: diagnoses before and in the operation, pathology
     CONFLICT_OPERATION,   // X15: operations in texts and in the table differ
+    CONFLICT_PENDING,     // X44: a result is out and no note says so
     CONFLICT_INSTRUCTION, // text that gives orders to a program
     CONFLICT_KINDS
 };
