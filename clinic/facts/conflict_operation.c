@@ -77,6 +77,7 @@ static void check_blood(struct conflict_search *search) {
 // --------------------------------------------------------------------
 
 static const struct section *section_of(const struct document *doc, const char *name, int *row) {
+    *row = 0;
     for (int i = 0; i < doc->n_sections; i++) {
         if (strcmp(doc->sections[i].name, name) == 0) {
             *row = i;

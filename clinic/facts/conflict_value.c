@@ -62,9 +62,9 @@ static const struct lab_name *name_at(const struct lab_names *names, const char 
 }
 
 static bool is_other_time(const struct stretch *clause) {
-    static const char *const OTHER[] = {"外院",   "年前", "个月前", "目标", "既往", "门诊", "周期",
-                                        "平素",   "自测", "二院",   "医院", "卫生", "最低", "最高",
-                                        "正常值", "若",   "如",     "大于", "小于", "超过", NULL};
+    static const char *const OTHER[] = {
+        "外院", "年前", "个月前", "目标",   "既往", "门诊", "周期", "平素", "自测", "二院", "医院",
+        "卫生", "最低", "最高",   "正常值", "若",   "如",   "大于", "小于", "超过", "维持", NULL};
     return stretch_has_any(clause, OTHER);
 }
 
