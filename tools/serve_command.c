@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `xinglin serve`: the HTTP server. Reads the configuration, opens what the server writes to,
 // starts loading the model and hands over to the I/O loop, which already answers /health meanwhile.
+// With --clinic the clinic's routes are there, too, with or without a model.
+#if defined(XINGLIN_HAS_CLINIC)
+#include "clinic/http/clinic_service.h"
+#endif
 #include "server/access_log.h"
 #include "server/api_keys.h"
 #include "server/audit_log.h"
@@ -31,6 +35,7 @@ struct serve {
     struct model_host host;
     struct api_keys keys;
     struct serving_parts parts;
+    struct clinic_service *clinic; // NULL: none
     bool has_keys, has_server, has_host;
     char message[MESSAGE_BYTES];
 };
@@ -69,6 +74,28 @@ static void on_model(void *argument) {
     http_server_nudge(argument);
 }
 
+#if defined(XINGLIN_HAS_CLINIC)
+static bool open_clinic(struct serve *serve, const struct server_settings *settings) {
+    serve->clinic =
+        clinic_service_open(settings, &serve->host, serve->message, sizeof serve->message);
+    if (!serve->clinic) return false;
+    serve->server.extension = clinic_service_extension(serve->clinic);
+    return true;
+}
+#else
+static void clinic_service_stop(struct clinic_service *clinic) {
+    (void)clinic;
+}
+static void clinic_service_close(struct clinic_service *clinic) {
+    (void)clinic;
+}
+static bool open_clinic(struct serve *serve, const struct server_settings *settings) {
+    (void)settings;
+    snprintf(serve->message, sizeof serve->message, "this program was built without the clinic");
+    return false;
+}
+#endif
+
 static bool open_parts(struct serve *serve, const struct server_settings *settings) {
     struct http_server *server = &serve->server;
     snprintf(serve->message, sizeof serve->message, "out of memory or threads");
@@ -88,6 +115,7 @@ static bool open_parts(struct serve *serve, const struct server_settings *settin
         server->keys = &serve->keys;
     }
     if (!open_logs(serve, settings)) return false;
+    if (settings->clinic && !open_clinic(serve, settings)) return false;
     serve->has_server = http_server_open(server, serve->message, sizeof serve->message);
     if (!serve->has_server) return false;
     server->host = &serve->host;
@@ -100,12 +128,14 @@ static void close_parts(struct serve *serve) {
     struct http_server *server = &serve->server;
     job_pool_destroy(server->prepare);
     job_pool_destroy(server->embed);
+    clinic_service_stop(serve->clinic);
     if (serve->has_host && model_host_state(&serve->host) == MODEL_LOADING) {
         // A load cannot be called off; nothing is half-written by it.
         fflush(NULL);
         _exit(0);
     }
     if (serve->has_server) http_server_close(server);
+    clinic_service_close(serve->clinic);
     if (serve->has_host) model_host_close(&serve->host);
     grammar_cache_destroy(serve->parts.grammars);
     token_texts_destroy(serve->parts.texts);

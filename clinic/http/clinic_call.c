@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clinic/http/clinic_call.h"
+
+#include "clinic/http/clinic_routes.h"
+#include "clinic/http/event_stream.h"
+#include "clinic/store/store_audit.h"
+#include "clinic/store/store_drafts.h"
+#include "clinic/store/store_episodes.h"
+#include "server/api_keys.h"
+#include "server/host_check.h"
+#include "server/http_gate.h"
+#include "server/http_server.h"
+#include "server/json_dump.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool more(void *work) {
+    struct clinic_call *call = work;
+    return call->follower && event_stream_more(call->follower, &call->exchange->out);
+}
+
+static void cancel(void *work) {
+    struct clinic_call *call = work;
+    if (call->follower) event_stream_leave(call->follower);
+}
+
+static void release(void *work) {
+    struct clinic_call *call = work;
+    if (call->follower) event_stream_close(call->follower);
+    if (call->has_session) store_session_deinit(&call->session);
+    json_decref(call->body);
+    json_decref(call->draft);
+    json_decref(call->reply);
+    explicit_bzero(call->token, sizeof call->token);
+    free(call);
+}
+
+static const struct exchange_work call_work = {more, cancel, release};
+
+bool clinic_call_refuse(struct clinic_call *call, int http_status, const char *code,
+                        const char *format, ...) {
+    char message[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return openai_error_set(&call->exchange->error, http_status, code, NULL, "%s", message);
+}
+
+const char *clinic_call_part(const struct clinic_call *call, int which) {
+    return call->exchange->path_parts[which];
+}
+
+struct store *clinic_call_store(const struct clinic_call *call) {
+    return clinic_service_store(call->service);
+}
+
+json_t *clinic_call_error_json(const char *code, const char *message) {
+    return json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message);
+}
+
+// ---- In the I/O thread: what the request carries
+
+// The cookie comes by itself, so a page of another origin could use it; SameSite=Strict keeps it
+// from other sites, this keeps it from other origins of the same site.
+static bool is_own_page(struct exchange *exchange) {
+    const char *origin = exchange_header(exchange, "Origin"),
+               *site = exchange_header(exchange, "Sec-Fetch-Site");
+    if (origin && !host_check_same(origin, exchange_header(exchange, "Host"))) return false;
+    return !site || strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
+}
+
+static void take_token(struct clinic_call *call, const char *token) {
+    if (strlen(token) < sizeof call->token) snprintf(call->token, sizeof call->token, "%s", token);
+}
+
+static bool take_key(struct clinic_call *call) {
+    struct exchange *exchange = call->exchange;
+    if (!http_gate_check_key(exchange, SCOPE_CLINIC) || !http_gate_admit(exchange)) return false;
+    call->key = exchange->key->name;
+    return true;
+}
+
+static bool take_credentials(struct clinic_call *call) {
+    struct exchange *exchange = call->exchange;
+    const char *secret = http_gate_secret(exchange),
+               *cookie = exchange_cookie(exchange, CLINIC_COOKIE);
+    bool is_key = secret && strncmp(secret, "xl-", 3) == 0;
+    enum clinic_access access = call->row->access;
+    if (access == ACCESS_OPEN) return true;
+    if (access == ACCESS_KEY || (access == ACCESS_KEY_OR_ADMIN && is_key)) return take_key(call);
+    if (secret) {
+        take_token(call, secret);
+    } else if (cookie) {
+        if (!is_own_page(exchange))
+            return clinic_call_refuse(call, 403, "origin_not_allowed",
+                                      "a session's cookie serves the clinic's own pages only");
+        take_token(call, cookie);
+    }
+    return true;
+}
+
+static void note_base(struct clinic_call *call) {
+    const char *host = exchange_header(call->exchange, "Host");
+    snprintf(call->base, sizeof call->base, "%s://%s",
+             clinic_service_settings(call->service)->tls_cert ? "https" : "http",
+             host ? host : "localhost");
+}
+
+// ---- In the job: who it is, what it is about
+
+static unsigned role_of(const char *name) {
+    static const char *const names[] = {"doctor", "qc", "admin", "auditor"};
+    for (unsigned i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0) return 1u << i;
+    return 0;
+}
+
+static bool find_session(struct clinic_call *call) {
+    struct store *store = clinic_call_store(call);
+    struct clinic_error error;
+    if (!call->token[0]) return clinic_call_refuse(call, 401, "no_session", "log in first");
+    call->has_session = store_session_find(store, call->token, &call->session, &error);
+    if (!call->has_session) {
+        if (error.failure != CLINIC_DENIED) {
+            call->error = error;
+            return false;
+        }
+        return clinic_call_refuse(call, 401, "no_session", "the session has ended; log in again");
+    }
+    call->actor = store_session_actor(&call->session, call->exchange->address);
+    return true;
+}
+
+static bool check_role(struct clinic_call *call) {
+    bool is_launched = call->session.episode[0] != '\0';
+    bool may = (role_of(call->session.role) & call->row->roles) != 0 &&
+               (!is_launched || call->row->access == ACCESS_LAUNCHED);
+    return may ||
+           clinic_call_refuse(call, 403, "role_not_allowed", "users of this role may not do this");
+}
+
+static bool check_caller(struct clinic_call *call) {
+    if (call->row->access == ACCESS_OPEN) {
+        call->actor = (struct actor){.address = call->exchange->address};
+        return true;
+    }
+    if (call->key) {
+        snprintf(call->key_actor, sizeof call->key_actor, "key:%s", call->key);
+        call->actor = (struct actor){
+            .user = call->key_actor, .role = "key", .address = call->exchange->address};
+        return true;
+    }
+    return find_session(call) && check_role(call);
+}
+
+static bool refuse_unseen(struct clinic_call *call) {
+    return clinic_call_refuse(call, 404, "not_found", "there is no such %s",
+                              call->row->subject >= ABOUT_DRAFT ? "draft" : "episode");
+}
+
+static bool check_episode(struct clinic_call *call, const char *id) {
+    char department[256];
+    if (!id || !*id || strlen(id) >= sizeof call->episode) return refuse_unseen(call);
+    snprintf(call->episode, sizeof call->episode, "%s", id);
+    if (call->key) return true; // pushes know no departments; the store says if it is not there
+    if (!store_episode_department(clinic_call_store(call), id, department, sizeof department,
+                                  &call->error))
+        return call->error.failure == CLINIC_NOT_FOUND ? refuse_unseen(call) : false;
+    if (role_of(call->session.role) == ROLE_ADMIN) return true; // imports; reads nothing
+    return store_session_sees(&call->session, id, department) || refuse_unseen(call);
+}
+
+static bool check_draft(struct clinic_call *call) {
+    const char *id = clinic_call_part(call, 0);
+    if (strlen(id) >= STORE_ID_BYTES) return refuse_unseen(call);
+    if (!store_get_draft(clinic_call_store(call), id, &call->draft, &call->error))
+        return call->error.failure == CLINIC_NOT_FOUND ? refuse_unseen(call) : false;
+    if (!check_episode(call, json_string_value(json_object_get(call->draft, "episode"))))
+        return false;
+    const char *by = json_string_value(json_object_get(call->draft, "by"));
+    if (call->row->subject == ABOUT_DRAFT || (by && strcmp(by, call->session.user) == 0))
+        return true;
+    return clinic_call_refuse(call, 403, "not_your_draft",
+                              "only the doctor who made a draft works with it");
+}
+
+static bool check_subject(struct clinic_call *call) {
+    switch (call->row->subject) {
+    case ABOUT_NOTHING:
+        return true;
+    case ABOUT_EPISODE:
+        return check_episode(call, clinic_call_part(call, 0));
+    case ABOUT_EPISODE_IN_BODY:
+        return check_episode(call, json_string_value(json_object_get(call->body, "episode")));
+    default:
+        return check_draft(call);
+    }
+}
+
+static bool read_body(struct clinic_call *call) {
+    if (!call->row->tables) return true;
+    call->body = request_body_parse(&call->exchange->body, &call->exchange->error);
+    request_body_free(&call->exchange->body);
+    return call->body != NULL;
+}
+
+const struct field_table nothing_tables[] = {{NULL, 0, 0}};
+const size_t nothing_n_tables = 1;
+const struct field_table any_object_tables[] = {{NULL, 0, 0}};
+const size_t any_object_n_tables = 0;
+
+bool clinic_call_need(struct clinic_call *call, const char *field, const char *value) {
+    if (value && *value) return true;
+    return openai_error_set(&call->exchange->error, 400, "missing_value", field, "%s is missing",
+                            field);
+}
+
+bool clinic_call_read(struct clinic_call *call, void *target) {
+    return json_reader_read(call->body, call->row->tables, *call->row->n_tables, target, "",
+                            &call->exchange->error);
+}
+
+// The route's path with its ids, without "/clinic/api/": "episodes/E-1". No text of the request.
+static void name_object(const struct clinic_call *call, char object[STORE_OBJECT_BYTES]) {
+    const char *at = call->row->path + strlen("/clinic/");
+    if (strncmp(at, "api/", 4) == 0) at += 4;
+    size_t n = 0;
+    for (int which = 0; *at; at++) {
+        char one[2] = {*at, '\0'};
+        const char *text = one;
+        if (*at == '{') {
+            text = clinic_call_part(call, which++);
+            at += strcspn(at, "}");
+        }
+        int written = snprintf(object + n, STORE_OBJECT_BYTES - n, "%s", text);
+        n += (size_t)written;
+        if (n >= STORE_OBJECT_BYTES) return;
+    }
+}
+
+bool clinic_call_audit(struct clinic_call *call, const char *action, const json_t *after) {
+    char object[STORE_OBJECT_BYTES];
+    name_object(call, object);
+    if (store_audit(clinic_call_store(call), &call->actor, action,
+                    call->episode[0] ? call->episode : NULL, object, NULL, after, &call->error))
+        return true;
+    return clinic_call_refuse(call, 503, "audit_unavailable",
+                              "the clinic cannot write its audit, so it does no work");
+}
+
+static void tell_failure(struct clinic_call *call) {
+    static const struct {
+        int status;
+        const char *code;
+    } kinds[] = {[CLINIC_OK] = {500, "internal_error"}, [CLINIC_BAD_INPUT] = {400, "invalid_value"},
+                 [CLINIC_DENIED] = {403, "denied"},     [CLINIC_NOT_FOUND] = {404, "not_found"},
+                 [CLINIC_CONFLICT] = {409, "conflict"}, [CLINIC_BLOCKED] = {409, "blocked"},
+                 [CLINIC_BUSY] = {503, "busy"},         [CLINIC_NO_MEMORY] = {503, "out_of_memory"},
+                 [CLINIC_STORAGE] = {500, "storage"}};
+    enum clinic_failure failure = call->error.failure;
+    if (call->exchange->error.http_status == 0)
+        clinic_call_refuse(call, kinds[failure].status, kinds[failure].code, "%s",
+                           failure == CLINIC_OK ? "the request could not be answered"
+                                                : call->error.message);
+    exchange_fail(call->exchange);
+}
+
+static void tell_reply(struct clinic_call *call) {
+    struct exchange *exchange = call->exchange;
+    char *text = call->reply ? json_dump(call->reply) : NULL;
+    if (!text) {
+        openai_error_no_memory(&exchange->error);
+        exchange_fail(exchange);
+        return;
+    }
+    size_t n_bytes = strlen(text);
+    put_raw(&exchange->out, text, n_bytes);
+    explicit_bzero(text, n_bytes);
+    free(text);
+    exchange_reply(exchange, call->status, "application/json");
+}
+
+static void run(struct exchange *exchange) {
+    struct clinic_call *call = exchange->work;
+    bool ok = check_caller(call) && read_body(call) && check_subject(call) && call->row->run(call);
+    if (ok && call->row->reads) ok = clinic_call_audit(call, call->row->reads, NULL);
+    if (!ok)
+        tell_failure(call);
+    else if (call->follower)
+        exchange_stream(exchange);
+    else
+        tell_reply(call);
+}
+
+void clinic_call_begin(struct exchange *exchange) {
+    struct clinic_call *call = calloc(1, sizeof *call);
+    if (!call) {
+        openai_error_no_memory(&exchange->error);
+        exchange_fail(exchange);
+        return;
+    }
+    call->service = exchange->server->extension->user;
+    call->exchange = exchange;
+    call->row = clinic_row_of(exchange->server->extension, exchange->route);
+    call->status = 200;
+    exchange->work = call;
+    exchange->work_kind = &call_work;
+    note_base(call);
+    if (http_server_is_draining(exchange->server))
+        clinic_call_refuse(call, 503, "shutting_down", "the server is shutting down");
+    else if (take_credentials(call)) {
+        exchange_start_job(exchange,
+                           call->row->is_slow ? clinic_service_logins(call->service)
+                                              : clinic_service_jobs(call->service),
+                           run);
+        return;
+    }
+    exchange_fail(exchange);
+}

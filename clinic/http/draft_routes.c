@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clinic/http/draft_routes.h"
+
+#include "clinic/draft/draft.h"
+#include "clinic/http/draft_runs.h"
+#include "clinic/http/episode_routes.h"
+#include "clinic/http/event_stream.h"
+#include "clinic/http/form_routes.h"
+#include "clinic/store/store_drafts.h"
+
+#include <string.h>
+
+enum { TEXT_BYTES_MAX = 64 << 10, REASON_BYTES_MAX = 1024, ID_BYTES_MAX = 128 };
+
+// All bodies of this file: each table names what its route takes.
+struct draft_input {
+    const char *episode, *template, *field, *text, *reason, *omission;
+    int64_t revision, sentence;
+    bool locked;
+};
+
+#define AT(member) offsetof(struct draft_input, member)
+
+static const struct json_field create_fields[] = {
+    {"episode", FIELD_TEXT, AT(episode), 0, ID_BYTES_MAX, NULL, "id of the episode", NULL},
+    {"template", FIELD_TEXT, AT(template), 0, 64, NULL, "id of the record type", NULL},
+};
+static const struct json_field field_field[] = {
+    {"field", FIELD_TEXT, AT(field), 0, 64, NULL, "id of the field", NULL},
+};
+static const struct json_field lock_fields[] = {
+    {"locked", FIELD_BOOL, AT(locked), 0, 0, NULL, "true: no later run changes it", NULL},
+};
+static const struct json_field edit_fields[] = {
+    {"text", FIELD_TEXT, AT(text), 0, TEXT_BYTES_MAX, NULL, "the field's new text", NULL},
+    {"revision", FIELD_INT, AT(revision), 0, 1e9, NULL, "of the field, as it was seen", NULL},
+};
+static const struct json_field accept_fields[] = {
+    {"sentence", FIELD_INT, AT(sentence), 0, 10000, NULL, "its place in sentences[]", NULL},
+    {"text", FIELD_TEXT, AT(text), 0, TEXT_BYTES_MAX, NULL, "the sentence, as it was seen", NULL},
+    {"reason", FIELD_TEXT, AT(reason), 0, REASON_BYTES_MAX, NULL, "why it is right", NULL},
+};
+static const struct json_field omission_fields[] = {
+    {"omission", FIELD_TEXT, AT(omission), 0, ID_BYTES_MAX, NULL, "id of the omission", NULL},
+    {"reason", FIELD_TEXT, AT(reason), 0, REASON_BYTES_MAX, NULL, "why it may be left out", NULL},
+};
+
+#undef AT
+
+const struct field_table draft_create_tables[] = {{create_fields, 2, 0}};
+const size_t draft_create_n_tables = 1;
+const struct field_table draft_regenerate_tables[] = {{field_field, 1, 0}};
+const size_t draft_regenerate_n_tables = 1;
+const struct field_table draft_lock_tables[] = {{field_field, 1, 0}, {lock_fields, 1, 0}};
+const size_t draft_lock_n_tables = 2;
+const struct field_table draft_edit_tables[] = {{field_field, 1, 0}, {edit_fields, 2, 0}};
+const size_t draft_edit_n_tables = 2;
+const struct field_table draft_accept_tables[] = {{field_field, 1, 0}, {accept_fields, 3, 0}};
+const size_t draft_accept_n_tables = 2;
+const struct field_table draft_insert_tables[] = {{omission_fields, 1, 0}};
+const size_t draft_insert_n_tables = 1;
+const struct field_table draft_dismiss_tables[] = {{omission_fields, 2, 0}};
+const size_t draft_dismiss_n_tables = 1;
+
+static const char *text_of(const json_t *object, const char *name) {
+    return json_string_value(json_object_get(object, name));
+}
+
+static bool is_running(const json_t *draft) {
+    const char *state = text_of(draft, "state");
+    return state && strcmp(state, "running") == 0;
+}
+
+json_t *draft_now(struct clinic_call *call) {
+    const char *id = clinic_call_part(call, 0);
+    json_t *draft = draft_runs_get(clinic_service_runs(call->service), id);
+    if (draft) return draft;
+    // What was read at the gate may be older than the end of its run.
+    if (!store_get_draft(clinic_call_store(call), id, &draft, &call->error)) return NULL;
+    if (is_running(draft)) json_object_set_new(draft, "state", json_string("stopped"));
+    return draft;
+}
+
+bool draft_get_run(struct clinic_call *call) {
+    call->reply = draft_now(call);
+    return call->reply != NULL;
+}
+
+// ---- Beginning and following
+
+static json_t *new_draft(struct clinic_call *call, const struct record_template *record) {
+    struct opened_episode opened;
+    if (!opened_episode_init(&opened, clinic_call_store(call), call->episode, 0, &call->error))
+        return NULL;
+    struct draft_request request = {.ground = opened.ground,
+                                    .record = record,
+                                    .writer = clinic_service_writer(call->service),
+                                    .user = call->session.user};
+    json_t *draft = draft_begin(&request, &call->error);
+    if (draft) json_object_set_new(draft, "episode_version", json_integer(opened.version));
+    opened_episode_deinit(&opened);
+    return draft;
+}
+
+bool draft_create_run(struct clinic_call *call) {
+    struct draft_input input = {0};
+    struct draft_runs *runs = clinic_service_runs(call->service);
+    char id[STORE_ID_BYTES];
+    if (!clinic_call_read(call, &input) || !clinic_call_need(call, "template", input.template))
+        return false;
+    const struct record_template *record = form_template(call, input.template);
+    if (!record) return false;
+    // A second press is the first one.
+    call->reply = draft_runs_find(runs, call->session.user, call->episode, record->id);
+    if (call->reply) return true;
+    json_t *draft = new_draft(call, record);
+    bool ok = draft &&
+              store_create_draft(clinic_call_store(call), &call->actor, call->episode, record->id,
+                                 draft, id, &call->error) &&
+              draft_runs_start(runs, &call->actor, draft, NULL, &call->error);
+    if (ok) call->reply = json_incref(draft);
+    json_decref(draft);
+    return ok;
+}
+
+// A draft that is not being written any more, as a stream that ends at once.
+static bool follow_ended(struct clinic_call *call) {
+    struct event_feed *feed = event_feed_create(NULL, NULL);
+    json_t *draft = draft_now(call);
+    json_t *snapshot = draft ? json_pack("{s:O}", "draft", draft) : NULL;
+    json_t *done = draft ? json_pack("{s:O,s:O}", "state", json_object_get(draft, "state"),
+                                     "verified", json_object_get(draft, "verified"))
+                         : NULL;
+    if (feed && snapshot && done)
+        call->follower = event_stream_follow(feed, call->exchange, snapshot);
+    if (call->follower) {
+        event_feed_add(feed, "done", done);
+        event_feed_end(feed);
+    }
+    event_feed_release(feed);
+    json_decref(done);
+    json_decref(snapshot);
+    json_decref(draft);
+    return call->follower || (draft && clinic_fail_memory(&call->error));
+}
+
+bool draft_events_run(struct clinic_call *call) {
+    call->follower = draft_runs_follow(clinic_service_runs(call->service),
+                                       clinic_call_part(call, 0), call->exchange, &call->error);
+    if (call->follower) return true;
+    return call->error.failure == CLINIC_NOT_FOUND ? follow_ended(call) : false;
+}
+
+bool draft_stop_run(struct clinic_call *call) {
+    draft_runs_stop(clinic_service_runs(call->service), clinic_call_part(call, 0));
+    return draft_get_run(call);
+}
+
+// ---- Changing
+
+struct draft_work {
+    json_t *draft;
+    const struct record_template *record;
+    struct opened_episode opened;
+    int64_t revision; // in the store
+};
+
+static bool refuse_running(struct clinic_call *call) {
+    return clinic_call_refuse(call, 409, "still_running",
+                              "the draft is still being written; wait or stop it");
+}
+
+static bool work_init(struct clinic_call *call, struct draft_work *work, bool needs_ground) {
+    *work = (struct draft_work){.draft = draft_now(call)};
+    if (!work->draft) return false;
+    if (is_running(work->draft)) return refuse_running(call);
+    work->revision = json_integer_value(json_object_get(work->draft, "revision"));
+    work->record = form_template(call, text_of(work->draft, "template"));
+    if (!work->record) return false;
+    int64_t version = json_integer_value(json_object_get(work->draft, "episode_version"));
+    return !needs_ground || opened_episode_init(&work->opened, clinic_call_store(call),
+                                                call->episode, version, &call->error);
+}
+
+static void work_deinit(struct draft_work *work) {
+    opened_episode_deinit(&work->opened);
+    json_decref(work->draft);
+}
+
+// Keeps the changed draft and answers with it. Takes before and after.
+static bool work_keep(struct clinic_call *call, struct draft_work *work, const char *action,
+                      json_t *before, json_t *after) {
+    struct draft_change change = {.action = action, .before = before, .after = after};
+    bool ok = store_save_draft(clinic_call_store(call), &call->actor, clinic_call_part(call, 0),
+                               work->draft, work->revision, &change, &call->error);
+    if (ok) call->reply = json_incref(work->draft);
+    json_decref(before);
+    json_decref(after);
+    return ok;
+}
+
+static json_t *field_text(const struct draft_work *work, const char *id) {
+    const json_t *field = draft_field(work->draft, id);
+    return json_pack("{s:s,s:s?}", "field", id, "text", text_of(field, "text"));
+}
+
+static bool change_lock(struct clinic_call *call, struct draft_work *work,
+                        const struct draft_input *input) {
+    return draft_lock(work->draft, input->field, input->locked, &call->error) &&
+           work_keep(call, work, "draft.edit", NULL,
+                     json_pack("{s:s,s:b}", "field", input->field, "locked", input->locked));
+}
+
+static bool change_edit(struct clinic_call *call, struct draft_work *work,
+                        const struct draft_input *input) {
+    const json_t *field = draft_field(work->draft, input->field);
+    if (field && json_integer_value(json_object_get(field, "revision")) != input->revision)
+        return clinic_fail(&call->error, CLINIC_CONFLICT, "the field was changed meanwhile");
+    json_t *before = field_text(work, input->field);
+    if (!draft_edit(work->opened.ground, work->record, work->draft, input->field, input->text,
+                    &call->error)) {
+        json_decref(before);
+        return false;
+    }
+    return work_keep(call, work, "draft.edit", before, field_text(work, input->field));
+}
+
+static bool change_accept(struct clinic_call *call, struct draft_work *work,
+                          const struct draft_input *input) {
+    return draft_accept(work->draft, input->field, (size_t)input->sentence, input->text,
+                        input->reason, &call->error) &&
+           work_keep(call, work, "override", NULL,
+                     json_pack("{s:s,s:I,s:s,s:s}", "field", input->field, "sentence",
+                               (json_int_t)input->sentence, "text", input->text, "reason",
+                               input->reason));
+}
+
+static bool change_insert(struct clinic_call *call, struct draft_work *work,
+                          const struct draft_input *input) {
+    return draft_insert(work->opened.ground, work->record, work->draft, input->omission,
+                        &call->error) &&
+           work_keep(call, work, "draft.insert", NULL,
+                     json_pack("{s:s}", "omission", input->omission));
+}
+
+static bool change_dismiss(struct clinic_call *call, struct draft_work *work,
+                           const struct draft_input *input) {
+    return draft_dismiss(work->draft, input->omission, input->reason, &call->error) &&
+           work_keep(call, work, "override", NULL,
+                     json_pack("{s:s,s:s}", "omission", input->omission, "reason", input->reason));
+}
+
+typedef bool change_function(struct clinic_call *, struct draft_work *, const struct draft_input *);
+
+static bool change(struct clinic_call *call, const struct draft_input *input, bool needs_ground,
+                   change_function *function) {
+    struct draft_work work;
+    bool ok = work_init(call, &work, needs_ground) && function(call, &work, input);
+    work_deinit(&work);
+    return ok;
+}
+
+bool draft_lock_run(struct clinic_call *call) {
+    struct draft_input input = {0};
+    return clinic_call_read(call, &input) && clinic_call_need(call, "field", input.field) &&
+           change(call, &input, false, change_lock);
+}
+
+bool draft_edit_run(struct clinic_call *call) {
+    struct draft_input input = {.revision = -1};
+    if (!clinic_call_read(call, &input) || !clinic_call_need(call, "field", input.field))
+        return false;
+    if (!input.text || input.revision < 0)
+        return clinic_call_refuse(call, 400, "missing_value", "text or revision is missing");
+    return change(call, &input, true, change_edit);
+}
+
+bool draft_accept_run(struct clinic_call *call) {
+    struct draft_input input = {.sentence = -1};
+    if (!clinic_call_read(call, &input) || !clinic_call_need(call, "field", input.field) ||
+        !clinic_call_need(call, "text", input.text) ||
+        !clinic_call_need(call, "reason", input.reason))
+        return false;
+    if (input.sentence < 0)
+        return clinic_call_refuse(call, 400, "missing_value", "sentence is missing");
+    return change(call, &input, false, change_accept);
+}
+
+bool draft_insert_run(struct clinic_call *call) {
+    struct draft_input input = {0};
+    return clinic_call_read(call, &input) && clinic_call_need(call, "omission", input.omission) &&
+           change(call, &input, true, change_insert);
+}
+
+bool draft_dismiss_run(struct clinic_call *call) {
+    struct draft_input input = {0};
+    return clinic_call_read(call, &input) && clinic_call_need(call, "omission", input.omission) &&
+           clinic_call_need(call, "reason", input.reason) &&
+           change(call, &input, false, change_dismiss);
+}
+
+// The field is waiting again in the store before its run begins, so that a killed server leaves a
+// draft that says so.
+static bool change_regenerate(struct clinic_call *call, struct draft_work *work,
+                              const struct draft_input *input) {
+    const json_t *field = draft_field(work->draft, input->field);
+    if (!field) return clinic_fail(&call->error, CLINIC_NOT_FOUND, "there is no such field");
+    if (json_is_true(json_object_get(field, "locked")))
+        return clinic_call_refuse(call, 409, "locked", "the field is locked");
+    json_t *before = field_text(work, input->field);
+    struct draft_request request = {.ground = work->opened.ground,
+                                    .record = work->record,
+                                    .writer = clinic_service_writer(call->service),
+                                    .kept = work->draft,
+                                    .only_field = input->field,
+                                    .user = call->session.user};
+    json_t *next = draft_begin(&request, &call->error);
+    if (!next) {
+        json_decref(before);
+        return false;
+    }
+    json_decref(work->draft);
+    work->draft = next;
+    return work_keep(call, work, "draft.regenerate", before, NULL) &&
+           draft_runs_start(clinic_service_runs(call->service), &call->actor, work->draft,
+                            input->field, &call->error);
+}
+
+bool draft_regenerate_run(struct clinic_call *call) {
+    struct draft_input input = {0};
+    return clinic_call_read(call, &input) && clinic_call_need(call, "field", input.field) &&
+           change(call, &input, true, change_regenerate);
+}
+
+json_t *draft_checked_now(struct clinic_call *call) {
+    return draft_now(call);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clinic/http/draft_warmer.h"
+
+#include "clinic/draft/draft.h"
+#include "clinic/http/clinic_service.h"
+#include "clinic/http/episode_routes.h"
+#include "clinic/writer/model_writer.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WISHES_MAX = 32, EPISODE_BYTES = 129 };
+
+#define SETTLE_SECONDS 0.25 // between looks at whether the server ends
+
+struct draft_warmer {
+    struct clinic_service *service;
+    pthread_t thread;
+    bool has_thread, is_stopping;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    char wishes[WISHES_MAX][EPISODE_BYTES]; // a stack: the last is the newest
+    int n_wishes;
+};
+
+static bool take_wish(struct draft_warmer *warmer, char episode[EPISODE_BYTES]) {
+    pthread_mutex_lock(&warmer->mutex);
+    while (warmer->n_wishes == 0 && !warmer->is_stopping)
+        pthread_cond_wait(&warmer->changed, &warmer->mutex);
+    bool goes_on = !warmer->is_stopping;
+    if (goes_on) memcpy(episode, warmer->wishes[--warmer->n_wishes], EPISODE_BYTES);
+    pthread_mutex_unlock(&warmer->mutex);
+    return goes_on;
+}
+
+static bool is_stopping(struct draft_warmer *warmer) {
+    pthread_mutex_lock(&warmer->mutex);
+    bool stops = warmer->is_stopping;
+    pthread_mutex_unlock(&warmer->mutex);
+    return stops;
+}
+
+// A chart that cannot be read now is read when it is drafted; nobody waits for this.
+static void warm(struct draft_warmer *warmer, const char *id) {
+    struct clinic_service *service = warmer->service;
+    const struct text_writer *writer = clinic_service_writer(service);
+    const struct template_set *templates = clinic_service_templates(service);
+    struct clinic_error error;
+    struct opened_episode opened;
+    if (!writer || template_set_count(templates) == 0) return;
+    const struct record_template *record = template_set_find(templates, "discharge-record");
+    if (!opened_episode_init(&opened, clinic_service_store(service), id, 0, &error)) return;
+    struct draft_request request = {.ground = opened.ground,
+                                    .record = record ? record : template_set_at(templates, 0),
+                                    .writer = writer};
+    draft_warm(&request, &error);
+    opened_episode_deinit(&opened);
+    while (!is_stopping(warmer) && !clinic_service_is_settled(service, SETTLE_SECONDS))
+        continue;
+}
+
+static void *run(void *argument) {
+    struct draft_warmer *warmer = argument;
+    char episode[EPISODE_BYTES];
+    while (take_wish(warmer, episode))
+        warm(warmer, episode);
+    return NULL;
+}
+
+struct draft_warmer *draft_warmer_create(struct clinic_service *service) {
+    struct draft_warmer *warmer = calloc(1, sizeof *warmer);
+    if (!warmer) return NULL;
+    warmer->service = service;
+    pthread_mutex_init(&warmer->mutex, NULL);
+    pthread_cond_init(&warmer->changed, NULL);
+    warmer->has_thread = pthread_create(&warmer->thread, NULL, run, warmer) == 0;
+    if (warmer->has_thread) return warmer;
+    draft_warmer_destroy(warmer);
+    return NULL;
+}
+
+void draft_warmer_stop(struct draft_warmer *warmer) {
+    pthread_mutex_lock(&warmer->mutex);
+    warmer->is_stopping = true;
+    pthread_cond_signal(&warmer->changed);
+    pthread_mutex_unlock(&warmer->mutex);
+    if (warmer->has_thread) pthread_join(warmer->thread, NULL);
+    warmer->has_thread = false;
+}
+
+void draft_warmer_destroy(struct draft_warmer *warmer) {
+    if (!warmer) return;
+    draft_warmer_stop(warmer);
+    pthread_cond_destroy(&warmer->changed);
+    pthread_mutex_destroy(&warmer->mutex);
+    free(warmer);
+}
+
+static void drop(struct draft_warmer *warmer, int at) {
+    warmer->n_wishes--;
+    memmove(warmer->wishes[at], warmer->wishes[at + 1],
+            (size_t)(warmer->n_wishes - at) * EPISODE_BYTES);
+}
+
+void draft_warmer_add(struct draft_warmer *warmer, const char *episode) {
+    pthread_mutex_lock(&warmer->mutex);
+    for (int i = 0; i < warmer->n_wishes; i++)
+        if (strcmp(warmer->wishes[i], episode) == 0) {
+            drop(warmer, i);
+            break;
+        }
+    if (warmer->n_wishes == WISHES_MAX) drop(warmer, 0);
+    snprintf(warmer->wishes[warmer->n_wishes++], EPISODE_BYTES, "%s", episode);
+    pthread_cond_signal(&warmer->changed);
+    pthread_mutex_unlock(&warmer->mutex);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads charts into the model in the background, so that pressing the button finds them known: one
+// at a time, the one asked for last first, as the model's background work, which gives way to every
+// request.
+#ifndef XL_CLINIC_DRAFT_WARMER_H
+#define XL_CLINIC_DRAFT_WARMER_H
+
+struct clinic_service;
+struct draft_warmer;
+
+struct draft_warmer *draft_warmer_create(struct clinic_service *service); // NULL: no memory, thread
+void draft_warmer_stop(struct draft_warmer *warmer);                      // waits for its thread
+void draft_warmer_destroy(struct draft_warmer *warmer);                   // NULL is allowed
+// An episode was pushed or opened. The oldest wishes are forgotten if there are too many.
+void draft_warmer_add(struct draft_warmer *warmer, const char *episode);
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clinic/http/import_routes.h"
+
+#include "clinic/http/draft_runs.h"
+#include "clinic/http/draft_warmer.h"
+#include "clinic/record/episode_document.h"
+#include "clinic/record/fhir_import.h"
+#include "clinic/store/store_episodes.h"
+#include "server/file_digest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TITLE_BYTES_MAX = 256 };
+
+// What follows from a new version: drafts that are being written hear of it, the chart is read
+// again in the background.
+static bool tell_put(struct clinic_call *call, const struct put_result *result) {
+    if (result->changed) {
+        draft_runs_tell_version(clinic_service_runs(call->service), result->id, result->version);
+        draft_warmer_add(clinic_service_warmer(call->service), result->id);
+    }
+    call->reply =
+        json_pack("{s:s,s:I,s:b,s:b}", "id", result->id, "version", (json_int_t)result->version,
+                  "created", result->created, "changed", result->changed);
+    return call->reply != NULL;
+}
+
+bool episode_push_run(struct clinic_call *call) {
+    const char *kind = json_string_value(json_object_get(call->body, "resourceType"));
+    struct put_result result;
+    json_t *canonical =
+        kind ? episode_from_fhir(call->body, clinic_service_titles(call->service), &call->error)
+             : json_incref(call->body);
+    if (!canonical) return false;
+    bool ok = store_put_episode(clinic_call_store(call), &call->actor, canonical,
+                                kind ? "fhir" : "json", &result, &call->error);
+    json_decref(canonical);
+    return ok && tell_put(call, &result);
+}
+
+static const char *text_of(const json_t *object, const char *name) {
+    return json_string_value(json_object_get(object, name));
+}
+
+// The same title and time name the same document, so that pushing it again replaces it.
+static void name_document(const json_t *body, const char *time, char id[32]) {
+    char text[TITLE_BYTES_MAX + 64], hex[DIGEST_HEX_BYTES];
+    snprintf(text, sizeof text, "%s|%s", text_of(body, "local_title"), time);
+    text_digest(text, strlen(text), hex);
+    snprintf(id, 32, "t-%.16s", hex);
+}
+
+static bool is_known_member(const char *name) {
+    static const char *const names[] = {"episode",     "id",       "local_title", "format",
+                                        "content",     "author",   "cosigner",    "event_time",
+                                        "create_time", "sign_time"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
+static bool check_members(struct clinic_call *call) {
+    const char *name;
+    json_t *value;
+    json_object_foreach(call->body, name, value) {
+        if (!is_known_member(name))
+            return clinic_call_refuse(call, 400, "unknown_field",
+                                      "a pushed text has episode, id, local_title, format, "
+                                      "content, author, cosigner, event_time, create_time, "
+                                      "sign_time and nothing else");
+        if (!json_is_string(value))
+            return clinic_call_refuse(call, 400, "invalid_value", "%.20s must be a text", name);
+    }
+    return true;
+}
+
+static void set_member(json_t *document, const char *name, const char *value) {
+    if (value) json_object_set_new(document, name, json_string(value));
+}
+
+static json_t *document_of_text(struct clinic_call *call) {
+    const json_t *body = call->body, *content = json_object_get(body, "content");
+    const char *title = text_of(body, "local_title"), *format = text_of(body, "format"),
+               *time = text_of(body, "event_time"), *id = text_of(body, "id");
+    char own_id[32];
+    json_t *document = NULL;
+    if (!check_members(call)) return NULL;
+    if (!clinic_call_need(call, "local_title", title) ||
+        !clinic_call_need(call, "format", format) || !clinic_call_need(call, "event_time", time) ||
+        !clinic_call_need(call, "content", json_string_value(content)))
+        return NULL;
+    if (strlen(title) > TITLE_BYTES_MAX) {
+        clinic_call_refuse(call, 400, "invalid_value", "local_title is too long");
+        return NULL;
+    }
+    if (!document_from_text(json_string_value(content), json_string_length(content), format, title,
+                            clinic_service_titles(call->service), &document, &call->error))
+        return NULL;
+    name_document(body, time, own_id);
+    set_member(document, "id", id ? id : own_id);
+    set_member(document, "event_time", time);
+    set_member(document, "create_time",
+               text_of(body, "create_time") ? text_of(body, "create_time") : time);
+    set_member(document, "sign_time", text_of(body, "sign_time"));
+    set_member(document, "author", text_of(body, "author") ? text_of(body, "author") : "");
+    set_member(document, "cosigner", text_of(body, "cosigner"));
+    return document;
+}
+
+bool document_push_run(struct clinic_call *call) {
+    json_t *given = json_object_get(call->body, "document");
+    struct put_result result;
+    if (given && (!json_is_object(given) || json_object_size(call->body) != 2))
+        return clinic_call_refuse(call, 400, "invalid_value",
+                                  "beside document there is only episode");
+    json_t *document = given ? json_incref(given) : document_of_text(call);
+    if (!document) return false;
+    bool ok = store_put_document(clinic_call_store(call), &call->actor, call->episode, document,
+                                 &result, &call->error);
+    json_decref(document);
+    return ok && tell_put(call, &result);
+}
