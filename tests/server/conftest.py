@@ -1,147 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real servers on free ports, one for each set of flags, and models that are small."""
-import http.client
-import json
-import os
-import pathlib
-import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 
 import pytest
+from server_process import (  # noqa: F401 (tests import them from here)
+    CACHE, INPUTS, JSON, PROGRAM, ROOT, SHARED, Reply, Server, input_model, new_key)
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SHARED = pathlib.Path(os.environ.get("XINGLIN_SHARED", ROOT / "../shared"))
-PROGRAM = pathlib.Path(os.environ.get("XINGLIN_BIN", ROOT / "build/release/bin")) / "xinglin"
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
-INPUTS = pathlib.Path(os.environ.get("XINGLIN_INPUTS", CACHE / "xinglin/inputs"))
-JSON = {"Content-Type": "application/json"}
 collect_ignore = ["test_page.py"]  # a program of its own: it needs a browser and no server
-
-
-class Reply:
-    def __init__(self, response):
-        self.status, self.headers = response.status, dict(response.getheaders())
-        self.bytes = response.read()
-
-    @property
-    def json(self):
-        return json.loads(self.bytes)
-
-    @property
-    def code(self):
-        return self.json["error"]["code"]
-
-    @property
-    def events(self):
-        """The data of server-sent events, [DONE] left out; checks their form."""
-        text = self.bytes.decode()
-        assert text.endswith("\n\n")
-        lines = [line for block in text.split("\n\n") for line in block.split("\n") if line]
-        data = [line[6:] for line in lines if line.startswith("data: ")]
-        assert all(line.startswith(("data: ", "event: ", ":")) for line in lines)
-        return [json.loads(item) for item in data if item != "[DONE]"]
-
-
-class Server:
-    """A process of `xinglin serve`; its log is in `log`."""
-
-    def __init__(self, folder, model, *flags, wait=True, env=None):
-        self.log_path = folder / f"log-{time.monotonic_ns()}"
-        with open(self.log_path, "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen(
-                [PROGRAM, "serve", "-m", str(model), "--port", "0", "--kv-memory-mib", "256",
-                 *map(str, flags)], stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
-                env={**os.environ, **(env or {})})
-        self.port = self._port()
-        if wait:
-            self.wait_ready()
-
-    def _port(self):
-        for _ in range(600):
-            match = re.search(r"listening on \S+:(\d+)\n", self.log)
-            if match:
-                return int(match.group(1))
-            if self.process.poll() is not None:
-                raise RuntimeError(self.log)
-            time.sleep(0.02)
-        raise RuntimeError("it does not listen: " + self.log)
-
-    def wait_ready(self):
-        for _ in range(1500):
-            if self.get("/ready").status == 200:
-                return
-            time.sleep(0.02)
-        raise RuntimeError("it is not ready: " + self.log)
-
-    @property
-    def log(self):
-        return self.log_path.read_text(encoding="utf-8")
-
-    def request(self, method, path, body=None, headers=None, timeout=300):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request(method, path, body, headers or {})
-            return Reply(connection.getresponse())
-        finally:
-            connection.close()
-
-    def get(self, path, **headers):
-        return self.request("GET", path, headers=headers)
-
-    def post(self, path, body, key=None, **headers):
-        sent = {**JSON, **headers}
-        if key:
-            sent["Authorization"] = f"Bearer {key}"
-        return self.request("POST", path, json.dumps(body), sent)
-
-    def chat(self, text="Hello", **fields):
-        return self.post("/v1/chat/completions", {
-            "messages": [{"role": "user", "content": text}], "temperature": 0, "max_tokens": 8,
-            **fields})
-
-    def socket(self, text=b""):
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
-        connection.sendall(text)
-        return connection
-
-    def raw(self, text):
-        """Everything that comes back for these bytes until the connection closes."""
-        with self.socket(text) as connection:
-            answer = b""
-            try:
-                while chunk := connection.recv(65536):
-                    answer += chunk
-            except ConnectionResetError:
-                pass
-            return answer
-
-    def metric(self, name):
-        text = self.get("/metrics").bytes.decode()
-        found = re.search(rf"^xinglin_{re.escape(name)} (\S+)$", text, re.M)
-        return float(found.group(1)) if found else None
-
-    def wait_metric(self, name, wanted, seconds=30):
-        for _ in range(int(seconds * 50)):
-            if self.metric(name) == wanted:
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"{name} is {self.metric(name)}, not {wanted}")
-
-    def resident_kib(self):
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
-
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-
-    def stop(self, number=signal.SIGTERM, timeout=60):
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(timeout)
 
 
 @pytest.fixture(scope="session")
@@ -154,13 +21,6 @@ def stories(tmp_path_factory):
     subprocess.run([sys.executable, ROOT / "tests/golden/stories260k.py", source, out], check=True,
                    capture_output=True)
     return out / "stories260K.gguf"
-
-
-def input_model(name):
-    path = INPUTS / "models" / name
-    if not path.exists():
-        pytest.skip(f"{name} is not there (scripts/fetch-inputs)")
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -197,12 +57,3 @@ def plain(start, stories):
 def chat(start, chat_model):
     """Loopback, no keys, a chat model."""
     return start(chat_model, "--context", "2048")
-
-
-def new_key(folder, name, limits=None):
-    """A key and the file it is in."""
-    file = folder / "keys"
-    flags = ["--key-limits", limits] if limits else []
-    made = subprocess.run([PROGRAM, "serve", "--new-key", name, "--api-key-file", file, *flags],
-                          capture_output=True, text=True, check=True)
-    return made.stdout.strip(), file
