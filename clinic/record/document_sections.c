@@ -19,7 +19,7 @@ struct splitter {
     int *sequence;             // [n_labels] parts in the order in which they begin
     int n_sequence;
     int current; // which part text goes to
-    int order;                 // of the section that is being read; -1: the body
+    int order;   // of the section that is being read; -1: the body
 };
 
 static bool starts(const char *text, size_t bytes, const char *word) {
@@ -134,8 +134,10 @@ static void open_part(struct splitter *splitter, const struct section_label *lab
     splitter->order = label->order;
     splitter->current = find_part(splitter->type, label->name);
     int seen = 0;
-    while (seen < splitter->n_sequence && splitter->sequence[seen] != splitter->current) seen++;
-    if (seen == splitter->n_sequence) splitter->sequence[splitter->n_sequence++] = splitter->current;
+    while (seen < splitter->n_sequence && splitter->sequence[seen] != splitter->current)
+        seen++;
+    if (seen == splitter->n_sequence)
+        splitter->sequence[splitter->n_sequence++] = splitter->current;
     struct text_gather *part = &splitter->parts[splitter->current];
     if (part->bytes > 0 && part->text[part->bytes - 1] != '\n') text_gather_add(part, "\n", 1);
 }

@@ -11,4 +11,9 @@
 json_t *document_sections_read(const char *text, size_t bytes, const char *local_title,
                                const struct document_type *type, struct clinic_error *error);
 
+// The same of a document's content, "html" or "text": checks size and encoding first.
+json_t *document_sections_from(const char *content, size_t bytes, const char *format,
+                               const char *local_title, const struct document_type *type,
+                               struct clinic_error *error);
+
 #endif

@@ -62,6 +62,13 @@ const struct document_type *title_map_type(const struct title_map *map, const ch
     return &map->types[map->n_types - 1];
 }
 
+const struct document_type *title_map_code(const struct title_map *map, const char *c_code) {
+    for (int i = 0; i < map->n_types; i++) {
+        if (strcmp(map->types[i].c_code, c_code) == 0) return &map->types[i];
+    }
+    return NULL;
+}
+
 void title_map_find(const struct title_map *map, const char *local_title, const char **c_code,
                     const char **type) {
     const struct document_type *found = title_map_type(map, local_title);

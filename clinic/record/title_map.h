@@ -21,6 +21,8 @@ struct document_type {
 
 // Never NULL: what no title matches is the last one.
 const struct document_type *title_map_type(const struct title_map *map, const char *local_title);
+// The first type with that C-code; NULL: none.
+const struct document_type *title_map_code(const struct title_map *map, const char *c_code);
 
 // clinic/templates/document-titles.json, in the program.
 extern const unsigned char document_titles_json[];
