@@ -26,6 +26,9 @@ static const struct command commands[] = {
 #if defined(XINGLIN_HAS_SERVER)
     {"serve", NULL, serve_command, "an HTTP server with OpenAI's routes"},
 #endif
+#if defined(XINGLIN_HAS_CLINIC_STORE)
+    {"clinic", NULL, clinic_command, "a clinic's records: users, import, audit, backup"},
+#endif
     {"inspect", NULL, inspect_command, "what is in a model, what this machine offers"},
     {"eval", NULL, eval_command, "perplexity, and divergence from a reference model"},
     {"bench", NULL, bench_command, "prefill and decode speed by input length"},

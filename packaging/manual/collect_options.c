@@ -14,6 +14,9 @@ struct manual_command manual_commands[] = {
     {.name = "run", .alias = "llm-cli", .brief = "continue a prompt"},
     {.name = "chat", .alias = "llm-chat", .brief = "a conversation in the terminal"},
     {.name = "serve", .brief = "a model for many users, over HTTP"},
+#if defined(XINGLIN_HAS_CLINIC_STORE)
+    {.name = "clinic", .brief = "a clinic's records: users, import, audit, backup"},
+#endif
     {.name = "inspect", .brief = "what is in a model, what this machine offers"},
     {.name = "eval", .brief = "perplexity, and divergence from a reference model"},
     {.name = "bench", .brief = "prefill and decode speed by input length"},
@@ -89,6 +92,9 @@ bool manual_collect(void) {
     } tables[] = {
         {"convert", convert_command}, {"run", run_command},   {"chat", chat_command},
         {"inspect", inspect_command}, {"eval", eval_command}, {"bench", bench_command},
+#if defined(XINGLIN_HAS_CLINIC_STORE)
+        {"clinic", clinic_command},
+#endif
     };
     char name[] = "manual", *argv[] = {name, NULL};
     options_visit(take_table);
@@ -127,6 +133,8 @@ const char *manual_words(const struct manual_option *option) {
         {"model-format", "auto pth safetensors gguf"},
         {"format", "table csv json"},
         {"host", "127.0.0.1 ::1 0.0.0.0 ::"},
+        {"role", "doctor qc admin auditor"},
+        {"state", "admitted discharged drafted filled open"},
     };
     static const char *const files[] = {"FILE",    "MODEL", "MODEL,..", "DIR",
                                         "OUT_DIR", "TMP",   "TOKENIZER"};
