@@ -19,7 +19,8 @@ DOC_TYPES = {
     "C0027": ("anaesthesia_consent",), "C0028": ("transfusion_consent",),
     "C0029": ("treatment_consent",), "C0030": ("critical_notice",),
     "C0034": ("admission_note",), "C0035": ("day_stay_note",), "C0037": ("first_progress_note",),
-    "C0038": ("progress_note",), "C0039": ("ward_round",), "C0042": ("transfer_out", "transfer_in"),
+    "C0038": ("progress_note",), "C0039": ("ward_round",), "C0040": ("case_discussion",),
+    "C0042": ("transfer_out", "transfer_in"),
     "C0043": ("stage_summary",), "C0044": ("rescue_record",), "C0045": ("consultation",),
     "C0046": ("preop_summary",), "C0047": ("preop_discussion",), "C0048": ("post_op_note",),
     "X-TALK": ("communication",), "X-CRIT": ("critical_value",),
@@ -34,6 +35,9 @@ SECTIONS = {
     "operation_record": ("一般项目", "术前诊断", "术中诊断", "手术名称", "手术经过", "术中情况及处理"),
     "consultation": ("申请理由", "会诊意见"),
     "ward_round": ("病程", "上级医师意见"),
+    "rescue_record": ("病情变化", "抢救措施", "抢救结果", "参加抢救人员"),
+    "stage_summary": ("入院情况", "入院诊断", "诊疗经过", "目前情况", "目前诊断", "诊疗计划"),
+    "case_discussion": ("参加人员", "讨论意见", "主持人总结"),
 }
 FEMALE_ONLY = r"子宫|卵巢|月经|绝经|阴道|孕\d产\d"
 MALE_ONLY = r"前列腺|睾丸|阴囊|精囊"
@@ -111,10 +115,12 @@ def check_deadlines(episode):
             if start <= after and before <= stop and \
                     (min(after, stop).date() - max(before, start).date()).days > days:
                 yield f"no note between {before:%m-%d} and {after:%m-%d}, allowed are {days} days"
-    summaries = [moment(doc["event_time"]) for doc in of_type(episode, "stage_summary")]
-    if (episode.discharged - episode.admitted).days > 30 and \
-            (not summaries or min(summaries) > episode.admitted + 31 * DAY):
-        yield "more than 30 days without 阶段小结"
+    summaries = [moment(doc["event_time"])
+                 for doc in of_type(episode, "stage_summary", "transfer_in")]
+    marks = [episode.admitted, *summaries, episode.discharged]
+    for before, after in zip(marks, marks[1:]):
+        if after - before > 31 * DAY:
+            yield f"no 阶段小结 (or transfer) between {before:%m-%d} and {after:%m-%d}"
 
 
 def check_events(episode):
@@ -152,6 +158,26 @@ def check_events(episode):
         if not any(time <= moment(doc["create_time"]) <= time + DAY
                    for doc in of_type(episode, "transfer_in")):
             yield f"transfer {event['time']}: 转入记录 is missing or late"
+
+
+def check_rescues(episode):
+    """a rescue is written down within 6 hours, to the minute, with those who took part (T11, C21)"""
+    for doc in of_type(episode, "rescue_record"):
+        parts = {section["name"]: section["text"] for section in doc["sections"]}
+        span = re.search(r"抢救起止时间：(\d+)年(\d+)月(\d+)日(\d+)时(\d+)分至(?:(\d+)月(\d+)日)?"
+                         r"(\d+)时(\d+)分", text_of(doc))
+        if not span:
+            yield f"{doc['id']}: no times of the rescue to the minute"
+        else:
+            year, month, day, _, _, *rest = (int(part) if part else None for part in span.groups())
+            end = datetime(year, rest[0] or month, rest[1] or day, rest[2], rest[3],
+                           tzinfo=episode.admitted.tzinfo)
+            if not end <= moment(doc["create_time"]) <= end + 6 * HOUR:
+                yield f"{doc['id']}: not written within 6 hours after the rescue"
+        if len(re.findall(r"\d+时\d+分", parts.get("抢救措施", ""))) < 3:
+            yield f"{doc['id']}: measures without times to the minute"
+        if len(re.findall(r"[一-龥]示[一-龥](?:副?主[任治]|住院)医师", parts.get("参加抢救人员", ""))) < 2:
+            yield f"{doc['id']}: people without name and title"
 
 
 def check_operations(episode):
@@ -205,6 +231,23 @@ def check_around(episode, op, start, end, operator):
         day = (end + n * DAY).date()
         if day <= episode.discharged.date() and day not in noted:
             yield f"{op['id']}: no note on day {n} after the operation"
+
+
+def check_operation_count(episode):
+    """what a note says of number and dates of operations is what was done (X15)"""
+    operations = episode.data.get("operations", [])
+    for doc in of_type(episode, *NOTES):
+        done = [op for op in operations if moment(op["end"]) <= moment(doc["create_time"])]
+        for told in re.findall(r"共(?:手术|行手术)?(\d+)次手术|共手术(\d+)次", text_of(doc)):
+            if int("".join(told)) != len(done):
+                yield f"{doc['id']}: {''.join(told)} operations, {len(done)} were done"
+        if doc["type"] not in ("stage_summary", "transfer_out", "transfer_in"):
+            continue
+        for op in done:
+            start = moment(op["start"])
+            for day in re.findall(rf"(\d+月\d+日)[^。；]*?{re.escape(op['name'])}", text_of(doc)):
+                if day != f"{start.month}月{start.day}日":
+                    yield f"{doc['id']}: {op['name']} on {day}"
 
 
 def check_sides(episode):
@@ -341,7 +384,7 @@ def check_copies(episode):
 
     parts = [(doc["id"], section["name"], grams(section["text"]))
              for doc in of_type(episode, "admission_note", *NOTES) for section in doc["sections"]
-             if len(section["text"]) > 60]
+             if len(section["text"]) > 60 and not section["name"].endswith("诊断")]
     for i, (doc, name, ours) in enumerate(parts):
         for other, where, theirs in parts[:i]:
             if other != doc and len(ours & theirs) > 0.7 * len(ours):
@@ -392,6 +435,7 @@ def check_gold_numbers(episode):
             yield f"{order['id']}: no fact for this drug at discharge"
 
 
-RULES = (check_documents, check_deadlines, check_events, check_operations, check_sides,
+RULES = (check_documents, check_deadlines, check_events, check_rescues, check_operations,
+         check_operation_count, check_sides,
          check_person, check_doses_by_weight, check_plausible, check_results_in_notes, check_chemotherapy,
          check_copies)
