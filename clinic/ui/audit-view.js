@@ -80,7 +80,7 @@ export class AuditView {
     try {
       const answer = await post("audit/verify", {});
       this.result.hidden = false;
-      this.result.classList.toggle("alert", !answer.ok);
+      this.result.className = answer.ok ? "notice good" : "alert";
       say(this.result, answer.ok ? "auditWhole" : "auditBroken", { n: answer.lines, at: answer.first_bad, why: answer.why });
     } catch (problem) {
       this.refuse(problem);

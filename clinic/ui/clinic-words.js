@@ -18,7 +18,7 @@ const texts = {
     documents: "病历文书", template: "记录类型", reports: "检查报告", tables: "数据", patientData: "患者信息", diagnoses: "诊断",
     operations: "手术", events: "住院经过", orders: "医嘱", labs: "检验", vitals: "生命体征", backToDraft: "返回草稿",
     // form
-    recordForm: "记录表单", generate: "生成{name}", print: "打印", undo: "撤销", fromDraft: "来自草稿 · {by} {at} · {label}",
+    recordForm: "记录表单", generate: "生成{name}", print: "打印", undo: "撤销", fromDraft: "来自草稿 · {by} {at}",
     typedBy: "{by} 填写 {at}", saving: "正在保存……", notSaved: "未保存", clash: "这一栏已在别处被修改为：",
     takeTheirs: "采用上面的内容", keepMine: "保留我的内容", spokenUndone: "{name}：已撤销",
     // draft window
@@ -40,7 +40,7 @@ const texts = {
     class_consult: "会诊", class_pending: "未回报结果", class_followup: "随访", class_event: "事件",
     conflicts: "病历中相互矛盾 {n} 处", severity_V: "否决", severity_H: "高", severity_M: "中", severity_L: "低", severity_A: "提示",
     blockedFields: "{names}：有未核实的句子，采纳、修改或替换后才能回填。", leftOut: "{names} 有未核实的句子，没有回填。",
-    formChanged: "表单已被修改，请核对差异后再回填。", spokenDone: "{name}：已生成，已核对 {ok}/{all}", spokenBad: "{name}：{n} 句未核实",
+    formChanged: "表单已被修改，请核对差异后再回填。", newerVersion: "病历刚刚有更新，本草稿依据的是此前的版本。", spokenDone: "{name}：已生成，已核对 {ok}/{all}", spokenBad: "{name}：{n} 句未核实",
     spokenWriting: "正在生成：{name}", spokenFilled: "已回填 {n} 项",
     // embedded
     finish: "完成", noLaunch: "请从病历系统打开此窗口。", hostFound: "已连接病历系统", hostMissing: "病历系统没有应答，请用“复制”",
@@ -74,7 +74,7 @@ const texts = {
     documents: "Documents", template: "Type of record", reports: "Reports", tables: "Data", patientData: "Patient",
     diagnoses: "Diagnoses", operations: "Operations", events: "Events", orders: "Orders", labs: "Laboratory", vitals: "Vital signs",
     backToDraft: "Back to the draft",
-    recordForm: "Record form", generate: "Draft {name}", print: "Print", undo: "Undo", fromDraft: "From the draft · {by} {at} · {label}",
+    recordForm: "Record form", generate: "Draft {name}", print: "Print", undo: "Undo", fromDraft: "From the draft · {by} {at}",
     typedBy: "Typed by {by} {at}", saving: "Saving …", notSaved: "Not saved", clash: "This field was changed elsewhere to:",
     takeTheirs: "Take the text above", keepMine: "Keep mine", spokenUndone: "{name}: undone",
     draftWindow: "AI draft window", draftTitle: "AI draft · {name}",
@@ -100,6 +100,7 @@ const texts = {
     conflicts: "{n} contradictions inside the record", severity_V: "veto", severity_H: "high", severity_M: "medium", severity_L: "low",
     severity_A: "note", blockedFields: "{names}: accept, change or replace what is not supported, then fill.",
     leftOut: "{names}: not filled, has sentences that are not supported.", formChanged: "The form was changed; look at the differences, then fill.",
+    newerVersion: "The record has just changed; this draft rests on the version before.",
     spokenDone: "{name}: written, verified {ok} of {all}", spokenBad: "{name}: {n} sentences not supported", spokenWriting: "Writing: {name}",
     spokenFilled: "{n} fields filled",
     finish: "Done", noLaunch: "Open this window from the record system.", hostFound: "Connected to the record system",

@@ -24,7 +24,7 @@ const handlers = {
   state(draft, data) {
     draft.state = data.state || draft.state;
     if ("model" in data) draft.model = data.model;
-    return { head: true };
+    return { head: true, isOld: Boolean(data.newer_version) };
   },
   field(draft, data) {
     const field = findField(draft, data.field);

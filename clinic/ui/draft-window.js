@@ -214,6 +214,7 @@ export class DraftWindow {
     if (change.omissions) showOmissions(this.omissions, this.draft, this.actions());
     if (change.conflicts) showConflicts(this.conflicts, this.draft.conflicts, this.actions());
     if (change.message) this.showAlert(change.message);
+    if (change.isOld) this.showAlert(word("newerVersion"));
     if (change.head) this.showHead();
     if (change.ended) this.cards.forEach((card) => { card.showHead(); card.showIssues(); }); // may be changed now
     return undefined;

@@ -13,15 +13,17 @@ export class RecordForm {
     this.options = options;
     this.rows = new Map();
     this.isClosed = false;
+    this.resized = () => this.growAll();
+    window.addEventListener("resize", this.resized);
     this.generateButton = make("button", { class: "strong", word: "generate", values: { name: options.templateName },
       data: { action: "generate" }, hidden: !options.canType });
     this.fields = make("div", { class: "form-fields" });
-    this.printLabel = make("p", { class: "ai-label print-only", lang: "zh-CN", text: options.label });
+    this.label = make("p", { class: "ai-label", lang: "zh-CN", text: options.label, hidden: true });
     this.element = make("section", { class: "record-form", label: "recordForm", tabindex: "-1" },
       make("header", { class: "pane-head" }, make("h2", { lang: "zh-CN", text: options.templateName }),
         make("div", { class: "buttons" }, this.generateButton,
           make("button", { class: "quiet", word: "print", onclick: () => window.print() }))),
-      this.printLabel, this.fields);
+      this.label, this.fields);
   }
 
   text(id) {
@@ -39,6 +41,7 @@ export class RecordForm {
       if (!this.rows.has(field.id)) this.addRow(field);
       this.showRow(this.rows.get(field.id), field);
     }
+    this.label.hidden = !form.fields.some((field) => field.from === "draft" && field.text);
     this.options.changed();
   }
 
@@ -71,7 +74,7 @@ export class RecordForm {
     row.clash.hidden = true;
     row.undo.hidden = !this.options.canType || !(field.version > 0);
     row.area.closest(".form-row").dataset.from = field.from || "";
-    if (field.from === "draft") say(row.meta, "fromDraft", { by: field.by || "", at: dateTime(field.at), label: this.options.label });
+    if (field.from === "draft") say(row.meta, "fromDraft", { by: field.by || "", at: dateTime(field.at) });
     else if (field.from === "typed") say(row.meta, "typedBy", { by: field.by || "", at: dateTime(field.at) });
     else tell(row.meta, "");
     this.grow(row.area);
@@ -138,6 +141,7 @@ export class RecordForm {
 
   close() {
     this.isClosed = true;
+    window.removeEventListener("resize", this.resized);
     for (const row of this.rows.values()) clearTimeout(row.timer);
     this.rows.clear();
     this.element.replaceChildren();

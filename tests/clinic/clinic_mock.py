@@ -208,7 +208,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.removeprefix("/clinic/api/")
         mock.posts.append((path, body))
         if path == "login":
-            if body["password"] != "示范口令-2025":
+            if body["password"] != "示范医院-口令-2025":
                 return self.refuse(401, "wrong")
             mock.signed_in = True
             return self.reply(200, {"user": {}}, headers=[("Set-Cookie", "xinglin_clinic=ok; HttpOnly; SameSite=Strict; Path=/clinic")])

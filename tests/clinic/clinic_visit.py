@@ -13,7 +13,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 NODE_FOLDER = os.path.join(ROOT, "build", "node-clinic-pages")
 PAGES = os.path.join(ROOT, "clinic", "ui")
 TOTAL = "[data-part=verified]"
-PASSWORD = "示范口令-2025"
+PASSWORD = "示范医院-口令-2025"
 WATCH_POLICY = """window.refused = []; document.addEventListener('securitypolicyviolation',
     event => window.refused.push(event.violatedDirective + ' ' + event.blockedURI));"""
 

@@ -117,7 +117,8 @@ def test_fill_undo_minimise(visit, mock):
     visit.until("document.getElementById('form-discharge_condition').value.startsWith('好转')")
     assert mock.posts[-1][1]["fields"] == ["discharge_condition"]
     assert visit.form("course") == ""
-    assert "AI辅助生成" in visit.page.inner_text(".form-row[data-field=discharge_condition] .note")
+    assert "AI辅助生成" in visit.page.inner_text(".record-form > .ai-label")
+    assert "来自草稿" in visit.page.inner_text(".form-row[data-field=discharge_condition] .note")
     assert "已在表单" in visit.card("discharge_condition").inner_text()
     visit.page.click(".form-row[data-field=discharge_condition] [data-action=undo]")
     visit.until("document.getElementById('form-discharge_condition').value === ''")

@@ -13,33 +13,54 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pages_embedding  # noqa: E402
+import pages_live  # noqa: E402
 import pages_safety  # noqa: E402
 import pages_workspace  # noqa: E402
 from clinic_mock import ClinicMock  # noqa: E402
 from clinic_visit import CHROMIUM, Missing, Visit, run_in_environment, skip  # noqa: E402
 
 
+def tests_of(*modules):
+    return {name[5:]: run for module in modules for name, run in sorted(vars(module).items()) if name.startswith("test_")}
+
+
+def run_one(browser, name, run, server):
+    """"ok", "FAIL" or "skip" of one test, in a browser context of its own."""
+    visit = Visit(browser, server.url)
+    try:
+        run(visit, server)
+        visit.close()
+        how, why = "ok  ", ""
+    except Missing as reason:
+        how, why = "skip", f" ({reason})"
+    except Exception:  # noqa: BLE001
+        how, why = "FAIL", ": " + traceback.format_exc(limit=-2) + str(visit.problems[:3])
+    visit.context.close()
+    print(f"{how} clinic-pages.{name}{why}", flush=True)
+    return how
+
+
 def run_tests(browser, wanted):
-    tests = {name[5:]: run for module in (pages_workspace, pages_embedding, pages_safety)
-             for name, run in sorted(vars(module).items()) if name.startswith("test_")}
-    counts = {"ok  ": 0, "FAIL": 0, "skip": 0}
-    for name, run in tests.items():
-        if wanted and name not in wanted:
-            continue
-        mock, how, why = ClinicMock(), "ok  ", ""
-        visit = Visit(browser, mock.url)
-        try:
-            run(visit, mock)
-            visit.close()
-        except Missing as reason:
-            how, why = "skip", f" ({reason})"
-        except Exception:  # noqa: BLE001
-            how, why = "FAIL", ": " + traceback.format_exc(limit=-2) + str(visit.problems[:3])
-        counts[how] += 1
-        print(f"{how} clinic-pages.{name}{why}", flush=True)
-        visit.context.close()
-        mock.close()
-    return counts
+    done = []
+    for name, run in tests_of(pages_workspace, pages_embedding, pages_safety).items():
+        if not wanted or name in wanted:
+            mock = ClinicMock()
+            done.append(run_one(browser, name, run, mock))
+            mock.close()
+    chosen = {name: run for name, run in tests_of(pages_live).items() if not wanted or name in wanted}
+    live = None
+    try:
+        live = pages_live.LiveServer() if chosen else None
+    except Missing as reason:
+        print(f"skip clinic-pages.live ({reason})")
+        done, chosen = done + ["skip"], {}
+    except AssertionError as problem:
+        print(f"FAIL clinic-pages.live: {problem}")
+        done, chosen = done + ["FAIL"], {}
+    done += [run_one(browser, name, run, live) for name, run in chosen.items()]
+    if live:
+        live.close()
+    return done
 
 
 def main():
@@ -52,10 +73,10 @@ def main():
         return run_in_environment()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        counts = run_tests(browser, arguments)
+        done = run_tests(browser, arguments)
         browser.close()
-    print(f"clinic-pages: {counts['ok  ']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
-    return 1 if counts["FAIL"] else 0
+    print(f"clinic-pages: {done.count('ok  ')} passed, {done.count('FAIL')} failed, {done.count('skip')} skipped")
+    return 1 if "FAIL" in done else 0
 
 
 if __name__ == "__main__":
