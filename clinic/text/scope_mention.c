@@ -19,7 +19,8 @@ static const struct cue CUES[] = {
     {"未探及", false}, {"未检出", false},   {"未出现", false}, {"未见", false},   {"未及", false},
     {"未查及", false}, {"未再", false},     {"否认", false},   {"没有", false},   {"并无", false},
     {"暂无", false},   {"无", false},       {"不伴", false},   {"未诉", false},   {"阴性", true},
-    {"(-)", true},     {"未再出现", false}, {"未", false},     {"排除", false}};
+    {"(-)", true},     {"未再出现", false}, {"未", false},     {"排除", false},   {"不予", false},
+    {"不行", false},   {"不宜", false},     {"不考虑", false}};
 
 // Words that begin like a cue and deny nothing of a patient.
 static const char *const NO_CUES[] = {
@@ -62,6 +63,19 @@ static void negate(struct mention_scan *scan, size_t from, size_t to, size_t cue
     scan_keep(scan, &m);
 }
 
+// An item that tells how much of a thing there is is not denied.
+static bool says_much(const struct folded_text *text, size_t item) {
+    static const char *const words[] = {"少量", "少许", "大量", "多发",
+                                        "中量", "可见", "轻度", "散在"};
+    size_t to = item + 6 < text->n ? item + 6 : text->n;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (folded_find(text, item, to, words[i]) < to) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Every item of the list behind a cue: 无咳痰、胸痛及气促.
 static void negate_forwards(struct mention_scan *scan, size_t cue, size_t from) {
     const struct folded_text *text = scan->text;
@@ -78,6 +92,9 @@ static void negate_forwards(struct mention_scan *scan, size_t cue, size_t from) 
         if (parts) {
             negate(scan, item, i, item == from ? cue : item, i);
             item = i + 1;
+            if (says_much(text, item)) {
+                return; // 未见血肿、盆腔少量积液
+            }
         }
     }
     negate(scan, item, i, item == from ? cue : item, i);
@@ -179,6 +196,12 @@ void scan_sides(struct mention_scan *scan) {
             m.subject_end++;
         }
         m.end = m.subject_end;
+        bool leans = text->chars[i + 1] == 0x504F && i >= 2; // 伸舌左偏: the site stands before
+        if (leans) {
+            m.subject_start = i - 2;
+            m.subject_end = i;
+            m.end = i + 2;
+        }
         scan_keep(scan, &m);
     }
 }

@@ -15,7 +15,8 @@ enum claim_kind {
     CLAIM_SIDE,
     CLAIM_NEGATION, // something is there, or is not
     CLAIM_DIAGNOSIS,
-    CLAIM_PATIENT // sex, age, a person's name
+    CLAIM_PATIENT,  // sex, age, a person's name
+    CLAIM_STATEMENT // words that nothing in the record is like
 };
 
 enum verdict {
@@ -48,7 +49,7 @@ struct sentence_check {
 struct text_check {
     struct sentence_check *sentences;
     int n_sentences;
-    int n_claims, n_supported; // over all sentences; a sentence of nothing the record has: 1 of 0
+    int n_claims, n_supported; // over all sentences
 };
 
 #define VERIFIER_TEXT_BYTES_MAX 65536
@@ -65,7 +66,7 @@ bool verifier_check(struct verifier *verifier, const char *field_id, const char 
                     struct text_check *check, struct clinic_error *error);
 void text_check_deinit(struct text_check *check);
 
-const char *claim_kind_name(enum claim_kind kind); // "number", …, "patient"
+const char *claim_kind_name(enum claim_kind kind); // "number", …, "patient", "statement"
 const char *verdict_name(enum verdict verdict);    // "supported", …
 
 // {"sentences": […], "verified": {"ok", "all"}} as the pages and the store know it (offsets are

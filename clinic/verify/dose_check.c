@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// A dose holds if the record gives that drug that dose; its frequency and its way if the record
+// gives them to that drug, with that dose where the dose is told, too. What a patient takes home
+// must be what was ordered for home.
+#include "clinic/verify/sentence_scan.h"
+
+#include <string.h>
+
+#define EVIDENCE_MAX 512
+
+bool drugs_agree(const struct mention *claim, const struct mention *record) {
+    for (int i = 0; i < claim->n_concepts; i++) {
+        bool found = false;
+        for (int k = 0; k < record->n_concepts; k++) {
+            found = found || claim->concepts[i] == record->concepts[k];
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return claim->n_concepts > 0;
+}
+
+// A row of what the patient takes home.
+static bool is_for_home(const struct sentence_scan *scan, const struct place *place) {
+    return place->is_order && scan->verifier->episode->orders[place->source.row].is_discharge_drug;
+}
+
+// True if what the patient takes home has this drug, so that only those rows, and the notes of the
+// last days, tell its dose.
+static bool home_has(const struct sentence_scan *scan, const struct mention *claim) {
+    const struct record_index *index = &scan->verifier->index;
+    for (size_t i = 0; i < index->n_by_kind[MENTION_DRUG]; i++) {
+        struct evidence evidence = index->by_kind[MENTION_DRUG][i];
+        if (is_for_home(scan, evidence_place(index, evidence)) &&
+            drugs_agree(claim, evidence_mention(index, evidence))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool tells_home(const struct sentence_scan *scan, const struct place *place) {
+    bool last_notes =
+        !place->row_text && place->day != DAY_UNKNOWN && place->day + 2 >= scan->verifier->last_day;
+    return is_for_home(scan, place) || last_notes;
+}
+
+static bool says_same(const struct mention *claim, const struct mention *m) {
+    switch (claim->kind) {
+    case MENTION_DOSE:
+    case MENTION_NUMBER:
+        return strcmp(claim->unit, m->unit) == 0 && values_equal(claim->value, m->value) &&
+               values_equal(claim->value_high, m->value_high);
+    case MENTION_FREQUENCY:
+        return values_equal(claim->per_day, m->per_day);
+    default:
+        return strcmp(claim->route, m->route) == 0;
+    }
+}
+
+// A dose of the same drug in the sentence, before the frequency; NULL: none told.
+static const struct mention *dose_of(const struct sentence_scan *scan, size_t at) {
+    const struct mention *m = &scan->mentions.items[at];
+    for (size_t i = at; i-- > 0;) {
+        const struct mention *other = &scan->mentions.items[i];
+        if (other->kind == MENTION_DOSE && other->subject_start == m->subject_start) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+// A place agrees with a dose unless it tells other doses of that drug only.
+static bool place_allows(const struct record_index *index, const struct place *place,
+                         const struct mention *dose) {
+    bool other = false;
+    for (size_t k = 0; dose && k < place->n_mentions; k++) {
+        const struct mention *m = &index->set.mentions.items[place->first_mention + k];
+        if (m->kind == MENTION_DOSE && drugs_agree(dose, m) && strcmp(m->unit, dose->unit) == 0) {
+            if (says_same(dose, m)) {
+                return true;
+            }
+            other = true;
+        }
+    }
+    return !other;
+}
+
+struct search {
+    bool found, other; // other: the record says something else of that drug
+    struct evidence evidence, other_evidence;
+    double score, other_score;
+};
+
+static struct search look(struct sentence_scan *scan, size_t at, bool home) {
+    const struct record_index *index = &scan->verifier->index;
+    const struct mention *claim = &scan->mentions.items[at];
+    const struct mention *dose = claim->kind == MENTION_DOSE ? NULL : dose_of(scan, at);
+    struct search search = {0};
+    for (size_t i = 0, n = 0; i < index->n_by_kind[claim->kind] && n < EVIDENCE_MAX; i++) {
+        struct evidence evidence = index->by_kind[claim->kind][i];
+        const struct mention *m = evidence_mention(index, evidence);
+        const struct place *place = evidence_place(index, evidence);
+        if (!drugs_agree(claim, m) || (home && !tells_home(scan, place))) {
+            continue;
+        }
+        n++;
+        bool same = says_same(claim, m) && place_allows(index, place, dose);
+        double score = 1 + place_fit(scan, evidence.place) + (place->is_order ? 0.2 : 0);
+        if (same && score > search.score) {
+            search.score = score;
+            search.found = true;
+            search.evidence = evidence;
+        } else if (!same && score > search.other_score) {
+            search.other_score = score;
+            search.other = true;
+            search.other_evidence = evidence;
+        }
+    }
+    return search;
+}
+
+static bool place_names(const struct record_index *index, const struct place *place,
+                        const struct mention *claim) {
+    for (size_t k = 0; k < place->n_mentions; k++) {
+        const struct mention *m = &index->set.mentions.items[place->first_mention + k];
+        if (m->kind == MENTION_DRUG && drugs_agree(claim, m)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The same value in a sentence that names the drug, where the record's grammar hid the bond.
+static bool look_loosely(struct sentence_scan *scan, const struct mention *claim,
+                         struct evidence *out) {
+    const struct record_index *index = &scan->verifier->index;
+    static const enum mention_kind kinds[] = {MENTION_DOSE, MENTION_NUMBER};
+    bool is_dose = claim->kind == MENTION_DOSE;
+    for (int k = 0; k < (is_dose ? 2 : 1); k++) {
+        enum mention_kind kind = is_dose ? kinds[k] : claim->kind;
+        for (size_t i = 0; i < index->n_by_kind[kind]; i++) {
+            struct evidence evidence = index->by_kind[kind][i];
+            const struct mention *m = evidence_mention(index, evidence);
+            bool unbound = m->n_concepts == 0 || claim->n_concepts == 0;
+            if (unbound && says_same(claim, m) &&
+                (claim->n_concepts == 0 ||
+                 place_names(index, evidence_place(index, evidence), claim)) &&
+                (claim->n_concepts > 0 || place_fit(scan, evidence.place) > 0.3)) {
+                *out = evidence;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void refuse(struct sentence_scan *scan, struct claim *claim, const struct mention *m,
+                   const struct search *search) {
+    const struct record_index *index = &scan->verifier->index;
+    static const char *const what[] = {"剂量", "频次", "用法"};
+    int kind = m->kind == MENTION_DOSE ? 0 : m->kind == MENTION_FREQUENCY ? 1 : 2;
+    const char *drug =
+        m->n_concepts ? lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]) : "";
+    if (!search->other) {
+        claim_refuse(claim, "记录中没有%.60s的这一%s", drug, what[kind]);
+        return;
+    }
+    const struct mention *other = evidence_mention(index, search->other_evidence);
+    const struct place *place = evidence_place(index, search->other_evidence);
+    char words[80];
+    record_words(scan, place, other->start, other->end, words);
+    claim_refuse(claim, "记录中%.40s的%s为“%.60s”", drug, what[kind], words);
+    claim->has_source = true;
+    claim->source = place->source;
+}
+
+static void check_dose(struct sentence_scan *scan, size_t at) {
+    const struct mention *m = &scan->mentions.items[at];
+    struct claim *claim = scan_claim(scan, CLAIM_DOSE, m->start, m->end);
+    if (!claim) {
+        return;
+    }
+    bool home = scan->time == TIME_ORDERS && home_has(scan, m);
+    struct search search = look(scan, at, home);
+    struct evidence loose;
+    if (search.found) {
+        claim_support(scan, claim, search.evidence.place);
+    } else if (!(home && search.other) && look_loosely(scan, m, &loose)) {
+        claim_support(scan, claim, loose.place);
+    } else {
+        refuse(scan, claim, m, &search);
+    }
+}
+
+void check_doses(struct sentence_scan *scan) {
+    for (size_t i = 0; i < scan->mentions.count && !scan->is_out_of_memory; i++) {
+        const struct mention *m = &scan->mentions.items[i];
+        bool frequency = m->kind == MENTION_FREQUENCY;
+        bool route = m->kind == MENTION_ROUTE && m->n_concepts > 0;
+        if (m->kind == MENTION_DOSE || frequency || route) {
+            check_dose(scan, i);
+        }
+    }
+}

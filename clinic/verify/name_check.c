@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names that the record must have: drugs, diagnoses, people; the patient's sex and age.
+#include "clinic/verify/sentence_scan.h"
+
+#include <string.h>
+
+struct literal {
+    const struct sentence_scan *scan;
+    bool denied, affirmed;
+    uint32_t denied_place, affirmed_place;
+    double best;
+};
+
+static bool note_literal(void *user, uint32_t p, size_t at) {
+    struct literal *literal = user;
+    const struct record_index *index = &literal->scan->verifier->index;
+    const struct place *place = &index->set.places[p];
+    if (place_denies(index, place, at)) {
+        literal->denied = true;
+        literal->denied_place = p;
+        return true;
+    }
+    double fit = place_fit(literal->scan, p) + (stands_in_condition(&place->folded, at) ? 0 : 1);
+    if (!literal->affirmed || fit > literal->best) {
+        literal->affirmed = true;
+        literal->affirmed_place = p;
+        literal->best = fit;
+    }
+    return true;
+}
+
+static struct literal find_literal(const struct sentence_scan *scan, size_t from, size_t to) {
+    struct literal literal = {.scan = scan};
+    index_each_place(&scan->verifier->index, &scan->folded, from, to, note_literal, &literal);
+    return literal;
+}
+
+// The place that names the drug best; false: none does.
+static bool find_drug(const struct sentence_scan *scan, const struct mention *claim,
+                      uint32_t *place) {
+    const struct record_index *index = &scan->verifier->index;
+    double best = -1;
+    for (size_t i = 0; i < index->n_by_kind[MENTION_DRUG]; i++) {
+        struct evidence evidence = index->by_kind[MENTION_DRUG][i];
+        if (!drugs_agree(claim, evidence_mention(index, evidence))) {
+            continue;
+        }
+        double fit =
+            place_fit(scan, evidence.place) + (evidence_place(index, evidence)->is_order ? 0.2 : 0);
+        if (fit > best) {
+            best = fit;
+            *place = evidence.place;
+        }
+    }
+    return best >= 0;
+}
+
+// Is it said to be given: 予, 改用, 加用 … right before the name?
+static bool is_given(const struct folded_text *text, size_t at) {
+    static const char *const words[] = {"予",   "改用", "加用", "改为", "给予",   "应用", "使用",
+                                        "静滴", "口服", "联合", "换用", "更换为", "继续"};
+    size_t from = at > 4 ? at - 4 : 0;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (folded_find(text, from, at, words[i]) < at) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Named only as what might be given or what a germ is sensitive to.
+static bool is_only_possible(const struct sentence_scan *scan, const struct mention *claim) {
+    const struct record_index *index = &scan->verifier->index;
+    for (size_t i = 0; i < index->n_by_kind[MENTION_DRUG]; i++) {
+        struct evidence evidence = index->by_kind[MENTION_DRUG][i];
+        const struct mention *m = evidence_mention(index, evidence);
+        const struct place *place = evidence_place(index, evidence);
+        if (!drugs_agree(claim, m)) {
+            continue;
+        }
+        size_t to = m->end + 24 < place->folded.n ? m->end + 24 : place->folded.n;
+        bool tested = folded_find(&place->folded, m->end, to, "敏感") < to ||
+                      folded_find(&place->folded, m->end, to, "耐药") < to;
+        bool condition = stands_in_condition(&place->folded, m->start) || m->is_negative;
+        if (place->is_order || (!tested && !condition && !place->is_warning)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_drug(struct sentence_scan *scan, const struct mention *m) {
+    struct claim *claim = scan_claim(scan, CLAIM_DRUG, m->start, m->end);
+    uint32_t place = 0;
+    if (!claim) {
+        return;
+    }
+    if (m->n_concepts == 0) {
+        struct literal literal = find_literal(scan, m->subject_start, m->subject_end);
+        for (size_t cut = 1;
+             cut < 3 && !literal.affirmed && m->subject_end > m->subject_start + cut + 2;
+             cut++) { // where the name begins is not known: 评估双膦酸盐
+            literal = find_literal(scan, m->subject_start + cut, m->subject_end);
+        }
+        if (literal.affirmed) {
+            claim_support(scan, claim, literal.affirmed_place);
+        } else {
+            claim_refuse(claim, "记录中没有这种药");
+        }
+    } else if (!find_drug(scan, m, &place)) {
+        claim_refuse(claim, "记录中没有%.80s",
+                     lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]));
+    } else if (is_given(&scan->folded, m->start) && !stands_in_condition(&scan->folded, m->start) &&
+               is_only_possible(scan, m)) {
+        claim_refuse(claim, "记录中没有使用%.80s",
+                     lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]));
+        claim->has_source = true;
+        claim->source = scan->verifier->index.set.places[place].source;
+    } else {
+        claim_support(scan, claim, place);
+    }
+}
+
+// The place of a diagnosis with the same concept that is affirmed (1), only denied (-1), none (0).
+static int find_diagnosis(const struct sentence_scan *scan, const struct mention *claim,
+                          uint32_t *place) {
+    const struct record_index *index = &scan->verifier->index;
+    int found = 0;
+    double best = -1;
+    for (size_t i = 0; i < index->n_by_kind[MENTION_DIAGNOSIS]; i++) {
+        struct evidence evidence = index->by_kind[MENTION_DIAGNOSIS][i];
+        const struct mention *m = evidence_mention(index, evidence);
+        const struct place *there = evidence_place(index, evidence);
+        if (m->concepts[0] != claim->concepts[0]) {
+            continue;
+        }
+        bool denied = m->is_negative || place_denies(index, there, m->start);
+        if (denied && found == 0) {
+            found = -1;
+            *place = evidence.place;
+        }
+        bool weak = stands_in_condition(&there->folded, m->start) || there->is_warning;
+        double fit = place_fit(scan, evidence.place) + (weak ? 0 : 1) +
+                     (there->source.kind == SOURCE_DIAGNOSIS ? 0.3 : 0);
+        if (!denied && fit > best) {
+            best = fit;
+            found = 1;
+            *place = evidence.place;
+        }
+    }
+    return found;
+}
+
+static void check_diagnosis(struct sentence_scan *scan, const struct mention *m) {
+    if (m->is_negative) {
+        return; // check_polarity looks at what is denied
+    }
+    struct claim *claim = scan_claim(scan, CLAIM_DIAGNOSIS, m->start, m->end);
+    uint32_t place = 0;
+    if (!claim) {
+        return;
+    }
+    int found = find_diagnosis(scan, m, &place);
+    if (found <= 0) {
+        struct literal literal = find_literal(scan, m->start, m->end);
+        found = literal.affirmed ? 1 : literal.denied ? -1 : found;
+        place = literal.affirmed ? literal.affirmed_place
+                : literal.denied ? literal.denied_place
+                                 : place;
+    }
+    bool supposed = stands_in_condition(&scan->folded, m->start);
+    if (found > 0 || (found < 0 && supposed)) {
+        claim_support(scan, claim, place);
+    } else if (found < 0) {
+        claim_refuse(claim, "记录中否认或未见%.80s",
+                     lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]));
+        claim->has_source = true;
+        claim->source = scan->verifier->index.set.places[place].source;
+    } else {
+        claim_refuse(claim, "记录中没有%.80s",
+                     lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]));
+    }
+}
+
+static void check_sex(struct sentence_scan *scan) {
+    static const struct {
+        const char *word, *sex;
+    } words[] = {{"男性", "男"}, {"女性", "女"}, {"患者男", "男"},  {"患者女", "女"},
+                 {",男,", "男"}, {",女,", "女"}, {"患者,男", "男"}, {"患者,女", "女"}};
+    const char *sex = scan->verifier->episode->patient.sex;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t at = folded_find(&scan->folded, 0, scan->folded.n, words[i].word);
+        size_t n = folded_match(&scan->folded, at, words[i].word);
+        bool daughter = n && scan->folded.chars[at + n] == 0x513F; // 女儿
+        if (n == 0 || daughter) {
+            continue;
+        }
+        struct claim *claim = scan_claim(scan, CLAIM_PATIENT, at, at + n);
+        if (claim && strcmp(words[i].sex, sex) != 0) {
+            claim_refuse(claim, "患者性别为%s", sex);
+        } else if (claim) {
+            claim->is_supported = true;
+        }
+        return;
+    }
+}
+
+static bool is_surname(uint32_t c) {
+    static const char surnames[] = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭"
+                                   "曾肖田董袁潘于蒋蔡余杜叶程苏魏吕"
+                                   "丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段"
+                                   "雷侯龙史陶黎贺顾毛郝龚邵万钱严"
+                                   "覃武戴莫孔向汤";
+    struct folded_text text;
+    bool found = false;
+    if (folded_init(&text, surnames, sizeof surnames - 1)) {
+        for (size_t i = 0; i < text.n && !found; i++) {
+            found = text.chars[i] == c;
+        }
+        folded_deinit(&text);
+    }
+    return found;
+}
+
+// A person: a surname and one or two characters between "患者" and a mark, or before a title.
+static void check_person(struct sentence_scan *scan, size_t from, size_t to) {
+    if (to < from + 2 || to > from + 3 || !is_surname(scan->folded.chars[from])) {
+        return;
+    }
+    struct literal literal = find_literal(scan, from, to);
+    size_t at;
+    bool known = literal.affirmed || literal.denied;
+    for (int i = 0; !known && i < scan->verifier->episode->n_staff; i++) {
+        struct place probe = {0};
+        const char *name = scan->verifier->episode->staff[i].name;
+        if (folded_init(&probe.folded, name, strlen(name))) {
+            known = place_has(&probe, &scan->folded, from, to, &at);
+            folded_deinit(&probe.folded);
+        }
+    }
+    struct claim *claim = scan_claim(scan, CLAIM_PATIENT, from, to);
+    if (claim && literal.affirmed) {
+        claim_support(scan, claim, literal.affirmed_place);
+    } else if (claim && known) {
+        claim->is_supported = true;
+    } else if (claim) {
+        claim_refuse(claim, "本例记录中没有此人");
+    }
+}
+
+static void check_people(struct sentence_scan *scan) {
+    static const char *const titles[] = {"主任医师", "副主任医师", "主治医师",
+                                         "住院医师", "医师",       "教授"};
+    const struct folded_text *text = &scan->folded;
+    for (size_t i = 0; i < text->n; i++) {
+        size_t n = folded_match(text, i, "患者");
+        n = n ? n : folded_match(text, i, "姓名:");
+        if (n) {
+            size_t to = i + n;
+            while (character_is_han(text->chars[to]) && to < i + n + 4) {
+                to++;
+            }
+            bool ends = !character_is_han(text->chars[to]);
+            if (ends) {
+                check_person(scan, i + n, to);
+            }
+        }
+        for (size_t t = 0; t < sizeof titles / sizeof titles[0]; t++) {
+            bool title = folded_match(text, i, titles[t]) > 0;
+            bool edge3 = title && i >= 3 && (i == 3 || !character_is_han(text->chars[i - 4]));
+            bool edge2 = title && i >= 2 && (i == 2 || !character_is_han(text->chars[i - 3]));
+            if (edge3 || edge2) {
+                check_person(scan, edge3 ? i - 3 : i - 2, i);
+                break;
+            }
+        }
+    }
+}
+
+void check_names(struct sentence_scan *scan) {
+    for (size_t i = 0; i < scan->mentions.count && !scan->is_out_of_memory; i++) {
+        struct mention m = scan->mentions.items[i];
+        if (m.kind == MENTION_DRUG) {
+            check_drug(scan, &m);
+        } else if (m.kind == MENTION_DIAGNOSIS) {
+            check_diagnosis(scan, &m);
+        }
+    }
+    check_sex(scan);
+    check_people(scan);
+}

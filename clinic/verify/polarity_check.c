@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// Something is there, or is not. What a sentence denies must be denied in the record, and what it
+// affirms must not be denied there. Where the record has both (fever at first, none at the end),
+// the time that the sentence speaks of and the words around decide which of them it repeats.
+#include "clinic/verify/sentence_scan.h"
+
+#include <string.h>
+
+#define WINDOW 16
+#define MARGIN 0.45
+
+struct poll {
+    const struct sentence_scan *scan;
+    struct surroundings near;
+    int64_t day;
+    double yes, no; // best scores of places that affirm, that deny
+    uint32_t yes_place, no_place;
+    size_t yes_at, no_at;
+    size_t length;
+};
+
+static bool vote(void *user, uint32_t p, size_t at) {
+    struct poll *poll = user;
+    const struct record_index *index = &poll->scan->verifier->index;
+    const struct place *place = &index->set.places[p];
+    size_t from = at > WINDOW ? at - WINDOW : 0;
+    size_t to = at + poll->length + WINDOW;
+    to = to < place->folded.n ? to : place->folded.n;
+    struct surroundings there = surroundings_of(&place->folded, from, to);
+    double alike =
+        poll->near.count ? (double)surroundings_shared(&poll->near, &there) / poll->near.count : 0;
+    double score = 0.05 + alike + 0.6 * place_fit(poll->scan, p) +
+                   time_fit(poll->scan, poll->day, place, place->day);
+    bool denied = place_denies(index, place, at);
+    if (!denied && (place->is_warning || stands_in_condition(&place->folded, at))) {
+        return true; // it only might be
+    }
+    double *best = denied ? &poll->no : &poll->yes;
+    if (score > *best) {
+        *best = score;
+        *(denied ? &poll->no_place : &poll->yes_place) = p;
+        *(denied ? &poll->no_at : &poll->yes_at) = at;
+    }
+    return true;
+}
+
+static struct poll take_poll(const struct sentence_scan *scan, size_t from, size_t to,
+                             int64_t day) {
+    size_t first = from > WINDOW ? from - WINDOW : 0;
+    size_t last = to + WINDOW < scan->folded.n ? to + WINDOW : scan->folded.n;
+    struct poll poll = {.scan = scan, .day = day, .length = to - from};
+    poll.near = surroundings_of(&scan->folded, first, last);
+    index_each_place(&scan->verifier->index, &scan->folded, from, to, vote, &poll);
+    return poll;
+}
+
+static bool is_denied_here(const struct sentence_scan *scan, size_t at) {
+    for (size_t i = 0; i < scan->mentions.count; i++) {
+        const struct mention *m = &scan->mentions.items[i];
+        if (m->kind == MENTION_NEGATION && at >= m->subject_start && at < m->subject_end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int64_t day_at(const struct sentence_scan *scan, size_t at) {
+    int64_t day = DAY_UNKNOWN;
+    for (size_t i = 0; i < scan->mentions.count; i++) {
+        if (scan->mentions.items[i].start <= at && scan->days[i] != DAY_UNKNOWN) {
+            day = scan->days[i];
+        }
+    }
+    return day != DAY_UNKNOWN ? day : scan->carried_day;
+}
+
+static void refuse(const struct sentence_scan *scan, struct claim *claim, uint32_t p, size_t at,
+                   size_t length) {
+    const struct place *place = &scan->verifier->index.set.places[p];
+    char words[80];
+    size_t from = at > 6 ? at - 6 : 0, to = at + length + 6;
+    while (from < at && character_ends_clause(place->folded.chars[from])) {
+        from++;
+    }
+    record_words(scan, place, from, to < place->folded.n ? to : place->folded.n, words);
+    claim_refuse(claim, "与记录相反：“%s”", words);
+    claim->has_source = true;
+    claim->source = place->source;
+}
+
+// `known`: a finding or a diagnosis; of other words the record must only not say the contrary.
+static void judge(struct sentence_scan *scan, size_t from, size_t to, bool denies, bool known) {
+    struct poll poll = take_poll(scan, from, to, day_at(scan, from));
+    double own = denies ? poll.no : poll.yes, against = denies ? poll.yes : poll.no;
+    uint32_t own_place = denies ? poll.no_place : poll.yes_place;
+    uint32_t against_place = denies ? poll.yes_place : poll.no_place;
+    if (own <= 0 && against <= 0) {
+        return; // the record speaks of it in other words or not at all: others look after that
+    }
+    struct claim *claim = scan_claim(scan, CLAIM_NEGATION, from, to);
+    if (!claim) {
+        return;
+    }
+    if (own > 0 && (!known || own + MARGIN >= against)) {
+        claim_support(scan, claim, own_place);
+    } else {
+        refuse(scan, claim, against_place, denies ? poll.yes_at : poll.no_at, to - from);
+    }
+}
+
+// What is denied, cut to what the record can know: 明显心脏病史 -> the finding or diagnosis in it.
+static void judge_denied(struct sentence_scan *scan, const struct mention *m) {
+    size_t from = m->subject_start, to = m->subject_end;
+    const struct folded_text *text = &scan->folded;
+    while (to > from && !character_is_han(text->chars[to - 1]) &&
+           !character_is_latin(text->chars[to - 1])) {
+        to--;
+    }
+    for (size_t i = from; i + 1 < to; i++) { // the longest known word in it
+        struct word word =
+            lexicon_word_at(scan->verifier->lexicon, text, i, WORD_FINDING | WORD_DIAGNOSIS);
+        if (word.concept >= 0 && i + word.length <= to) {
+            judge(scan, i, i + word.length, true, true);
+            return;
+        }
+    }
+    if (to - from >= 2) {
+        judge(scan, from, to - from > 8 ? from + 8 : to, true, false);
+    }
+}
+
+// Findings that stand in the sentence undenied and that the record denies somewhere.
+static void judge_affirmed(struct sentence_scan *scan) {
+    const struct folded_text *text = &scan->folded;
+    for (size_t i = 0; i < text->n && !scan->is_out_of_memory;) {
+        struct word word = lexicon_word_at(scan->verifier->lexicon, text, i, WORD_FINDING);
+        if (word.concept < 0) {
+            i++;
+            continue;
+        }
+        if (!is_denied_here(scan, i) && !stands_in_condition(text, i)) {
+            judge(scan, i, i + word.length, false, true);
+        }
+        i += word.length;
+    }
+}
+
+// X阳性 / X阴性, 耐药 / 敏感, 正常 / 异常: the word behind the same name must be the same.
+struct result_poll {
+    const struct sentence_scan *scan;
+    const char *word, *opposite;
+    double own, against;
+    uint32_t own_place, against_place;
+};
+
+static bool vote_result(void *user, uint32_t p, size_t at) {
+    struct result_poll *poll = user;
+    const struct place *place = &poll->scan->verifier->index.set.places[p];
+    const struct folded_text *text = &place->folded;
+    size_t to = at;
+    while (to < text->n && to < at + 40 && text->chars[to] != ',' &&
+           !character_ends_sentence(text->chars[to])) {
+        to++;
+    }
+    size_t own = folded_find(text, at, to, poll->word);
+    size_t against = folded_find(text, at, to, poll->opposite);
+    double score = 0.1 + place_fit(poll->scan, p) +
+                   time_fit(poll->scan, poll->scan->carried_day, place, place->day);
+    if (own < to && own <= against && score > poll->own) {
+        poll->own = score;
+        poll->own_place = p;
+    } else if (against < to && against < own && score > poll->against) {
+        poll->against = score;
+        poll->against_place = p;
+    }
+    return true;
+}
+
+// The name that a result belongs to: up to six characters before it in its clause.
+static void judge_result(struct sentence_scan *scan, size_t from, size_t at, const char *word,
+                         const char *opposite) {
+    size_t length = folded_match(&scan->folded, at, word);
+    struct result_poll poll = {.scan = scan, .word = word, .opposite = opposite};
+    for (size_t start = from; start + 2 <= at && poll.own <= 0 && poll.against <= 0; start++) {
+        index_each_place(&scan->verifier->index, &scan->folded, start, at, vote_result, &poll);
+    }
+    if (poll.own <= 0 && poll.against <= 0) {
+        return;
+    }
+    struct claim *claim = scan_claim(scan, CLAIM_NEGATION, at, at + length);
+    if (claim && poll.own > 0 && poll.own + MARGIN >= poll.against) {
+        claim_support(scan, claim, poll.own_place);
+    } else if (claim) {
+        const struct place *place = &scan->verifier->index.set.places[poll.against_place];
+        claim_refuse(claim, "与记录相反：记录中为“%s”", opposite);
+        claim->has_source = true;
+        claim->source = place->source;
+    }
+}
+
+static void judge_results(struct sentence_scan *scan) {
+    static const char *const pairs[][2] = {
+        {"阳性", "阴性"}, {"阴性", "阳性"}, {"耐药", "敏感"}, {"敏感", "耐药"}};
+    const struct folded_text *text = &scan->folded;
+    size_t clause = 0;
+    for (size_t i = 0; i < text->n && !scan->is_out_of_memory; i++) {
+        if (character_ends_clause(text->chars[i]) || text->chars[i] == 0x3001 ||
+            text->chars[i] == ')' || text->chars[i] == '(' || text->chars[i] == '/') {
+            clause = i + 1;
+        }
+        for (size_t p = 0; p < sizeof pairs / sizeof pairs[0]; p++) {
+            if (folded_match(text, i, pairs[p][0])) {
+                size_t from = i > clause + 8 ? i - 8 : clause;
+                judge_result(scan, from, i, pairs[p][0], pairs[p][1]);
+            }
+        }
+    }
+}
+
+void check_polarity(struct sentence_scan *scan) {
+    size_t n = scan->mentions.count;
+    for (size_t i = 0; i < n && !scan->is_out_of_memory; i++) {
+        struct mention m = scan->mentions.items[i];
+        bool conditional = stands_in_condition(&scan->folded, m.start);
+        if (m.kind == MENTION_NEGATION && !conditional) {
+            judge_denied(scan, &m);
+        }
+    }
+    judge_affirmed(scan);
+    judge_results(scan);
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// Postings are one sorted array: a chart of 60 KB has some 30,000 pairs.
+#include "clinic/verify/record_index.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_content(uint32_t c) {
+    return character_is_han(c) || character_is_latin(c) || character_is_digit(c) ||
+           (c >= 0x370 && c < 0x400) || (c >= 0x2150 && c < 0x2190);
+}
+
+uint64_t pair_at(const struct folded_text *text, size_t at) {
+    uint32_t a = text->chars[at], b = at < text->n ? text->chars[at + 1] : 0;
+    return is_content(a) && is_content(b) ? (uint64_t)a << 32 | b : 0;
+}
+
+static int by_pair(const void *a, const void *b) {
+    const struct posting *x = a, *y = b;
+    if (x->pair != y->pair) {
+        return x->pair < y->pair ? -1 : 1;
+    }
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+static bool build_postings(struct record_index *index) {
+    size_t n = 0;
+    for (size_t p = 0; p < index->set.count; p++) {
+        n += index->set.places[p].folded.n;
+    }
+    index->postings = malloc((n + 1) * sizeof *index->postings);
+    if (!index->postings) {
+        return false;
+    }
+    n = 0;
+    for (size_t p = 0; p < index->set.count; p++) {
+        const struct place *place = &index->set.places[p];
+        for (size_t i = 0; place->is_trusted && i < place->folded.n; i++) {
+            uint64_t pair = pair_at(&place->folded, i);
+            if (pair) {
+                index->postings[n++] = (struct posting){pair, (uint32_t)p};
+            }
+        }
+    }
+    qsort(index->postings, n, sizeof *index->postings, by_pair);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (kept == 0 || by_pair(&index->postings[kept - 1], &index->postings[i]) != 0) {
+            index->postings[kept++] = index->postings[i];
+        }
+    }
+    index->n_postings = kept;
+    return true;
+}
+
+struct valued {
+    double value;
+    struct evidence evidence;
+};
+
+static int by_value(const void *a, const void *b) {
+    const struct valued *x = a, *y = b;
+    if (x->value < y->value || x->value > y->value) {
+        return x->value < y->value ? -1 : 1;
+    }
+    return x->evidence.mention < y->evidence.mention ? -1 : 1;
+}
+
+// Mentions of one kind in trusted places, by value.
+static bool build_kind(struct record_index *index, int kind) {
+    size_t n = 0;
+    struct valued *found = malloc((index->set.mentions.count + 1) * sizeof *found);
+    struct evidence *list = malloc((index->set.mentions.count + 1) * sizeof *list);
+    if (!found || !list) {
+        free(found);
+        free(list);
+        return false;
+    }
+    for (size_t p = 0; p < index->set.count; p++) {
+        const struct place *place = &index->set.places[p];
+        for (size_t k = 0; place->is_trusted && k < place->n_mentions; k++) {
+            size_t m = place->first_mention + k;
+            if ((int)index->set.mentions.items[m].kind == kind) {
+                struct evidence evidence = {(uint32_t)m, (uint32_t)p};
+                found[n++] = (struct valued){index->set.mentions.items[m].value, evidence};
+            }
+        }
+    }
+    qsort(found, n, sizeof *found, by_value);
+    for (size_t i = 0; i < n; i++) {
+        list[i] = found[i].evidence;
+    }
+    free(found);
+    index->by_kind[kind] = list;
+    index->n_by_kind[kind] = n;
+    return true;
+}
+
+bool record_index_init(struct record_index *index, const struct episode *episode,
+                       const struct lexicon *lexicon) {
+    *index = (struct record_index){0};
+    if (!place_set_init(&index->set, episode, lexicon) || !build_postings(index)) {
+        return false;
+    }
+    for (int kind = 0; kind < MENTION_KINDS; kind++) {
+        if (!build_kind(index, kind)) {
+            return false;
+        }
+    }
+    index->scores = calloc(index->set.count + 1, sizeof *index->scores);
+    index->touched = calloc(index->set.count + 1, sizeof *index->touched);
+    return index->scores && index->touched;
+}
+
+void record_index_deinit(struct record_index *index) {
+    for (int kind = 0; kind < MENTION_KINDS; kind++) {
+        free(index->by_kind[kind]);
+    }
+    free(index->postings);
+    free(index->scores);
+    free(index->touched);
+    place_set_deinit(&index->set);
+    *index = (struct record_index){0};
+}
+
+size_t index_find(const struct record_index *index, uint64_t pair, size_t *count) {
+    size_t low = 0, high = index->n_postings;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (index->postings[middle].pair < pair) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    size_t n = 0;
+    while (low + n < index->n_postings && index->postings[low + n].pair == pair &&
+           n <= PAIR_PLACES_MAX) {
+        n++;
+    }
+    *count = n;
+    return low;
+}
+
+float index_weight(const struct record_index *index, size_t count) {
+    return count ? logf(1.5f + (float)index->set.count / (float)count) : 0;
+}
+
+void index_score(struct record_index *index, const struct folded_text *text, size_t from,
+                 size_t to) {
+    for (size_t i = 0; i < index->n_touched; i++) {
+        index->scores[index->touched[i]] = 0;
+    }
+    index->n_touched = 0;
+    index->best_score = 0;
+    for (size_t i = from; i + 1 < to; i++) {
+        uint64_t pair = pair_at(text, i);
+        size_t count = 0, first = pair ? index_find(index, pair, &count) : 0;
+        float weight = count > PAIR_PLACES_MAX ? 0 : index_weight(index, count);
+        for (size_t k = 0; weight > 0 && k < count; k++) {
+            uint32_t place = index->postings[first + k].place;
+            if (index->scores[place] <= 0) {
+                index->touched[index->n_touched++] = place;
+            }
+            index->scores[place] += weight;
+        }
+    }
+    for (size_t i = 0; i < index->n_touched; i++) { // long places gather pairs by chance
+        uint32_t p = index->touched[i];
+        float length = (float)index->set.places[p].folded.n;
+        index->scores[p] /= 1 + length / 400;
+        index->best_score =
+            index->scores[p] > index->best_score ? index->scores[p] : index->best_score;
+    }
+}
+
+size_t index_lower_bound(const struct record_index *index, enum mention_kind kind, double value) {
+    size_t low = 0, high = index->n_by_kind[kind];
+    double least = value - fabs(value) * 1e-6 - 1e-15;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (evidence_mention(index, index->by_kind[kind][middle])->value < least) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool values_equal(double a, double b) {
+    return fabs(a - b) <= 1e-6 * (fabs(a) > fabs(b) ? fabs(a) : fabs(b)) + 1e-15;
+}
+
+static unsigned bit_of(uint64_t pair) {
+    return (unsigned)((pair * 0x9E3779B97F4A7C15u) >> 55);
+}
+
+struct surroundings surroundings_of(const struct folded_text *text, size_t from, size_t to) {
+    struct surroundings s = {{0}, 0};
+    for (size_t i = from; i + 1 < to; i++) {
+        uint64_t pair = pair_at(text, i);
+        bool digits = character_is_digit(text->chars[i]) || character_is_digit(text->chars[i + 1]);
+        if (pair && !digits) {
+            unsigned bit = bit_of(pair);
+            s.bits[bit / 64] |= UINT64_C(1) << bit % 64;
+        }
+    }
+    for (int i = 0; i < 8; i++) {
+        s.count += __builtin_popcountll(s.bits[i]);
+    }
+    return s;
+}
+
+int surroundings_shared(const struct surroundings *a, const struct surroundings *b) {
+    int n = 0;
+    for (int i = 0; i < 8; i++) {
+        n += __builtin_popcountll(a->bits[i] & b->bits[i]);
+    }
+    return n;
+}
+
+bool place_has(const struct place *place, const struct folded_text *text, size_t from, size_t to,
+               size_t *at) {
+    size_t n = to - from;
+    for (size_t i = 0; n && i + n <= place->folded.n; i++) {
+        if (memcmp(place->folded.chars + i, text->chars + from, n * sizeof(uint32_t)) == 0) {
+            *at = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void index_each_place(const struct record_index *index, const struct folded_text *text, size_t from,
+                      size_t to, bool (*on_place)(void *user, uint32_t place, size_t at),
+                      void *user) {
+    size_t best_first = 0, best_count = SIZE_MAX;
+    for (size_t i = from; i + 1 < to; i++) { // the rarest pair has the fewest places to look at
+        uint64_t pair = pair_at(text, i);
+        size_t count = 0, first = pair ? index_find(index, pair, &count) : 0;
+        if (pair && count < best_count) {
+            best_first = first;
+            best_count = count;
+        }
+    }
+    for (size_t k = 0; best_count != SIZE_MAX && k < best_count; k++) {
+        uint32_t p = index->postings[best_first + k].place;
+        size_t at;
+        if (place_has(&index->set.places[p], text, from, to, &at) && !on_place(user, p, at)) {
+            return;
+        }
+    }
+}
+
+bool place_denies(const struct record_index *index, const struct place *place, size_t at) {
+    for (size_t k = 0; k < place->n_mentions; k++) {
+        const struct mention *m = &index->set.mentions.items[place->first_mention + k];
+        if (m->kind == MENTION_NEGATION && at >= m->subject_start && at < m->subject_end) {
+            return true;
+        }
+    }
+    return false;
+}
