@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A label begins a section if it stands at the beginning of a line or of an element and a colon (or
-// the end of its line or element) follows; inside a line after a full stop or a space only if it is
-// the next in the order that its type has, because notes name other parts of the record in passing.
+// A label begins a section if it stands at the beginning of a line and a colon or the end of the
+// line or of its element follows, or if it is the whole text of an element. Documents that have no
+// two such labels are read once more: then a label counts inside a line, too, after a full stop or
+// a space, if it comes later in the order of its type. Notes name other parts of the record in
+// passing.
 #include "clinic/record/document_sections.h"
 
 #include "clinic/record/html_text.h"
@@ -18,8 +20,9 @@ struct splitter {
     struct text_gather *parts; // [n_labels + 1] by the first label of a name; the last is the body
     int *sequence;             // [n_labels] parts in the order in which they begin
     int n_sequence;
-    int current; // which part text goes to
-    int order;   // of the section that is being read; -1: the body
+    int current;   // which part text goes to
+    int order;     // of the section that is being read; -1: the body
+    bool is_loose; // labels count inside lines, too
 };
 
 static bool starts(const char *text, size_t bytes, const char *word) {
@@ -94,12 +97,15 @@ static size_t end_label(const char *text, size_t bytes, size_t at, bool has_brac
         if (length == 0) return 0;
         behind = skip_blank(text, bytes, behind + length);
     }
-    if (starts(text + behind, bytes - behind, "：")) return behind + strlen("：");
-    if (behind < bytes && text[behind] == ':') return behind + 1;
-    if (has_bracket) return behind;
-    bool ends_line = behind >= bytes || text[behind] == '\n';
-    bool ends_element = memchr(text + at, HTML_TEXT_MARK, behind - at) != NULL;
-    return spot.begins_line && (ends_line || ends_element) ? behind : 0;
+    size_t end = behind;
+    if (starts(text + behind, bytes - behind, "：")) end = behind + strlen("：");
+    if (behind < bytes && text[behind] == ':') end = behind + 1;
+    size_t next = skip_blank(text, bytes, end);
+    bool ends_line = next >= bytes || text[next] == '\n';
+    bool ends_element = ends_line || memchr(text + at, HTML_TEXT_MARK, next - at) != NULL;
+    if (spot.begins_element && !spot.begins_line) return ends_element ? end : 0;
+    if (end > behind || has_bracket) return end;
+    return spot.begins_line && ends_element ? end : 0;
 }
 
 // The label at `at`, if it may begin a section there; `*end`: where its text begins.
@@ -149,12 +155,13 @@ static bool ends_sentence(const char *text, size_t at) {
 }
 
 // Bytes that may come before a label: looked at before labels are compared.
-static bool is_spot(const char *text, size_t at, struct spot *spot) {
+static bool is_spot(const struct splitter *splitter, size_t at, struct spot *spot) {
+    const char *text = splitter->text;
     spot->begins_line = at == 0 || text[at - 1] == '\n';
     spot->begins_element = text[at] == HTML_TEXT_MARK;
     if (spot->begins_line || spot->begins_element) return true;
     // Only the first that is not blank, lest a long row of blanks be read again and again.
-    return text[at] != ' ' && text[at] != '\t' && ends_sentence(text, at);
+    return splitter->is_loose && text[at] != ' ' && text[at] != '\t' && ends_sentence(text, at);
 }
 
 static void split(struct splitter *splitter) {
@@ -163,7 +170,7 @@ static void split(struct splitter *splitter) {
         struct spot spot;
         size_t end;
         const struct section_label *label = NULL;
-        if (((unsigned char)text[at] & 0xC0) != 0x80 && is_spot(text, at, &spot))
+        if (((unsigned char)text[at] & 0xC0) != 0x80 && is_spot(splitter, at, &spot))
             label = find_label(splitter, at, spot, &end);
         if (label) {
             open_part(splitter, label);
@@ -254,6 +261,15 @@ json_t *document_sections_read(const char *text, size_t bytes, const char *local
     bool is_made = splitter.parts && splitter.sequence && sections;
     if (is_made) {
         split(&splitter);
+        if (splitter.n_sequence < 2) {
+            for (int i = 0; i <= type->n_labels; i++)
+                splitter.parts[i].bytes = 0;
+            splitter.current = type->n_labels;
+            splitter.order = -1;
+            splitter.n_sequence = 0;
+            splitter.is_loose = true;
+            split(&splitter);
+        }
         is_made = gather_sections(&splitter, local_title, sections, error);
     } else {
         clinic_fail_memory(error);

@@ -40,7 +40,8 @@ struct encounter {
 struct encounter_event {
     const char *type; // admit, transfer, surgery, discharge, …
     struct moment at;
-    const char *detail; // NULL: none
+    const char *detail;    // NULL: none
+    const char *from, *to; // departments of a transfer; NULL: not given
 };
 
 struct staff_member {

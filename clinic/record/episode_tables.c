@@ -40,6 +40,8 @@ static const struct member event_members[] = {
     {"type", MEMBER_ID, MEMBER_REQUIRED, AT(encounter_event, type), NULL},
     {"time", MEMBER_MOMENT, MEMBER_REQUIRED, AT(encounter_event, at), NULL},
     {"detail", MEMBER_TEXT, MEMBER_NULLABLE, AT(encounter_event, detail), NULL},
+    {"from", MEMBER_TEXT, MEMBER_NULLABLE, AT(encounter_event, from), NULL},
+    {"to", MEMBER_TEXT, MEMBER_NULLABLE, AT(encounter_event, to), NULL},
 };
 
 static const struct member document_members[] = {

@@ -6,6 +6,7 @@
 #include "clinic/record/episode_budget.h"
 #include "clinic/record/fhir_import_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct pass {
@@ -54,13 +55,39 @@ static bool run_pass(struct fhir_bundle *bundle, const struct pass *pass) {
     return true;
 }
 
+static int compare_times(const void *left, const void *right) {
+    const char *a = fhir_string(*(json_t *const *)left, "time");
+    const char *b = fhir_string(*(json_t *const *)right, "time");
+    return strcmp(a ? a : "", b ? b : ""); // one clock: as text is as time
+}
+
+// Rows in the order of their times.
+static bool sort_rows(struct fhir_bundle *bundle, json_t *rows) {
+    size_t n = json_array_size(rows);
+    if (n < 2) return true;
+    json_t **sorted = calloc(n, sizeof(json_t *));
+    json_t *array = json_array();
+    bool is_sorted = sorted && array;
+    for (size_t i = 0; is_sorted && i < n; i++)
+        sorted[i] = json_array_get(rows, i);
+    if (is_sorted) qsort(sorted, n, sizeof(json_t *), compare_times);
+    for (size_t i = 0; is_sorted && i < n; i++)
+        is_sorted = json_array_append(array, sorted[i]) == 0;
+    is_sorted = is_sorted && json_array_clear(rows) == 0 && json_array_extend(rows, array) == 0;
+    free(sorted);
+    json_decref(array);
+    return is_sorted || clinic_fail_memory(bundle->error);
+}
+
 static bool read_all(struct fhir_bundle *bundle) {
     if (!fhir_read_patient(bundle) || !fhir_read_encounter(bundle)) return false;
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         if (!run_pass(bundle, &passes[i])) return false;
         if (i == 0 && !fhir_read_diagnoses(bundle)) return false;
     }
-    return true;
+    json_t *encounter = json_object_get(bundle->episode, "encounter");
+    return sort_rows(bundle, json_object_get(encounter, "events")) &&
+           sort_rows(bundle, json_object_get(bundle->episode, "vitals"));
 }
 
 json_t *episode_from_fhir(const json_t *root, const struct title_map *map,

@@ -206,6 +206,8 @@ bool fhir_read_medication(struct fhir_bundle *bundle, const json_t *resource) {
     fhir_put_string(bundle, row, "kind", order_kind(categories, is_once ? "临时" : "长期"));
     fhir_put_string(bundle, row, "class", "drug");
     fhir_put_string(bundle, row, "name", name);
+    const char *atc = fhir_code(fhir_find(resource, "medicationCodeableConcept"), "whocc.no/atc");
+    if (atc && strncmp(atc, "J01", 3) == 0) fhir_put(bundle, row, "antibacterial", json_true());
     fhir_put_string(bundle, row, "route", fhir_concept(fhir_find(dosage, "route")));
     put_frequency(bundle, row, dosage);
     fhir_put_string(bundle, row, "purpose", fhir_concept(fhir_find(resource, "reasonCode")));

@@ -40,11 +40,14 @@ bool fhir_read_patient(struct fhir_bundle *bundle) {
     return true;
 }
 
-static bool add_event(struct fhir_bundle *bundle, json_t *events, const char *type,
-                      const char *detail, const json_t *holder, const char *path) {
+static bool add_event(struct fhir_bundle *bundle, const char *type, const char *from,
+                      const char *to, const json_t *holder, const char *path) {
+    json_t *encounter = json_object_get(bundle->episode, "encounter");
+    json_t *events = json_object_get(encounter, "events");
     json_t *event = json_pack("{s:s}", "type", type);
     if (!event) return clinic_fail_memory(bundle->error);
-    fhir_put_string(bundle, event, "detail", detail);
+    fhir_put_string(bundle, event, "from", from);
+    fhir_put_string(bundle, event, "to", to);
     bool is_right = fhir_put_time(bundle, event, "time", holder, path);
     if (!is_right || !json_object_get(event, "time")) {
         json_decref(event);
@@ -60,25 +63,32 @@ static const char *location_name(const struct fhir_bundle *bundle, const json_t 
     return name ? name : fhir_string(fhir_resolve(bundle, reference, bundle->encounter), "name");
 }
 
-// Wards and beds in their order: the last ones are where the patient is; a ward that begins later
-// than the stay is a transfer.
-static bool read_locations(struct fhir_bundle *bundle, json_t *encounter, json_t *events) {
+// Wards and beds in their order: the last ones are where the patient is.
+static void read_locations(struct fhir_bundle *bundle, json_t *encounter) {
     const json_t *rows = json_object_get(bundle->encounter, "location");
-    const char *ward = NULL;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        const char *name = location_name(bundle, row);
-        if (fhir_has_code(fhir_find(row, "physicalType"), "bd")) {
-            if (name) fhir_put_string(bundle, encounter, "bed", name);
-            continue;
-        }
-        if (!name) continue;
-        if (ward && strcmp(ward, name) != 0 &&
-            !add_event(bundle, events, "transfer", name, row, "period.start"))
-            return false;
-        ward = name;
+        bool is_bed = fhir_has_code(fhir_find(row, "physicalType"), "bd");
+        fhir_put_string(bundle, encounter, is_bed ? "bed" : "ward", location_name(bundle, row));
     }
-    fhir_put_string(bundle, encounter, "ward", ward);
+}
+
+// Parts of the stay that begin in another department than the one before are transfers. The parts
+// are taken in the order of the Bundle.
+static bool read_transfers(struct fhir_bundle *bundle) {
+    const char *department = NULL;
+    for (size_t i = 0; i < json_array_size(bundle->entries); i++) {
+        const json_t *part = fhir_find(json_array_get(bundle->entries, i), "resource");
+        if (strcmp(fhir_type(part), "Encounter") != 0 || part == bundle->encounter ||
+            fhir_resolve(bundle, fhir_find(part, "partOf"), part) != bundle->encounter)
+            continue;
+        const char *name = fhir_concept(fhir_find(part, "serviceType"));
+        if (!name) continue;
+        if (department && strcmp(department, name) != 0 &&
+            !add_event(bundle, "transfer", department, name, part, "period.start"))
+            return false;
+        department = name;
+    }
     return true;
 }
 
@@ -108,7 +118,6 @@ bool fhir_read_encounter(struct fhir_bundle *bundle) {
     json_t *encounter = json_pack("{s:[]}", "events");
     if (!encounter || json_object_set_new(bundle->episode, "encounter", encounter) != 0)
         return clinic_fail_memory(bundle->error);
-    json_t *events = json_object_get(encounter, "events");
     bool is_wrong = false;
     if (!fhir_belongs(bundle, resource, &is_wrong) && is_wrong) return false;
     set_offset(bundle, fhir_find(resource, "period.start"));
@@ -118,9 +127,10 @@ bool fhir_read_encounter(struct fhir_bundle *bundle) {
         return fhir_fail(bundle, resource, "serviceType", "is missing: it names the department");
     if (!fhir_find(resource, "period.start"))
         return fhir_fail(bundle, resource, "period.start", "is missing");
-    return add_event(bundle, events, "admit", NULL, resource, "period.start") &&
-           read_locations(bundle, encounter, events) &&
-           add_event(bundle, events, "discharge", NULL, resource, "period.end");
+    read_locations(bundle, encounter);
+    return add_event(bundle, "admit", NULL, NULL, resource, "period.start") &&
+           read_transfers(bundle) &&
+           add_event(bundle, "discharge", NULL, NULL, resource, "period.end");
 }
 
 bool fhir_read_practitioner(struct fhir_bundle *bundle, const json_t *resource) {
@@ -169,7 +179,7 @@ static json_t *join_reactions(const json_t *resource) {
         for (size_t k = 0; k < json_array_size(signs) && k < 20; k++) {
             const char *sign = fhir_concept(json_array_get(signs, k));
             const char *before = json_string_value(joined);
-            if (!sign || !before) continue;
+            if (!sign || !before || strstr(before, sign)) continue;
             json_t *longer = json_sprintf("%s%s%s", before, before[0] ? "、" : "", sign);
             json_decref(joined);
             joined = longer;

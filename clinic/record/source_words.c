@@ -107,8 +107,9 @@ static const char *event_words(const char *type) {
 
 static json_t *quote_event(const struct encounter_event *event) {
     char time[32];
-    struct spaced detail = spaced(event->detail);
-    return json_sprintf("%s%s%s（%s）", event_words(event->type), detail.space, detail.word,
+    struct spaced detail = spaced(event->detail), from = spaced(event->from);
+    return json_sprintf("%s%s%s%s%s%s%s（%s）", event_words(event->type), detail.space, detail.word,
+                        from.space, from.word, event->to ? " → " : "", event->to ? event->to : "",
                         write_time(event->at, true, time));
 }
 

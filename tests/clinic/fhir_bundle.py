@@ -89,6 +89,16 @@ class Adapter:
                               "rank": row["rank"]}
                              for number, row in enumerate(self.data["diagnoses"], 1)]}
 
+        moves = [event for event in encounter["events"] if event["type"] == "transfer"]
+        starts = [times["admit"]] + [event["time"] for event in moves]
+        names = [event["from"] for event in moves[:1]] + [event["to"] for event in moves]
+        for number, (start, name) in enumerate(zip(starts, names), 1):
+            yield {"resourceType": "Encounter", "id": f"{encounter['id']}-{number}",
+                   "status": "finished", "subject": self.patient, "partOf": self.encounter,
+                   "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+                             "code": "IMP"},
+                   "serviceType": concept(name), "period": {"start": start}}
+
     def diagnoses(self):
         outcome = "http://hl7.org/fhir/StructureDefinition/condition-outcome"
         for number, row in enumerate(self.data["diagnoses"], 1):
@@ -142,7 +152,9 @@ class Adapter:
             dosage["doseAndRate"] = [{"doseQuantity": row["dose"]}]
         resource = self.base("MedicationRequest", row["id"], status="completed", intent="order",
                              category=[concept(row["kind"])], authoredOn=row["start"],
-                             medicationCodeableConcept=concept(row["name"]),
+                             medicationCodeableConcept=concept(
+                                 row["name"], *(("J01", "http://www.whocc.no/atc")
+                                                if row.get("antibacterial") else ())),
                              requester=reference("Practitioner", row["prescriber"]),
                              dosageInstruction=[dosage])
         if row.get("purpose"):
