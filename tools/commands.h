@@ -8,7 +8,7 @@
 int convert_command(int argc, char **argv);
 int run_command(int argc, char **argv);
 int chat_command(int argc, char **argv);
-int serve_command(int argc, char **argv); // where the server is built, too
+int serve_command(int argc, char **argv);  // where the server is built, too
 int clinic_command(int argc, char **argv); // where the clinic is built, too
 int inspect_command(int argc, char **argv);
 int eval_command(int argc, char **argv);

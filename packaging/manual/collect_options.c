@@ -90,8 +90,12 @@ bool manual_collect(void) {
         const char *name;
         int (*run)(int argc, char **argv);
     } tables[] = {
-        {"convert", convert_command}, {"run", run_command},   {"chat", chat_command},
-        {"inspect", inspect_command}, {"eval", eval_command}, {"bench", bench_command},
+        {"convert", convert_command},
+        {"run", run_command},
+        {"chat", chat_command},
+        {"inspect", inspect_command},
+        {"eval", eval_command},
+        {"bench", bench_command},
 #if defined(XINGLIN_HAS_CLINIC_STORE)
         {"clinic", clinic_command},
 #endif
