@@ -8,6 +8,7 @@
 #include "clinic/http/form_routes.h"
 #include "clinic/store/store_drafts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { TEXT_BYTES_MAX = 64 << 10, REASON_BYTES_MAX = 1024, ID_BYTES_MAX = 128 };
@@ -88,15 +89,48 @@ bool draft_get_run(struct clinic_call *call) {
 
 // ---- Beginning and following
 
+static bool has_locked_field(const json_t *draft) {
+    const json_t *each;
+    size_t i;
+    json_array_foreach(json_object_get(draft, "fields"), i, each) {
+        if (json_is_true(json_object_get(each, "locked"))) return true;
+    }
+    return false;
+}
+
+// The doctor's newest draft of this kind, if something in it is locked: that stays. NULL: none.
+static json_t *locked_draft(struct clinic_call *call, const char *template) {
+    struct clinic_error error;
+    json_t *list = NULL, *draft = NULL;
+    const json_t *each;
+    size_t i;
+    if (!store_list_drafts(clinic_call_store(call), call->episode, &list, &error)) return NULL;
+    json_array_foreach(list, i, each) {
+        const char *by = text_of(each, "by"), *kind = text_of(each, "template");
+        if (!by || !kind || strcmp(by, call->session.user) != 0 || strcmp(kind, template) != 0)
+            continue;
+        if (!store_get_draft(clinic_call_store(call), text_of(each, "id"), &draft, &error))
+            draft = NULL;
+        break;
+    }
+    json_decref(list);
+    if (has_locked_field(draft)) return draft;
+    json_decref(draft);
+    return NULL;
+}
+
 static json_t *new_draft(struct clinic_call *call, const struct record_template *record) {
     struct opened_episode opened;
     if (!opened_episode_init(&opened, clinic_call_store(call), call->episode, 0, &call->error))
         return NULL;
+    json_t *kept = locked_draft(call, record->id);
     struct draft_request request = {.ground = opened.ground,
                                     .record = record,
                                     .writer = clinic_service_writer(call->service),
+                                    .kept = kept,
                                     .user = call->session.user};
     json_t *draft = draft_begin(&request, &call->error);
+    json_decref(kept);
     if (draft) json_object_set_new(draft, "episode_version", json_integer(opened.version));
     opened_episode_deinit(&opened);
     return draft;
@@ -159,6 +193,7 @@ bool draft_stop_run(struct clinic_call *call) {
 // ---- Changing
 
 struct draft_work {
+    struct live_draft *run; // held; NULL: the draft is not being written
     json_t *draft;
     const struct record_template *record;
     struct opened_episode opened;
@@ -167,13 +202,23 @@ struct draft_work {
 
 static bool refuse_running(struct clinic_call *call) {
     return clinic_call_refuse(call, 409, "still_running",
-                              "the draft is still being written; wait or stop it");
+                              "this is still being written; wait or stop it");
 }
 
-static bool work_init(struct clinic_call *call, struct draft_work *work, bool needs_ground) {
-    *work = (struct draft_work){.draft = draft_now(call)};
+// While the rest is written, what is finished may be changed.
+static bool is_finished(const json_t *draft, const char *field) {
+    const char *state = field ? text_of(draft_field(draft, field), "state") : NULL;
+    return !state || (strcmp(state, "waiting") != 0 && strcmp(state, "writing") != 0);
+}
+
+static bool work_init(struct clinic_call *call, struct draft_work *work,
+                      const struct draft_input *input, bool needs_ground) {
+    *work = (struct draft_work){0};
+    work->run = draft_runs_hold(clinic_service_runs(call->service), clinic_call_part(call, 0),
+                                &work->draft);
+    if (!work->run) work->draft = draft_now(call);
     if (!work->draft) return false;
-    if (is_running(work->draft)) return refuse_running(call);
+    if (!is_finished(work->draft, input->field)) return refuse_running(call);
     work->revision = json_integer_value(json_object_get(work->draft, "revision"));
     work->record = form_template(call, text_of(work->draft, "template"));
     if (!work->record) return false;
@@ -183,17 +228,19 @@ static bool work_init(struct clinic_call *call, struct draft_work *work, bool ne
 }
 
 static void work_deinit(struct draft_work *work) {
+    if (work->run) draft_runs_let_go(work->run);
     opened_episode_deinit(&work->opened);
     json_decref(work->draft);
 }
 
 // Keeps the changed draft and answers with it. Takes before and after.
-static bool work_keep(struct clinic_call *call, struct draft_work *work, const char *action,
-                      json_t *before, json_t *after) {
+static bool work_keep(struct clinic_call *call, struct draft_work *work, const char *field,
+                      const char *action, json_t *before, json_t *after) {
     struct draft_change change = {.action = action, .before = before, .after = after};
     bool ok = store_save_draft(clinic_call_store(call), &call->actor, clinic_call_part(call, 0),
                                work->draft, work->revision, &change, &call->error);
-    if (ok) call->reply = json_incref(work->draft);
+    if (ok && work->run) draft_runs_change(work->run, work->draft, field);
+    if (ok) call->reply = json_deep_copy(work->draft);
     json_decref(before);
     json_decref(after);
     return ok;
@@ -207,7 +254,7 @@ static json_t *field_text(const struct draft_work *work, const char *id) {
 static bool change_lock(struct clinic_call *call, struct draft_work *work,
                         const struct draft_input *input) {
     return draft_lock(work->draft, input->field, input->locked, &call->error) &&
-           work_keep(call, work, "draft.edit", NULL,
+           work_keep(call, work, input->field, "draft.edit", NULL,
                      json_pack("{s:s,s:b}", "field", input->field, "locked", input->locked));
 }
 
@@ -222,31 +269,47 @@ static bool change_edit(struct clinic_call *call, struct draft_work *work,
         json_decref(before);
         return false;
     }
-    return work_keep(call, work, "draft.edit", before, field_text(work, input->field));
+    return work_keep(call, work, input->field, "draft.edit", before,
+                     field_text(work, input->field));
 }
 
 static bool change_accept(struct clinic_call *call, struct draft_work *work,
                           const struct draft_input *input) {
     return draft_accept(work->draft, input->field, (size_t)input->sentence, input->text,
                         input->reason, &call->error) &&
-           work_keep(call, work, "override", NULL,
+           work_keep(call, work, input->field, "override", NULL,
                      json_pack("{s:s,s:I,s:s,s:s}", "field", input->field, "sentence",
                                (json_int_t)input->sentence, "text", input->text, "reason",
                                input->reason));
 }
 
+// The field that an omission belongs to.
+static const char *omission_field(const json_t *draft, const char *omission) {
+    const json_t *each;
+    size_t i;
+    json_array_foreach(json_object_get(draft, "omissions"), i, each) {
+        const char *id = text_of(each, "id");
+        if (id && strcmp(id, omission) == 0) return text_of(each, "field");
+    }
+    return NULL;
+}
+
 static bool change_insert(struct clinic_call *call, struct draft_work *work,
                           const struct draft_input *input) {
+    char field[65];
+    const char *found = omission_field(work->draft, input->omission);
+    snprintf(field, sizeof field, "%s", found ? found : "");
+    if (!is_finished(work->draft, field)) return refuse_running(call);
     return draft_insert(work->opened.ground, work->record, work->draft, input->omission,
                         &call->error) &&
-           work_keep(call, work, "draft.insert", NULL,
+           work_keep(call, work, field, "draft.insert", NULL,
                      json_pack("{s:s}", "omission", input->omission));
 }
 
 static bool change_dismiss(struct clinic_call *call, struct draft_work *work,
                            const struct draft_input *input) {
     return draft_dismiss(work->draft, input->omission, input->reason, &call->error) &&
-           work_keep(call, work, "override", NULL,
+           work_keep(call, work, NULL, "override", NULL,
                      json_pack("{s:s,s:s}", "omission", input->omission, "reason", input->reason));
 }
 
@@ -255,7 +318,7 @@ typedef bool change_function(struct clinic_call *, struct draft_work *, const st
 static bool change(struct clinic_call *call, const struct draft_input *input, bool needs_ground,
                    change_function *function) {
     struct draft_work work;
-    bool ok = work_init(call, &work, needs_ground) && function(call, &work, input);
+    bool ok = work_init(call, &work, input, needs_ground) && function(call, &work, input);
     work_deinit(&work);
     return ok;
 }
@@ -304,6 +367,7 @@ bool draft_dismiss_run(struct clinic_call *call) {
 static bool change_regenerate(struct clinic_call *call, struct draft_work *work,
                               const struct draft_input *input) {
     const json_t *field = draft_field(work->draft, input->field);
+    if (work->run) return refuse_running(call);
     if (!field) return clinic_fail(&call->error, CLINIC_NOT_FOUND, "there is no such field");
     if (json_is_true(json_object_get(field, "locked")))
         return clinic_call_refuse(call, 409, "locked", "the field is locked");
@@ -321,7 +385,7 @@ static bool change_regenerate(struct clinic_call *call, struct draft_work *work,
     }
     json_decref(work->draft);
     work->draft = next;
-    return work_keep(call, work, "draft.regenerate", before, NULL) &&
+    return work_keep(call, work, NULL, "draft.regenerate", before, NULL) &&
            draft_runs_start(clinic_service_runs(call->service), &call->actor, work->draft,
                             input->field, &call->error);
 }
@@ -330,8 +394,4 @@ bool draft_regenerate_run(struct clinic_call *call) {
     struct draft_input input = {0};
     return clinic_call_read(call, &input) && clinic_call_need(call, "field", input.field) &&
            change(call, &input, true, change_regenerate);
-}
-
-json_t *draft_checked_now(struct clinic_call *call) {
-    return draft_now(call);
 }

@@ -25,7 +25,5 @@ bool draft_dismiss_run(struct clinic_call *call);
 
 // The draft as it is now, of the run or of the store: a new reference; NULL with an error.
 json_t *draft_now(struct clinic_call *call);
-// The same, refused if the record has a newer version against which it was not checked.
-json_t *draft_checked_now(struct clinic_call *call);
 
 #endif

@@ -2,6 +2,8 @@
 #include "clinic/http/draft_runs.h"
 
 #include "clinic/draft/draft.h"
+#include "clinic/draft/draft_findings.h"
+#include "clinic/draft/draft_form.h"
 #include "clinic/http/clinic_service.h"
 #include "clinic/http/event_stream.h"
 #include "clinic/store/store_drafts.h"
@@ -16,18 +18,21 @@
 
 enum { RUN_THREADS = 4, RUNS_WAITING_MAX = 32, STOP_WAIT_SECONDS = 10 };
 
-struct draft_run {
+struct live_draft {
     struct draft_runs *runs;
     char id[STORE_ID_BYTES], episode[129], template[65], field[65]; // field "": all
     char user[65], role[16], address[48], session[17];
-    int64_t version;       // of the episode
-    pthread_mutex_t mutex; // of the three below, and of what is said in the feed
+    int64_t version;             // of the episode
+    struct draft_ground *ground; // of the thread
+    const struct record_template *record;
+    pthread_mutex_t mutex; // of the four below, and of what is said in the feed
     json_t *draft;         // up to date
     bool has_ended;        // its end was told
+    bool has_changes;      // a doctor changed what was finished while the rest was written
     struct event_feed *feed;
     int is_stopped; // atomic
     int references; // atomic: the list and the thread
-    struct draft_run *next;
+    struct live_draft *next;
 };
 
 struct draft_runs {
@@ -35,7 +40,7 @@ struct draft_runs {
     struct job_pool *pool;
     pthread_mutex_t mutex;
     pthread_cond_t changed; // a run left the list
-    struct draft_run *first;
+    struct live_draft *first;
     bool is_stopping;
 };
 
@@ -65,16 +70,16 @@ void draft_runs_destroy(struct draft_runs *runs) {
 }
 
 static void ask_stop(void *user) {
-    struct draft_run *run = user;
+    struct live_draft *run = user;
     __atomic_store_n(&run->is_stopped, 1, __ATOMIC_RELAXED);
 }
 
 static bool is_stopped(void *user) {
-    const struct draft_run *run = user;
+    const struct live_draft *run = user;
     return __atomic_load_n(&run->is_stopped, __ATOMIC_RELAXED) != 0;
 }
 
-static void release(struct draft_run *run) {
+static void release(struct live_draft *run) {
     if (__atomic_sub_fetch(&run->references, 1, __ATOMIC_ACQ_REL) > 0) return;
     event_feed_release(run->feed);
     json_decref(run->draft);
@@ -83,9 +88,9 @@ static void release(struct draft_run *run) {
 }
 
 // A reference to a run in the list.
-static struct draft_run *take(struct draft_runs *runs, const char *id) {
+static struct live_draft *take(struct draft_runs *runs, const char *id) {
     pthread_mutex_lock(&runs->mutex);
-    struct draft_run *run = runs->first;
+    struct live_draft *run = runs->first;
     while (run && strcmp(run->id, id) != 0)
         run = run->next;
     if (run) __atomic_add_fetch(&run->references, 1, __ATOMIC_RELAXED);
@@ -93,10 +98,10 @@ static struct draft_run *take(struct draft_runs *runs, const char *id) {
     return run;
 }
 
-static void leave_list(struct draft_run *run) {
+static void leave_list(struct live_draft *run) {
     struct draft_runs *runs = run->runs;
     pthread_mutex_lock(&runs->mutex);
-    for (struct draft_run **link = &runs->first; *link; link = &(*link)->next)
+    for (struct live_draft **link = &runs->first; *link; link = &(*link)->next)
         if (*link == run) {
             *link = run->next;
             break;
@@ -107,7 +112,7 @@ static void leave_list(struct draft_run *run) {
 
 // ---- In the run's thread
 
-static bool save(struct draft_run *run, const char *action, struct clinic_error *error) {
+static bool save(struct live_draft *run, const char *action, struct clinic_error *error) {
     struct store *store = clinic_service_store(run->runs->service);
     struct actor actor = {
         .user = run->user, .role = run->role, .address = run->address, .session = run->session};
@@ -116,7 +121,7 @@ static bool save(struct draft_run *run, const char *action, struct clinic_error 
     return store_save_draft(store, &actor, run->id, run->draft, revision, &change, error);
 }
 
-static void tell_failure(struct draft_run *run, const char *message) {
+static void tell_failure(struct live_draft *run, const char *message) {
     json_t *data = json_pack("{s:s}", "message", message);
     json_object_set_new(run->draft, "state", json_string("failed"));
     if (data) event_feed_add(run->feed, "failed", data);
@@ -131,7 +136,7 @@ static bool is_finished_field(const json_t *event) {
 }
 
 // What is told must already be in the store: fields that are finished, and the end.
-static bool keep(struct draft_run *run, const char *name, const json_t *event,
+static bool keep(struct live_draft *run, const char *name, const json_t *event,
                  struct clinic_error *error) {
     if (strcmp(name, "done") == 0 || strcmp(name, "failed") == 0) {
         run->has_ended = true;
@@ -142,14 +147,34 @@ static bool keep(struct draft_run *run, const char *name, const json_t *event,
     return true;
 }
 
+// The composer does not know what a doctor changed meanwhile: what it counts and misses is found
+// again in the run's own copy.
+static bool recount(struct live_draft *run, const char *name, json_t *data,
+                    struct clinic_error *error) {
+    bool is_end = strcmp(name, "done") == 0, is_list = strcmp(name, "omissions") == 0;
+    if (!run->has_changes || (!is_end && !is_list)) return true;
+    const char *member = is_end ? "verified" : "omissions";
+    bool ok = is_end ? draft_form_count(run->draft)
+                     : draft_findings_omissions(run->ground, run->record, run->draft, error);
+    return ok && json_object_set(data, member, json_object_get(run->draft, member)) == 0;
+}
+
+static bool take_event(struct live_draft *run, const char *name, const json_t *event,
+                       struct clinic_error *error) {
+    json_t *data = json_deep_copy(json_object_get(event, "data"));
+    bool ok = data && draft_apply(run->draft, event, error) && recount(run, name, data, error) &&
+              keep(run, name, event, error) && event_feed_add(run->feed, name, data);
+    json_decref(data);
+    return ok;
+}
+
 static bool on_event(void *user, const json_t *event) {
-    struct draft_run *run = user;
+    struct live_draft *run = user;
     struct clinic_error error = {.failure = CLINIC_OK};
     const char *name = json_string_value(json_object_get(event, "event"));
     if (!name) return false;
     pthread_mutex_lock(&run->mutex);
-    bool ok = draft_apply(run->draft, event, &error) && keep(run, name, event, &error) &&
-              event_feed_add(run->feed, name, json_object_get(event, "data"));
+    bool ok = take_event(run, name, event, &error);
     if (!ok) {
         tell_failure(run, error.failure != CLINIC_OK ? error.message : "too much was written");
         ask_stop(run);
@@ -158,7 +183,7 @@ static bool on_event(void *user, const json_t *event) {
     return ok && !is_stopped(run);
 }
 
-static bool compose(struct draft_run *run, json_t *kept, json_t **draft,
+static bool compose(struct live_draft *run, json_t *kept, json_t **draft,
                     struct clinic_error *error) {
     struct clinic_service *service = run->runs->service;
     json_t *canonical = NULL;
@@ -167,13 +192,14 @@ static bool compose(struct draft_run *run, json_t *kept, json_t **draft,
         return false;
     struct episode *episode = episode_read(canonical, error);
     struct draft_ground *ground = episode ? draft_ground_open(episode, error) : NULL;
-    struct draft_request request = {
-        .ground = ground,
-        .record = template_set_find(clinic_service_templates(service), run->template),
-        .writer = clinic_service_writer(service),
-        .kept = kept,
-        .only_field = run->field[0] ? run->field : NULL,
-        .user = run->user};
+    run->ground = ground;
+    run->record = template_set_find(clinic_service_templates(service), run->template);
+    struct draft_request request = {.ground = ground,
+                                    .record = run->record,
+                                    .writer = clinic_service_writer(service),
+                                    .kept = kept,
+                                    .only_field = run->field[0] ? run->field : NULL,
+                                    .user = run->user};
     struct draft_events events = {.user = run, .on_event = on_event, .is_stopped = is_stopped};
     bool ok = ground && draft_compose(&request, &events, draft, error);
     draft_ground_close(ground);
@@ -183,7 +209,7 @@ static bool compose(struct draft_run *run, json_t *kept, json_t **draft,
 }
 
 // The end if the composer said none.
-static void finish(struct draft_run *run, const json_t *draft, struct clinic_error *error) {
+static void finish(struct live_draft *run, const json_t *draft, struct clinic_error *error) {
     pthread_mutex_lock(&run->mutex);
     if (!run->has_ended) {
         struct clinic_error problem;
@@ -204,7 +230,7 @@ static void finish(struct draft_run *run, const json_t *draft, struct clinic_err
 }
 
 static void work(void *argument) {
-    struct draft_run *run = argument;
+    struct live_draft *run = argument;
     struct clinic_error error = {.message = "the draft could not be made"};
     json_t *draft = NULL;
     pthread_mutex_lock(&run->mutex);
@@ -230,9 +256,9 @@ static void copy_text(char *to, size_t bytes, const char *from) {
     snprintf(to, bytes, "%s", from ? from : "");
 }
 
-static struct draft_run *make(struct draft_runs *runs, const struct actor *actor,
-                              const json_t *draft, const char *only_field) {
-    struct draft_run *run = calloc(1, sizeof *run);
+static struct live_draft *make(struct draft_runs *runs, const struct actor *actor,
+                               const json_t *draft, const char *only_field) {
+    struct live_draft *run = calloc(1, sizeof *run);
     if (!run) return NULL;
     pthread_mutex_init(&run->mutex, NULL);
     run->runs = runs;
@@ -255,10 +281,11 @@ static struct draft_run *make(struct draft_runs *runs, const struct actor *actor
     return NULL;
 }
 
-static bool enter_list(struct draft_runs *runs, struct draft_run *run, struct clinic_error *error) {
+static bool enter_list(struct draft_runs *runs, struct live_draft *run,
+                       struct clinic_error *error) {
     bool is_free = !runs->is_stopping;
     if (!is_free) return clinic_fail(error, CLINIC_BUSY, "the server is shutting down");
-    for (const struct draft_run *other = runs->first; other; other = other->next)
+    for (const struct live_draft *other = runs->first; other; other = other->next)
         if (strcmp(other->id, run->id) == 0)
             return clinic_fail(error, CLINIC_CONFLICT, "this draft is being written already");
     run->references = 2;
@@ -269,7 +296,7 @@ static bool enter_list(struct draft_runs *runs, struct draft_run *run, struct cl
 
 bool draft_runs_start(struct draft_runs *runs, const struct actor *actor, const json_t *draft,
                       const char *only_field, struct clinic_error *error) {
-    struct draft_run *run = make(runs, actor, draft, only_field);
+    struct live_draft *run = make(runs, actor, draft, only_field);
     if (!run) return clinic_fail_memory(error);
     pthread_mutex_lock(&runs->mutex);
     bool is_in = enter_list(runs, run, error);
@@ -290,7 +317,7 @@ json_t *draft_runs_find(struct draft_runs *runs, const char *user, const char *e
                         const char *template) {
     char id[STORE_ID_BYTES] = "";
     pthread_mutex_lock(&runs->mutex);
-    for (const struct draft_run *run = runs->first; run; run = run->next)
+    for (const struct live_draft *run = runs->first; run; run = run->next)
         if (!run->field[0] && strcmp(run->user, user) == 0 && strcmp(run->episode, episode) == 0 &&
             strcmp(run->template, template) == 0)
             copy_text(id, sizeof id, run->id);
@@ -299,7 +326,7 @@ json_t *draft_runs_find(struct draft_runs *runs, const char *user, const char *e
 }
 
 json_t *draft_runs_get(struct draft_runs *runs, const char *id) {
-    struct draft_run *run = take(runs, id);
+    struct live_draft *run = take(runs, id);
     if (!run) return NULL;
     pthread_mutex_lock(&run->mutex);
     json_t *copy = json_deep_copy(run->draft);
@@ -309,14 +336,14 @@ json_t *draft_runs_get(struct draft_runs *runs, const char *id) {
 }
 
 static bool is_listed(const struct draft_runs *runs, const char *id) {
-    const struct draft_run *run = runs->first;
+    const struct live_draft *run = runs->first;
     while (run && strcmp(run->id, id) != 0)
         run = run->next;
     return run != NULL;
 }
 
 bool draft_runs_stop(struct draft_runs *runs, const char *id) {
-    struct draft_run *run = take(runs, id);
+    struct live_draft *run = take(runs, id);
     if (!run) return false;
     ask_stop(run);
     release(run);
@@ -330,17 +357,48 @@ bool draft_runs_stop(struct draft_runs *runs, const char *id) {
     return true;
 }
 
+// ---- Changes by a doctor
+
+struct live_draft *draft_runs_hold(struct draft_runs *runs, const char *id, json_t **draft) {
+    struct live_draft *run = take(runs, id);
+    if (!run) return NULL;
+    pthread_mutex_lock(&run->mutex);
+    *draft = run->has_ended ? NULL : json_deep_copy(run->draft);
+    if (*draft) return run;
+    pthread_mutex_unlock(&run->mutex);
+    release(run);
+    return NULL;
+}
+
+void draft_runs_let_go(struct live_draft *run) {
+    pthread_mutex_unlock(&run->mutex);
+    release(run);
+}
+
+void draft_runs_change(struct live_draft *run, json_t *draft, const char *field) {
+    json_t *now = field ? draft_field(draft, field) : NULL;
+    json_decref(run->draft);
+    run->draft = json_incref(draft);
+    run->has_changes = true;
+    json_t *checked = now ? json_pack("{s:O}", "field", now) : NULL;
+    json_t *omissions = json_pack("{s:O}", "omissions", json_object_get(draft, "omissions"));
+    if (checked) event_feed_add(run->feed, "checked", checked);
+    if (omissions) event_feed_add(run->feed, "omissions", omissions);
+    json_decref(checked);
+    json_decref(omissions);
+}
+
 void draft_runs_ask_stop(struct draft_runs *runs) {
     pthread_mutex_lock(&runs->mutex);
     runs->is_stopping = true;
-    for (struct draft_run *run = runs->first; run; run = run->next)
+    for (struct live_draft *run = runs->first; run; run = run->next)
         ask_stop(run);
     pthread_mutex_unlock(&runs->mutex);
 }
 
 struct stream_follower *draft_runs_follow(struct draft_runs *runs, const char *id,
                                           struct exchange *exchange, struct clinic_error *error) {
-    struct draft_run *run = take(runs, id);
+    struct live_draft *run = take(runs, id);
     if (!run) {
         clinic_fail(error, CLINIC_NOT_FOUND, "this draft is not being written");
         return NULL;
@@ -358,7 +416,7 @@ struct stream_follower *draft_runs_follow(struct draft_runs *runs, const char *i
 
 void draft_runs_tell_version(struct draft_runs *runs, const char *episode, int64_t version) {
     pthread_mutex_lock(&runs->mutex);
-    for (struct draft_run *run = runs->first; run; run = run->next) {
+    for (struct live_draft *run = runs->first; run; run = run->next) {
         if (strcmp(run->episode, episode) != 0 || run->version >= version) continue;
         json_t *data = json_pack("{s:s,s:s,s:I}", "draft", run->id, "state", "running",
                                  "newer_version", (json_int_t)version);

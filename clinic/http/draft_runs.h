@@ -36,6 +36,15 @@ json_t *draft_runs_get(struct draft_runs *runs, const char *id);
 // Stops the run and waits until its last state is in the store. False: it does not run.
 bool draft_runs_stop(struct draft_runs *runs, const char *id);
 
+// For a doctor's change of what is finished already while the rest is written: between hold and
+// let_go nothing else happens to the run. *draft: a new reference to a copy; NULL if it does not
+// run (any more): then the store has the draft. What was changed and saved is then told with
+// `change`; `field` (or NULL) is what differs.
+struct live_draft;
+struct live_draft *draft_runs_hold(struct draft_runs *runs, const char *id, json_t **draft);
+void draft_runs_change(struct live_draft *run, json_t *draft, const char *field);
+void draft_runs_let_go(struct live_draft *run);
+
 // Follows a run; NULL with CLINIC_NOT_FOUND: it does not run (any more).
 struct stream_follower *draft_runs_follow(struct draft_runs *runs, const char *id,
                                           struct exchange *exchange, struct clinic_error *error);

@@ -2,7 +2,7 @@
 #include "clinic/http/form_routes.h"
 
 #include "clinic/draft/draft.h"
-#include "clinic/http/draft_routes.h"
+#include "clinic/http/draft_renewal.h"
 #include "clinic/http/episode_routes.h"
 #include "clinic/store/store_audit.h"
 #include "clinic/store/store_drafts.h"
@@ -233,7 +233,7 @@ bool draft_fill_run(struct clinic_call *call) {
     struct fill_input input = {0};
     struct form_field fields[TEMPLATE_FIELDS_MAX];
     if (!clinic_call_read(call, &input)) return false;
-    json_t *draft = draft_checked_now(call), *blocked = json_array();
+    json_t *draft = draft_renewed(call), *blocked = json_array();
     const struct record_template *record =
         draft ? form_template(call, json_string_value(json_object_get(draft, "template"))) : NULL;
     bool ok = record && blocked && take_fields(call, record, draft, &input, fields, blocked);
