@@ -10,8 +10,8 @@
 
 // One section of the Composition, in the order of the template's fields.
 struct composition_field {
-    const char *id, *name, *text; // text NULL or "": the section says that it is empty
-    const char *loinc, *element;  // code of the section, data element (DE…); NULL: by id, or none
+    const char *id, *name, *text; // text NULL or "": the field is left out
+    const char *loinc, *element;  // codes of the section, data element (DE…); NULL: none
     bool is_from_draft;           // the text is a model's or a rule's draft: labelled AIAST
 };
 
@@ -24,8 +24,10 @@ struct composition_head {
     struct moment date;
 };
 
-// `head->date` must be known. A Composition with sections[].code by field id and LOINC, the data
-// element as an extension, narrative as escaped XHTML. NULL on failure.
+// `head->date` must be known, and one field not empty. sections[].code has the field id (system
+// urn:xinglin:field), LOINC and the data element (urn:xinglin:data-element); narrative is escaped
+// XHTML; sections from a draft have an inline label AIAST, and the Composition has it then, too.
+// NULL on failure.
 json_t *composition_from_fields(const struct episode *episode, const struct composition_head *head,
                                 const struct composition_field *fields, int n_fields,
                                 struct clinic_error *error);
