@@ -50,10 +50,10 @@ static bool check_content(struct verification *verification, const struct audit_
                           const unsigned char *digest) {
     sqlite3_stmt *contents = verification->contents;
     unsigned char found[SHA256_BYTES];
+    bool is_text = sqlite3_column_type(contents, 2) == SQLITE_TEXT; // before it is converted
     const char *text = column_text(contents, 2);
     size_t n_bytes = (size_t)sqlite3_column_bytes(contents, 2);
-    if (sqlite3_column_type(contents, 2) != SQLITE_TEXT ||
-        !hmac_of(verification->store->digest_key, text, n_bytes, found) ||
+    if (!is_text || !hmac_of(verification->store->digest_key, text, n_bytes, found) ||
         !bytes_equal(found, digest, SHA256_BYTES))
         return fault(verification, row->seq, "a text of line %lld was changed",
                      (long long)row->seq);

@@ -20,6 +20,7 @@ int64_t fixture_put(struct store *store, const char *name, const char *id);
 // Runs SQL on the database from outside, without the triggers that keep the audit. False: it
 // failed.
 bool fixture_tamper(const char *folder, const char *sql);
+bool fixture_copy(const char *from, const char *to); // of a file
 // Whether verify-audit finds the store whole; the fault goes into `why` (160 bytes, or NULL).
 bool fixture_is_whole(struct store *store, char *why);
 
