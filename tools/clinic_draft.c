@@ -13,10 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SETTLE_SECONDS = 3600 };
+
 struct draft_flags {
     struct clinic_model_flags model;
     const char *record, *templates, *episode;
-    int json, sources, conflicts;
+    int json, warm;
 };
 
 struct draft_view { // what is on the terminal
@@ -260,6 +262,12 @@ static int parse_flags(struct draft_flags *flags, int argc, char **argv) {
          512},
         {'c', "context", OPTION_INT, &flags->model.context, "N",
          "tokens that a prompt and its answer may have (4096)", 256, 1 << 20},
+        {0, "warm", OPTION_FLAG, &flags->warm, NULL,
+         "read the chart first, as a server does when documents arrive", 0, 0},
+        {0, "prefix-dir", OPTION_TEXT, &flags->model.prefix_dir, "DIR",
+         "keep what was read of a chart there, encrypted", 0, 0},
+        {0, "prefix-key", OPTION_TEXT, &flags->model.prefix_key, "FILE",
+         "key of --prefix-dir: 32 random bytes", 0, 0},
         {0, "json", OPTION_FLAG, &flags->json, NULL, "the draft as JSON", 0, 0},
     };
     struct command_line line = {.usage = "[flags] EPISODE.json",
@@ -277,22 +285,36 @@ static void watch_interrupts(void) {
     sigaction(SIGINT, &action, NULL);
 }
 
+// What a server does in the background, waited for.
+static bool warm_up(const struct draft_flags *flags, const struct draft_request *request,
+                    struct clinic_model *model, struct clinic_error *error) {
+    if (!flags->warm || !request->writer) return true;
+    return draft_warm(request, error) &&
+           (model_writer_settle(model->writer, SETTLE_SECONDS) ||
+            clinic_fail(error, CLINIC_BUSY, "the chart was not read within %d seconds",
+                        SETTLE_SECONDS));
+}
+
 static int draft(const struct draft_flags *flags, const struct episode *episode,
-                 const struct record_template *record, const struct text_writer *writer,
+                 const struct record_template *record, struct clinic_model *model,
                  const char *command) {
     static struct draft_view view; // its text is too large for a stack
     struct clinic_error error;
     struct draft_ground *ground = draft_ground_open(episode, &error);
     json_t *made;
     if (!ground) return clinic_tell(command, &error);
-    const struct draft_request request = {.ground = ground, .record = record, .writer = writer};
+    const struct draft_request request = {.ground = ground,
+                                          .record = record,
+                                          .writer =
+                                              model ? model_writer_interface(model->writer) : NULL};
     const struct draft_events events = {&view, on_event, is_stopped};
     view.record = record;
     view.is_json = flags->json;
     clinic_page_init(&view.page);
     if (!flags->json) show_header(&view, episode);
     watch_interrupts();
-    bool is_composed = draft_compose(&request, &events, &made, &error);
+    bool is_composed =
+        warm_up(flags, &request, model, &error) && draft_compose(&request, &events, &made, &error);
     draft_ground_close(ground);
     if (!is_composed) return clinic_tell(command, &error);
     if (flags->json) {
@@ -311,8 +333,7 @@ static int draft_with_model(const struct draft_flags *flags, const struct episod
     static struct clinic_model model;
     if (!flags->model.model) return draft(flags, episode, record, NULL, command);
     int status = clinic_model_open(&model, &flags->model, command);
-    if (status == 0)
-        status = draft(flags, episode, record, model_writer_interface(model.writer), command);
+    if (status == 0) status = draft(flags, episode, record, &model, command);
     clinic_model_close(&model);
     return status;
 }

@@ -8,8 +8,10 @@
 int convert_command(int argc, char **argv);
 int run_command(int argc, char **argv);
 int chat_command(int argc, char **argv);
-int serve_command(int argc, char **argv);  // where the server is built, too
-int clinic_command(int argc, char **argv); // where the clinic is built, too
+int serve_command(int argc, char **argv);        // where the server is built, too
+int clinic_command(int argc, char **argv);       // where the clinic is built, too
+int clinic_draft_command(int argc, char **argv); // the same
+int clinic_eval_command(int argc, char **argv);  // the same
 int inspect_command(int argc, char **argv);
 int eval_command(int argc, char **argv);
 int bench_command(int argc, char **argv);

@@ -63,7 +63,8 @@ static int parse_options(struct eval_options *options, int argc, char **argv) {
     };
     struct command_line line = {.usage = "[flags] -m MODEL -f TEXT",
                                 .summary = "Perplexity of a model on a text, counted as "
-                                           "llama-perplexity counts it.",
+                                           "llama-perplexity counts it. With --clinic: "
+                                           "drafts of episodes (--clinic --help).",
                                 .rows = rows,
                                 .n_rows = sizeof rows / sizeof *rows};
     int status = options_parse(&line, argc, argv);
@@ -286,7 +287,18 @@ static void print_text(const struct evaluation *e, const struct divergence_summa
     printf("same top-1 %.3f %%\n", 100 * s->top1_agreement);
 }
 
+#if defined(XINGLIN_HAS_CLINIC_DRAFT)
+static int is_clinic(int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--clinic") == 0) return 1;
+    return 0;
+}
+#endif
+
 int eval_command(int argc, char **argv) {
+#if defined(XINGLIN_HAS_CLINIC_DRAFT)
+    if (is_clinic(argc, argv)) return clinic_eval_command(argc, argv); // has flags of its own
+#endif
     struct evaluation e = {.command = argv[0], .options = {.context = 512}};
     int status = parse_options(&e.options, argc, argv);
     if (status != OPTIONS_GO_ON) return status;

@@ -27,9 +27,9 @@ struct field_writing {
 };
 
 struct judgement {
-    struct draft_comparison comparison; // spans in the piece's text, and in the outline's
-    int n_unsupported;
-    bool is_complete, is_empty;
+    struct draft_comparison comparison;  // spans in the piece's text, and in the outline's
+    int n_refused;                       // claims that the record does not bear
+    bool is_complete, is_empty, is_idle; // idle: sentences of which the record knows nothing
 };
 
 // ---- Text as it comes --------------------------------------------------------------------------
@@ -85,15 +85,23 @@ static const char *written(const struct field_writing *writing) {
     return text_buffer_text(&writing->text) + writing->piece_start;
 }
 
-static bool count_unsupported(struct field_writing *writing, struct judgement *judgement,
-                              struct clinic_error *error) {
+static void count_claims(const struct sentence_check *sentence, struct judgement *judgement) {
+    int n_refused = 0;
+    for (int i = 0; i < sentence->n_claims; i++)
+        n_refused += !sentence->claims[i].is_supported;
+    judgement->n_refused += n_refused;
+    if (sentence->verdict == VERDICT_UNSUPPORTED && n_refused == 0) judgement->is_idle = true;
+}
+
+static bool verify(struct field_writing *writing, struct judgement *judgement,
+                   struct clinic_error *error) {
     struct text_check check = {0};
     struct verifier *verifier = writing->run->request->ground->verifier;
     const char *text = written(writing);
     if (!verifier_check(verifier, writing->field->id, text, strlen(text), &check, error))
         return false;
     for (int i = 0; i < check.n_sentences; i++)
-        judgement->n_unsupported += check.sentences[i].verdict == VERDICT_UNSUPPORTED;
+        count_claims(&check.sentences[i], judgement);
     text_check_deinit(&check);
     return true;
 }
@@ -104,15 +112,16 @@ static bool judge(struct field_writing *writing, const struct draft_piece *piece
     if (!is_complete || judgement->is_empty) return true;
     return draft_compare(writing->run->request->ground->lexicon, piece->text, written(writing),
                          &judgement->comparison, error) &&
-           count_unsupported(writing, judgement, error);
+           verify(writing, judgement, error);
 }
 
 static bool is_false(const struct judgement *judgement) {
-    return judgement->n_unsupported > 0 || judgement->comparison.n_strangers > 0;
+    return judgement->n_refused > 0 || judgement->comparison.n_strangers > 0;
 }
 
 static bool is_short(const struct judgement *judgement) {
-    return !judgement->is_complete || judgement->is_empty || judgement->comparison.n_lost > 0;
+    return !judgement->is_complete || judgement->is_empty || judgement->is_idle ||
+           judgement->comparison.n_lost > 0;
 }
 
 static void add_spans(struct text_buffer *hint, const char *text, const struct compared_span *spans,
@@ -211,7 +220,8 @@ static bool take_back(struct field_writing *writing, struct clinic_error *error)
 
 static bool settle_piece(struct field_writing *writing, const struct draft_piece *piece,
                          const struct judgement *judgement, struct clinic_error *error) {
-    if (is_short(judgement)) {
+    bool is_text = judgement->is_complete && !judgement->is_empty;
+    if (!is_text || (is_short(judgement) && judgement->comparison.n_strangers == 0)) {
         use_rule(writing, piece);
         return true;
     }
