@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blood groups (X32), diagnoses before and in an operation (X16), results that are still out and
-// that no note tells (X44), and text that gives orders to a program.
+// Blood groups (X32), how many operations there were (X15), diagnoses before and in an operation
+// (X16), results that are still out and that no note tells (X44), and text that gives orders to a
+// program.
 #include "clinic/facts/conflict_search.h"
 
 #include "clinic/text/instruction_text.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 // --- blood groups
@@ -120,6 +123,47 @@ static void check_operation_record(struct conflict_search *search, int doc_row) 
     }
 }
 
+// --- how many operations
+// --------------------------------------------------------------------------
+
+// "至今共8次手术" against the operations before that note.
+static void check_count(struct conflict_search *search, const struct note_place *place) {
+    const char *text = place->section->text;
+    for (const char *at = text; (at = strstr(at, "次手术")); at += strlen("次手术")) {
+        const char *number = at;
+        while (number > text && number[-1] >= '0' && number[-1] <= '9')
+            number--;
+        bool is_sum = number - text >= (ptrdiff_t)strlen("共") &&
+                      memcmp(number - strlen("共"), "共", strlen("共")) == 0;
+        if (number == at || at - number > 3 || !is_sum) continue;
+        int n = 0, last = 0;
+        for (int i = 0; i < search->episode->n_operations; i++) {
+            if (search->episode->operations[i].start.seconds > place->doc->event.seconds) continue;
+            last = i;
+            n++;
+        }
+        if (n == 0 || strtol(number, NULL, 10) == n) continue;
+        struct wording words = {0};
+        struct source source = note_place_source(place, (size_t)(number - text) - strlen("共"),
+                                                 (size_t)(at - text) + strlen("次手术"));
+        wording_add_note(&words, place->doc);
+        wording_add(&words, "写“");
+        wording_add_bytes(&words, text + source.start, source.end - source.start);
+        wording_add(&words, "”，此前登记的手术为");
+        wording_add_int(&words, n);
+        wording_add(&words, "次。");
+        conflict_report(search, CONFLICT_OPERATION, SEVERITY_HIGH, &words, &source,
+                        &(struct source){.kind = SOURCE_OPERATION, .row = last});
+    }
+}
+
+static void check_counts(struct conflict_search *search) {
+    struct note_place place = {.section_row = -1};
+    while (search->episode->n_operations && !conflict_search_is_over(search) &&
+           note_place_next(search->episode, &place))
+        check_count(search, &place);
+}
+
 // --- results that are out
 // -------------------------------------------------------------------------
 
@@ -155,6 +199,7 @@ static void check_pending(struct conflict_search *search, int order_row) {
 
 void conflicts_of_operations(struct conflict_search *search) {
     check_blood(search);
+    check_counts(search);
     for (int i = 0; i < search->episode->n_docs && !conflict_search_is_over(search); i++)
         check_operation_record(search, i);
     for (int i = 0; i < search->episode->n_orders && !conflict_search_is_over(search); i++)

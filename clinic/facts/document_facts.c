@@ -4,6 +4,7 @@
 
 #include "clinic/facts/drug_stem.h"
 #include "clinic/facts/fact_entry.h"
+#include "clinic/facts/table_facts.h"
 #include "clinic/text/instruction_text.h"
 
 #include <stdlib.h>
@@ -156,6 +157,17 @@ static bool leans_back(const struct stretch *part) {
     return stretch_starts_any(part, STARTS);
 }
 
+// Two pieces of advice with their own times, two diagnoses of which one was only thought of.
+static bool stands_alone(const struct stretch *part, const struct note_view *view,
+                         const struct note_view *before) {
+    static const char *const CONDITIONS[] = {"如", "若", "一旦", NULL};
+    static const char *const VISITS[] = {"复查", "随诊", "随访", "复诊", "门诊", NULL};
+    if (view->fact_class == FACT_DIAGNOSIS) return view->is_must != before->is_must;
+    return view->fact_class == FACT_FOLLOWUP &&
+           (number_length(part->text + part->start) > 0 || stretch_starts_any(part, CONDITIONS) ||
+            stretch_has_any(part, VISITS));
+}
+
 struct group {
     struct stretch stretch;
     struct note_view view;
@@ -177,6 +189,7 @@ static bool take_part(struct note *note, struct group *group, const struct stret
         return flush(note, group) && emit(note, &both, (struct note_view){FACT_DRUG, false});
     }
     if (view.fact_class == group->view.fact_class && view.fact_class != FACT_CLASSES &&
+        !stands_alone(part, &view, &group->view) &&
         part->end - group->stretch.start <= GROUP_BYTES_MAX) {
         group->stretch.end = part->end;
         group->view.is_must = group->view.is_must || view.is_must;
@@ -226,8 +239,9 @@ static bool add_consultation(struct note *note) {
             text_is_instruction(sentence.text + sentence.start, sentence.end - sentence.start,
                                 NULL))
             continue;
-        struct fact_entry entry = fact_entry_begin(FACT_CONSULT, true, doc->event);
         const char *title = doc->local_title ? doc->local_title : "会诊";
+        struct fact_entry entry = fact_entry_begin(
+            FACT_CONSULT, consult_is_must(note->context.episode, title), doc->event);
         const char *end = strstr(title, "会诊");
         wording_add_bytes(&entry.text, title,
                           end ? (size_t)(end - title) + strlen("会诊") : strlen(title));

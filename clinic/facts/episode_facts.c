@@ -72,6 +72,9 @@ static bool tells_same(const struct episode *episode, const struct fact *fact,
     if (fact->fact_class != other->fact_class || is_discharge_drug(fact) ||
         is_discharge_drug(other) || !is_near(fact->at, other->at, days_apart(fact->fact_class)))
         return false;
+    // "诊断修正为…" is an event of its day, the diagnosis itself is not.
+    if (fact->fact_class == FACT_DIAGNOSIS && other->is_must && !is_table(&other->sources[0]))
+        return false;
     if (fact->fact_class == FACT_CONSULT)
         return fact->value && other->value && strcmp(fact->value, other->value) == 0;
     return fact_is_told(episode, other, fact->text);

@@ -22,6 +22,32 @@ static bool is_weighing(const char *section) {
     return false;
 }
 
+// What was decided stands in the clause of the number.
+static bool is_decision(const struct section *section, size_t at) {
+    static const char *const DECISIONS[] = {"诊断", "输血", "输悬浮", "输注", "贫血",
+                                            "危急", "证实", "指征",   "提示", NULL};
+    struct stretch clause = {.text = section->text, .start = at, .end = at};
+    size_t position = 0;
+    while (stretch_next(section->text, section->text_bytes, STRETCH_CLAUSE, &position, &clause)) {
+        if (clause.end >= at) return stretch_has_any(&clause, DECISIONS);
+    }
+    return false;
+}
+
+static bool find_text_result(const char *text, const char *name, const struct lab *lab,
+                             struct lab_quote *quote) {
+    size_t name_bytes = strlen(name), bytes = strlen(lab->text);
+    for (const char *at = text; bytes && (at = strstr(at, name)); at += name_bytes) {
+        if (strncmp(at + name_bytes, lab->text, bytes) != 0) continue;
+        quote->source.start = (size_t)(at - text);
+        quote->source.end = quote->source.start + name_bytes + bytes;
+        quote->number = at + name_bytes;
+        quote->number_bytes = bytes;
+        return true;
+    }
+    return false;
+}
+
 static bool find_in_text(const char *text, const char *name, double value,
                          struct lab_quote *quote) {
     size_t name_bytes = strlen(name);
@@ -42,12 +68,18 @@ static bool find_in_text(const char *text, const char *name, double value,
 }
 
 static bool find_in_document(const struct episode *episode, int doc_row, const char *name,
-                             double value, bool *found, struct lab_quote *quote) {
+                             const struct lab *lab, bool *found, struct lab_quote *quote) {
     const struct document *doc = &episode->docs[doc_row];
     for (int s = 0; s < doc->n_sections; s++) {
-        struct lab_quote place = {.source = {.kind = SOURCE_DOC, .row = doc_row, .section = s},
-                                  .is_weighed = is_weighing(doc->sections[s].name)};
-        if (!find_in_text(doc->sections[s].text, name, value, &place)) continue;
+        struct lab_quote place = {
+            .source = {.kind = SOURCE_DOC, .row = doc_row, .section = s},
+        };
+        const char *text = doc->sections[s].text;
+        if (lab->is_number ? !find_in_text(text, name, lab->value, &place)
+                           : !find_text_result(text, name, lab, &place))
+            continue;
+        place.is_weighed = is_weighing(doc->sections[s].name) &&
+                           is_decision(&doc->sections[s], place.source.start);
         if (!*found) *quote = place;
         quote->is_weighed = quote->is_weighed || place.is_weighed;
         *found = true;
@@ -61,7 +93,7 @@ bool lab_quote_find(const struct episode *episode, int lab_row, struct lab_quote
     const char *open = strstr(lab->name, "（");
     size_t bytes = open && open > lab->name ? (size_t)(open - lab->name) : strlen(lab->name);
     *quote = (struct lab_quote){0};
-    if (!lab->is_number || !bytes || bytes >= sizeof name) return false;
+    if (!bytes || bytes >= sizeof name) return false;
     memcpy(name, lab->name, bytes);
     name[bytes] = '\0';
     bool found = false;
@@ -70,7 +102,7 @@ bool lab_quote_find(const struct episode *episode, int lab_row, struct lab_quote
         if (doc->sign.seconds == MOMENT_UNKNOWN || doc->event.seconds < lab->collect.seconds)
             continue;
         if (doc->event.seconds > lab->report.seconds + QUOTE_SECONDS) break;
-        if (find_in_document(episode, i, name, lab->value, &found, quote)) break;
+        if (find_in_document(episode, i, name, lab, &found, quote)) break;
     }
     return found;
 }

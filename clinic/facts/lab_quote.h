@@ -10,10 +10,10 @@ struct lab_quote {
     struct source source; // name and number
     const char *number;   // in the section's text
     size_t number_bytes;
-    bool is_weighed; // a senior doctor's or consultant's opinion or a diagnosis is built on it
+    bool is_weighed; // a senior doctor or consultant decided something on it
 };
 
-// The first quotation in signed notes of the days after the result. Texts (阴性, 3+) have none.
+// The first quotation in signed notes of the days after the result. Of a text (阴性, 3+), too.
 bool lab_quote_find(const struct episode *episode, int lab_row, struct lab_quote *quote);
 
 #endif

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DAYS_MAX (10 * 365)
+
 static const char *const UNTOLD_TYPES[] = {"consent", "communication", "notice", "preop_", NULL};
 
-static const char *const NEGATIVE[] = {
-    "无",   "未",   "否认",   "不支持", "警惕", "预防",   "可能", "风险", "除外", "排除", "避免",
-    "防止", "注意", "观察有", "如出现", "若",   "必要时", "待",   "拟",   "建议", NULL};
+static const char *const NEGATIVE[] = {"无",   "未",     "否认",   "不支持", "警惕",   "预防",
+                                       "可能", "风险",   "除外",   "排除",   "避免",   "防止",
+                                       "注意", "观察有", "如出现", "若",     "必要时", "待",
+                                       "拟",   "建议",   "时使用", "备用",   NULL};
 static const char *const PLANNED[] = {"拟",       "待",   "必要时", "完善", "送检",   "追踪", "催",
                                       "明日复查", "明晨", "决定",   "若",   "再复查", NULL};
 static const char *const PENDING[] = {"未回报",   "待回报", "未报告", "待报告",
@@ -18,25 +21,27 @@ static const char *const ADVICE_ALWAYS[] = {
     "出院后", "避孕", "不得自行停药", "不可自行停药", "不可漏服", "漏服", NULL};
 static const char *const ADVICE_VISIT[] = {"门诊", "随诊",   "随访", "复诊",   "复查", "评估",
                                            "拆线", "取病理", "减为", "总疗程", "长期", "至少",
-                                           "禁",   "避免",   "低脂", "低盐",   "治疗", NULL};
+                                           "禁",   "避免",   "低脂", "低盐",   NULL};
 static const char *const ADVICE_LAST[] = {
     "立即就诊", "及时就诊", "随诊",       "门诊",   "戒烟", "戒酒",   "防跌倒",   "防脱位",
     "减重",     "饮食",     "重体力劳动", "长期服", "长期", "须监测", "监测血糖", "监测血压",
     "目标",     "继续康复", "盆浴",       "禁屈",   "疗程", "减为",   "服用",     "避免",
-    "注意",     "不再",     "疫苗",       "接种",   "休息", NULL};
+    "注意",     "不再",     "疫苗",       "接种",   "休息", "保护",   NULL};
 static const char *const DIAGNOSED[] = {"诊断修正", "修正诊断", "修正为", "补充诊断",
                                         "诊断补充", "确诊",     "诊断为", NULL};
 static const char *const DIAGNOSED_MAYBE[] = {"诊断明确", "诊断成立", "证实", "提示",
                                               "考虑为",   "符合",     NULL};
 static const char *const COMPLICATIONS[] = {
-    "并发",       "血肿",       "血栓形成",   "肌间静脉血栓", "进展",       "加重",
-    "升至",       "过敏性休克", "过敏反应",   "一过性下降",   "下降，最低", "恶心",
-    "呕吐",       "渗漏",       "切口感染",   "裂开",         "脱位",       "失血性贫血",
-    "自主心律",   "心律失常",   "心搏骤停",   "休克",         "晕厥",       "低血糖",
-    "胆漏",       "皮疹",       "抽搐",       "骨髓抑制",     "黑便",       "呕血",
-    "再出血",     "谵妄",       "压力性损伤", "急性肾损伤",   "呼吸衰竭",   "气胸",
-    "肺不张",     "误吸",       "感染加重",   "脓毒",         "死亡",       "抢救",
-    "胃肠道反应", "肝功能损害", NULL};
+    "并发",     "血肿",       "血栓形成",   "肌间静脉血栓", "进展",       "加重",
+    "升至",     "过敏性休克", "过敏反应",   "一过性下降",   "下降，最低", "恶心",
+    "呕吐",     "渗漏",       "切口感染",   "裂开",         "脱位",       "失血性贫血",
+    "自主心律", "心律失常",   "心搏骤停",   "休克",         "晕厥",       "低血糖",
+    "胆漏",     "皮疹",       "抽搐",       "骨髓抑制",     "黑便",       "呕血",
+    "再出血",   "谵妄",       "压力性损伤", "急性肾损伤",   "呼吸衰竭",   "气胸",
+    "肺不张",   "误吸",       "感染加重",   "脓毒",         "死亡",       "窘迫",
+    "窒息",     "痰栓",       "神经损伤",   "横纹肌溶解",   "肺栓塞",     "低钾血症",
+    "酸中毒",   "心力衰竭",   "肠梗阻",     "尿潴留",       "血小板增多", "血小板减少",
+    "新发",     "抢救",       "胃肠道反应", "肝功能损害",   NULL};
 static const char *const DRUG_ACTIONS[] = {
     "停",   "改",   "加用", "恢复",    "调整",     "增至", "增加", "减",   "开始",
     "予",   "换",   "首剂", "联合",    "口服",     "静脉", "皮下", "吸入", "泵入",
@@ -46,6 +51,8 @@ static const char *const EXAMINED[] = {"CT",     "MRI",    "MRA",  "X线",  "超
                                        "心电图", "骨密度", "活检", "T值",  "射血分数", "镜下",
                                        "刮宫",   "细胞学", NULL};
 static const char *const SCORED[] = {"评分", "肌力", "饮水试验", "分期", "量表", "指数", NULL};
+// Scores that tell how well a patient left.
+static const char *const GRADED[] = {"肌力", "NIHSS", "Rankin", "GCS", "Barthel", NULL};
 static const char *const EVENTS[] = {
     "拔除", "停吸氧", "停病重",   "停病危",     "转普通病房", "转入",     "转出", "撤机",
     "脱机", "拔管",   "康复训练", "停心电监护", "不行",       "未行",     "置管", "透析",
@@ -81,7 +88,9 @@ int stretch_days(const struct stretch *part) {
         }
         long number = digits <= 4 ? strtol(part->text + at, NULL, 10) : 0;
         at += digits;
-        int days = at < part->end ? (int)(number * unit_days(part->text + at)) : 0;
+        // 2025年 is a year, not a span.
+        int days = at < part->end && number <= 999 ? (int)number * unit_days(part->text + at) : 0;
+        days = days > DAYS_MAX ? 0 : days;
         longest = days > longest ? days : longest;
     }
     return longest;
@@ -110,11 +119,44 @@ static bool is_after_discharge(const struct note_context *context, const struct 
     return moment_day_number(context->doc->event) + days > moment_day_number(discharge);
 }
 
+// "8月25日注射维生素B12": a day behind the day of discharge (of the year of the note).
+static bool has_later_date(const struct note_context *context, const struct stretch *part) {
+    struct moment discharge = context->episode->encounter.discharge;
+    if (discharge.seconds == MOMENT_UNKNOWN) return false;
+    struct calendar_day last = moment_day(discharge);
+    for (size_t at = part->start; at < part->end;) {
+        size_t digits = number_length(part->text + at);
+        const char *behind = part->text + at + digits;
+        if (!digits) {
+            at += character_length(part->text + at);
+            continue;
+        }
+        if (digits <= 2 && strncmp(behind, "月", strlen("月")) == 0 &&
+            number_length(behind + strlen("月"))) {
+            long month = strtol(part->text + at, NULL, 10);
+            long day = strtol(behind + strlen("月"), NULL, 10);
+            if (month > last.month || (month == last.month && day > last.day))
+                return month - last.month < 6; // else it is a month of the year before
+        }
+        at += digits;
+    }
+    return false;
+}
+
+// Advice of the last days is what holds; earlier advice may have been overtaken.
+static bool is_late(const struct note_context *context) {
+    struct moment discharge = context->episode->encounter.discharge;
+    return discharge.seconds == MOMENT_UNKNOWN ||
+           moment_day_number(context->doc->event) + 3 >= moment_day_number(discharge);
+}
+
 static bool is_advice(const struct note_context *context, const struct stretch *part) {
-    static const char *const PAST[] = {"病史",   "年前", "个月前",       "治疗4天", "发病",
-                                       "术后第", "不符", "同意今日出院", "再服",    NULL};
+    static const char *const PAST[] = {"病史", "年前",         "个月前", "发病", "术后第",
+                                       "不符", "同意今日出院", "再服",   "连用", "禁忌",
+                                       "了解", "要求",         NULL};
     if (stretch_has_any(part, PAST)) return false;
     if (stretch_has_any(part, ADVICE_ALWAYS)) return true;
+    if (context->is_last && has_later_date(context, part)) return true;
     if (is_after_discharge(context, part) && stretch_has_any(part, ADVICE_VISIT)) return true;
     return context->is_last && stretch_has_any(part, ADVICE_LAST);
 }
@@ -213,7 +255,7 @@ static struct note_view classify_course(const struct note_context *context,
                                         const struct stretch *part) {
     if (stretch_has_any(part, PENDING))
         return (struct note_view){context->is_last ? FACT_PENDING : FACT_CLASSES, true};
-    if (is_advice(context, part)) return (struct note_view){FACT_FOLLOWUP, true};
+    if (is_advice(context, part)) return (struct note_view){FACT_FOLLOWUP, is_late(context)};
     if (stretch_has_any(part, DIAGNOSED) && !stretch_has(part, "待"))
         return (struct note_view){FACT_DIAGNOSIS, true};
     if (is_complication(part)) return (struct note_view){FACT_COMPLICATION, false};
@@ -221,7 +263,7 @@ static struct note_view classify_course(const struct note_context *context,
     if (is_closing_sign(context, part))
         return (struct note_view){FACT_POSITIVE, stretch_has(part, "甲愈合")};
     if (is_finding(part))
-        return (struct note_view){FACT_POSITIVE, context->is_last && stretch_has_any(part, SCORED)};
+        return (struct note_view){FACT_POSITIVE, context->is_last && stretch_has_any(part, GRADED)};
     if (stretch_has_any(part, DIAGNOSED_MAYBE) && !stretch_has_any(part, NEGATIVE))
         return (struct note_view){FACT_DIAGNOSIS, false};
     if (stretch_has_any(part, EVENTS) && !stretch_has_any(part, PLANNED))

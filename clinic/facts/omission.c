@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define OMISSIONS_MAX 120
-#define MAY_OMISSIONS_MAX 40 // beyond that a list of things that may be told helps nobody
+#define MAY_OMISSIONS_MAX 25 // of a rank: more things that may be told help nobody
+#define RANKS 3
 
 static bool is_discharge_drug(const struct fact *fact) {
     return strncmp(fact->text, "出院带药", strlen("出院带药")) == 0;
@@ -74,13 +75,27 @@ static bool counts(const struct fact *fact) {
     return fact->fact_class != FACT_DIAGNOSIS || fact->sources[0].kind == SOURCE_DIAGNOSIS;
 }
 
+// What happened, what was found, single values.
+static int rank_of(const struct fact *fact) {
+    switch (fact->fact_class) {
+    case FACT_POSITIVE:
+        return fact->n_sources && fact->sources[0].kind == SOURCE_LAB ? 2 : 1;
+    case FACT_DRUG:
+    case FACT_FOLLOWUP:
+        return fact->is_must ? 0 : 1;
+    default:
+        return 0;
+    }
+}
+
 static bool find(const struct episode *episode, const struct fact_list *facts,
-                 const struct told_text *told, bool is_must, struct omission_list *list,
+                 const struct told_text *told, bool is_must, int rank, struct omission_list *list,
                  struct clinic_error *error) {
     int left = is_must ? OMISSIONS_MAX : MAY_OMISSIONS_MAX;
     for (int i = 0; i < facts->n_facts && left > 0; i++) {
         const struct fact *fact = &facts->facts[i];
-        if (fact->is_must != is_must || !counts(fact) || told_text_has(told, episode, fact))
+        if (fact->is_must != is_must || rank_of(fact) != rank || !counts(fact) ||
+            told_text_has(told, episode, fact))
             continue;
         if (!add(list, facts, i, error)) return false;
         left--;
@@ -103,8 +118,8 @@ bool omissions_find(const struct episode *episode, const struct fact_list *facts
     bool done = told_text_init(&told, text, error);
     free(text);
     if (!done) return false;
-    done = find(episode, facts, &told, true, omissions, error) &&
-           find(episode, facts, &told, false, omissions, error);
+    for (int rank = 0; done && rank < 2 * RANKS; rank++)
+        done = find(episode, facts, &told, rank < RANKS, rank % RANKS, omissions, error);
     told_text_deinit(&told);
     if (!done) omission_list_deinit(omissions);
     return done;

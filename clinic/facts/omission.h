@@ -19,7 +19,8 @@ struct omission_list {
 };
 
 // field_texts: [n_texts] the texts of all fields of the draft (NULL entries are empty fields). The
-// list must be empty; on failure it is. Must-facts come first, then in time order.
+// list must be empty; on failure it is. Must-facts come
+// first; among them what happened before what was found and single values, each in time order.
 bool omissions_find(const struct episode *episode, const struct fact_list *facts,
                     const char *const *field_texts, int n_texts, struct omission_list *omissions,
                     struct clinic_error *error);

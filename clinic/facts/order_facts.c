@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define DAY_SECONDS 86400
+#define LONG_STAY_DAYS 20
 
 static const char *const TOLD_CARE[] = {"吸氧", "病危",     "病重",     "胃管",     "引流",
                                         "透析", "血液净化", "滤过",     "机械通气", "呼吸机",
@@ -68,12 +69,15 @@ static bool is_continued(const struct episode *episode, int row) {
     return false;
 }
 
-static bool is_told_drug(const struct order *order) {
-    if (drug_is_supportive(order)) return false;
-    if (order->purpose && strstr(order->purpose, "预防")) return false;
-    bool is_short = order->stop.seconds != MOMENT_UNKNOWN &&
-                    order->stop.seconds - order->start.seconds < 2 * DAY_SECONDS;
-    return order->is_antibacterial || !is_short;
+// A course that took a fair share of the stay; prevention and support may stay untold.
+static bool is_told_drug(const struct episode *episode, const struct order *order) {
+    if (drug_is_supportive(order) || (order->purpose && strstr(order->purpose, "预防")))
+        return false;
+    int stay_days = episode_stay_days(episode);
+    int64_t least = (int64_t)(stay_days > 12 ? stay_days / 6 : 2) * DAY_SECONDS;
+    bool is_short =
+        order->stop.seconds != MOMENT_UNKNOWN && order->stop.seconds - order->start.seconds < least;
+    return !is_short || (order->is_antibacterial && stay_days <= 30);
 }
 
 static bool is_same_dose(const struct order *a, const struct order *b) {
@@ -88,7 +92,8 @@ static bool add_course_start(const struct episode *episode, int row, struct fact
     if (before && is_same_dose(before, order) &&
         order->start.seconds - before->stop.seconds <= 2 * DAY_SECONDS)
         return true; // the same, by another route or under a new number
-    struct fact_entry entry = fact_entry_begin(FACT_DRUG, is_told_drug(order), order->start);
+    struct fact_entry entry =
+        fact_entry_begin(FACT_DRUG, is_told_drug(episode, order), order->start);
     bool is_change = before && order->start.seconds - before->stop.seconds <= DAY_SECONDS &&
                      fabs(before->dose - order->dose) > 1e-9;
     wording_add(&entry.text, is_change ? "" : "予");
@@ -159,17 +164,34 @@ static bool add_discharge_drug(const struct episode *episode, int row, struct fa
     return fact_entry_end(&entry, facts, error);
 }
 
+// Of a long stay with many consultations the supporting ones may stay untold.
+bool consult_is_must(const struct episode *episode, const char *name) {
+    static const char *const SUPPORTING[] = {"营养", "药学", "康复", "心理", "精神",
+                                             "疼痛", "中医", "护理", "麻醉", NULL};
+    int stay_days = episode_stay_days(episode);
+    return (stay_days >= 0 && stay_days <= LONG_STAY_DAYS) || !is_in(name, SUPPORTING);
+}
+
+static int count_class(const struct episode *episode, const char *order_class) {
+    int n = 0;
+    for (int i = 0; i < episode->n_orders; i++)
+        n += strcmp(episode->orders[i].order_class, order_class) == 0;
+    return n;
+}
+
+// Where blood was given again and again, a record tells the sum.
 static bool add_blood(const struct episode *episode, int row, struct fact_list *facts,
                       struct clinic_error *error) {
     const struct order *order = &episode->orders[row];
     const char *volume = order_member(order, "volume");
-    struct fact_entry entry = fact_entry_begin(FACT_DRUG, true, order->start);
+    bool is_red = strstr(order->name, "红细胞") || strstr(order->name, "全血");
+    struct fact_entry entry = fact_entry_begin(FACT_DRUG, is_red, order->start);
     wording_add(&entry.text, "输注");
     wording_add(&entry.text, order_member(order, "blood_type"));
     wording_add(&entry.text, order->name);
     wording_add(&entry.text, volume);
     wording_add_dose(&entry.text, order);
-    wording_add(&entry.value, volume);
+    wording_add(&entry.value, count_class(episode, "blood") > 3 ? NULL : volume);
     fact_entry_row(&entry, SOURCE_ORDER, row);
     return fact_entry_end(&entry, facts, error);
 }
@@ -177,7 +199,8 @@ static bool add_blood(const struct episode *episode, int row, struct fact_list *
 static bool add_consult(const struct episode *episode, int row, struct fact_list *facts,
                         struct clinic_error *error) {
     const struct order *order = &episode->orders[row];
-    struct fact_entry entry = fact_entry_begin(FACT_CONSULT, true, order->start);
+    struct fact_entry entry =
+        fact_entry_begin(FACT_CONSULT, consult_is_must(episode, order->name), order->start);
     wording_add(&entry.text, order->name);
     wording_add(&entry.text, strstr(order->name, "会诊") ? "" : "会诊");
     wording_add(&entry.value, entry.text.text);

@@ -4,11 +4,17 @@
 #include "clinic/facts/fact_entry.h"
 #include "clinic/facts/table_facts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#define MANY_REPORTS 3 // besides this one
+#define LONG_STAY_DAYS 20
+#define NORMAL_FRACTION 50 // percent, of the left ventricle
+
 static const char *const ADVICE[] = {"建议", "请结合", "必要时", "随访", "随诊", "为准", NULL};
-static const char *const NORMAL[] = {"正常心电图",   "大致正常",     "未见异常",   "未见明显异常",
-                                     "未见明显实变", "窦性心动过速", "窦性心律。", NULL};
+static const char *const NORMAL[] = {"正常心电图",   "大致正常",   "未见异常", "未见明显异常",
+                                     "未见明显实变", "细菌生长",   "真菌生长", "致病菌生长",
+                                     "窦性心动过速", "窦性心律。", NULL};
 
 static void add_conclusion_part(struct wording *wording, const struct stretch *part,
                                 const char *joint) {
@@ -32,22 +38,68 @@ void report_add_conclusion(struct wording *wording, const struct report *report)
     }
 }
 
+static bool is_normal_part(const struct stretch *part) {
+    static const char *const WORDS[] = {"未见", "正常", "通畅", NULL};
+    size_t fraction = stretch_find(part, "射血分数");
+    if (fraction < part->end)
+        return strtod(part->text + fraction + strlen("射血分数"), NULL) >= NORMAL_FRACTION;
+    return stretch_has_any(part, WORDS) || stretch_has_any(part, ADVICE);
+}
+
+// Nothing but 未见 and 正常 in any item.
 bool report_is_normal(const struct report *report) {
-    if (!report->conclusion.text_bytes) return true;
+    const struct section *conclusion = &report->conclusion;
+    struct stretch clause;
+    size_t position = 0;
     for (int i = 0; NORMAL[i]; i++) {
-        if (strstr(report->conclusion.text, NORMAL[i])) return true;
+        if (strstr(conclusion->text, NORMAL[i])) return true;
+    }
+    while (stretch_next(conclusion->text, conclusion->text_bytes, STRETCH_CLAUSE, &position,
+                        &clause)) {
+        struct stretch part;
+        size_t inside = clause.start;
+        while (stretch_next(clause.text, clause.end, STRETCH_PART, &inside, &part)) {
+            if (!is_normal_part(&part)) return false;
+        }
+    }
+    return true;
+}
+
+// Of an examination that is done again and again, the first and the last count; of
+// electrocardiograms the first.
+static bool is_one_of_many(const struct episode *episode, int row, bool is_ecg) {
+    const struct report *report = &episode->reports[row];
+    int before = 0, after = 0;
+    for (int i = 0; i < episode->n_reports; i++) {
+        const struct report *other = &episode->reports[i];
+        size_t same = is_ecg ? strlen("心电图") : strlen(report->name) + 1;
+        if (i == row || strncmp(other->name, report->name, same) != 0) continue;
+        before += other->report.seconds < report->report.seconds;
+        after += other->report.seconds >= report->report.seconds;
+    }
+    return is_ecg ? before > 0 : before > 0 && after > 0 && before + after >= MANY_REPORTS;
+}
+
+static bool has_any(const char *text, const char *const *words) {
+    for (int i = 0; words[i]; i++) {
+        if (strstr(text, words[i])) return true;
     }
     return false;
 }
 
-static bool is_repeated(const struct episode *episode, int row) {
-    for (int i = 0; i < episode->n_reports; i++) {
-        const struct report *other = &episode->reports[i];
-        if (i != row && strncmp(other->name, episode->reports[row].name, strlen("心电图")) == 0 &&
-            other->report.seconds < episode->reports[row].report.seconds)
-            return true;
-    }
-    return false;
+static bool is_grave_ecg(const struct report *report) {
+    static const char *const GRAVE[] = {"梗死", "颤动",         "扑动", "阻滞",       "抬高",
+                                        "缺血", "室性心动过速", "停搏", "QT间期延长", "预激",
+                                        NULL};
+    return has_any(report->conclusion.text, GRAVE);
+}
+
+// That a bone heals and a lung clears is told once in a long stay, not by every film.
+static bool is_course_of_long_stay(const struct episode *episode, const struct report *report) {
+    static const char *const COURSE[] = {"位置良好", "位置维持", "愈合中", "复张", "吸收",
+                                         "无松动",   "骨痂",     "较前",   "成角", NULL};
+    return episode_stay_days(episode) > LONG_STAY_DAYS &&
+           (has_any(report->conclusion.text, COURSE) || strstr(report->name, "床旁"));
 }
 
 static bool add_report(const struct episode *episode, int row, struct fact_list *facts,
@@ -55,8 +107,9 @@ static bool add_report(const struct episode *episode, int row, struct fact_list 
     const struct report *report = &episode->reports[row];
     bool is_ecg = strcmp(report->type, "ecg") == 0;
     bool is_normal = report_is_normal(report);
-    struct fact_entry entry = fact_entry_begin(
-        FACT_POSITIVE, !is_normal && !(is_ecg && is_repeated(episode, row)), report->report);
+    bool is_must = !is_normal && !is_one_of_many(episode, row, is_ecg) &&
+                   (!is_ecg || is_grave_ecg(report)) && !is_course_of_long_stay(episode, report);
+    struct fact_entry entry = fact_entry_begin(FACT_POSITIVE, is_must, report->report);
     wording_add_plain_name(&entry.text, report->name);
     wording_add(&entry.text, "：");
     size_t named = entry.text.bytes;

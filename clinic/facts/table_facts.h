@@ -16,6 +16,8 @@ bool facts_of_reports(const struct episode *episode, struct fact_list *facts,
 bool facts_of_stay(const struct episode *episode, struct fact_list *facts,
                    struct clinic_error *error);
 
+bool consult_is_must(const struct episode *episode, const char *name);
+
 // A report's conclusion in one clause: without numbers and advice, "；" for the ends of its items.
 struct wording;
 void report_add_conclusion(struct wording *wording, const struct report *report);
