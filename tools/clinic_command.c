@@ -33,11 +33,10 @@ int clinic_fail_command(const struct clinic_options *options, const char *where,
                               where ? ": " : "", error->message);
 }
 
-struct store *clinic_open(const struct clinic_options *options) {
+int clinic_open(const struct clinic_options *options, struct store **store) {
     struct clinic_error error = {0};
-    struct store *store = store_open(options->arguments[0], false, &error);
-    if (!store) clinic_fail_command(options, options->arguments[0], &error);
-    return store;
+    *store = store_open(options->arguments[0], false, &error);
+    return *store ? 0 : clinic_fail_command(options, options->arguments[0], &error);
 }
 
 void clinic_print_text(const char *text) {
@@ -88,8 +87,9 @@ static void print_list(const json_t *list, bool as_json) {
 
 static int run_list(const struct clinic_options *options) {
     struct clinic_error error = {0};
-    struct store *store = clinic_open(options);
-    if (!store) return 1;
+    struct store *store;
+    int opened = clinic_open(options, &store);
+    if (opened != 0) return opened;
     struct actor actor = clinic_shell_actor();
     struct episode_query query = {
         .departments = options->departments.items,
@@ -116,8 +116,9 @@ static int run_list(const struct clinic_options *options) {
 static int run_verify(const struct clinic_options *options) {
     struct clinic_error error = {0};
     struct audit_report report;
-    struct store *store = clinic_open(options);
-    if (!store) return 1;
+    struct store *store;
+    int opened = clinic_open(options, &store);
+    if (opened != 0) return opened;
     bool is_done = store_verify_audit(store, options->expect, &report, &error);
     store_close(store);
     if (!is_done) return clinic_fail_command(options, NULL, &error);
@@ -198,8 +199,9 @@ static int run_export(const struct clinic_options *options) {
     if (!export.is_csv && strcmp(options->format, "json") != 0)
         return terminal_fail_text(options->command, CLINIC_EXIT_USAGE,
                                   "--format is csv or json (a JSON object a line)");
-    struct store *store = clinic_open(options);
-    if (!store) return 1;
+    struct store *store;
+    int opened = clinic_open(options, &store);
+    if (opened != 0) return opened;
     struct actor actor = clinic_shell_actor();
     if (!output_file_open(&export.output, options->output ? options->output : "/dev/stdout")) {
         store_close(store);
@@ -221,8 +223,9 @@ static int run_export(const struct clinic_options *options) {
 
 static int run_backup(const struct clinic_options *options) {
     struct clinic_error error = {0};
-    struct store *store = clinic_open(options);
-    if (!store) return 1;
+    struct store *store;
+    int opened = clinic_open(options, &store);
+    if (opened != 0) return opened;
     struct actor actor = clinic_shell_actor();
     const char *path = options->arguments[1];
     bool is_good = store_audit(store, &actor, "export", NULL, "backup", NULL, NULL, &error) &&

@@ -22,8 +22,8 @@ struct clinic_options {
 
 // The actor of everything that is done from a shell: the system's user, as "system:NAME".
 struct actor clinic_shell_actor(void);
-// The store named first; NULL after it told why.
-struct store *clinic_open(const struct clinic_options *options);
+// The store named first. 0, or the exit status after it told why.
+int clinic_open(const struct clinic_options *options, struct store **store);
 // Tells the error in one line; returns the exit status that belongs to it.
 int clinic_fail_command(const struct clinic_options *options, const char *where,
                         const struct clinic_error *error);

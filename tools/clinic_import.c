@@ -133,8 +133,8 @@ static void take_path(struct import *import, const char *path, int depth) {
 
 int clinic_import(const struct clinic_options *options) {
     struct import import = {.options = options, .actor = clinic_shell_actor()};
-    import.store = clinic_open(options);
-    if (!import.store) return 1;
+    int opened = clinic_open(options, &import.store);
+    if (opened != 0) return opened;
     for (int i = 1; i < options->n_arguments; i++)
         take_path(&import, options->arguments[i], 0);
     store_close(import.store);

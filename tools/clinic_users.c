@@ -147,11 +147,12 @@ int clinic_user(const struct clinic_options *options) {
                                   options->command);
     struct clinic_options shifted = *options;
     shifted.arguments++;
-    struct store *store = clinic_open(&shifted);
-    if (!store) return 1;
-    int status = is_list  ? list(options, store)
-                 : is_add ? add(options, store, options->arguments[2])
-                          : disable(options, store, options->arguments[2]);
+    struct store *store;
+    int status = clinic_open(&shifted, &store);
+    if (status != 0) return status;
+    status = is_list  ? list(options, store)
+             : is_add ? add(options, store, options->arguments[2])
+                      : disable(options, store, options->arguments[2]);
     store_close(store);
     return terminal_finish(options->command, status);
 }
