@@ -172,6 +172,8 @@ static void split(struct splitter *splitter) {
         const struct section_label *label = NULL;
         if (((unsigned char)text[at] & 0xC0) != 0x80 && is_spot(splitter, at, &spot))
             label = find_label(splitter, at, spot, &end);
+        // Another word for the section that is being read is its text.
+        if (label && find_part(splitter->type, label->name) == splitter->current) label = NULL;
         if (label) {
             open_part(splitter, label);
             at = end;

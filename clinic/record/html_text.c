@@ -159,7 +159,7 @@ static struct tag read_tag(struct scanner *scanner, size_t at) {
     at += tag.is_end ? 2 : 1;
     size_t n = 0;
     while (at < scanner->bytes && scanner->html[at] != '>' && scanner->html[at] != '/' &&
-           !is_space(scanner->html[at])) {
+           scanner->html[at] != '<' && !is_space(scanner->html[at])) {
         char c = scanner->html[at++];
         if (n + 1 < TAG_NAME_MAX) tag.name[n++] = c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
     }
