@@ -10,7 +10,7 @@ PREFIX ?= /usr/local
 
 all: build ## build the release and say where the programs are
 	@echo "Programs are in $(B)/bin: xinglin llm-convert llm-cli llm-chat"
-	@echo "Next: make demo (writes a discharge record), make test, make help"
+	@echo "Next: make demo (drafts a discharge record), make test, make help"
 
 setup: ## install Debian packages that the build needs (asks sudo unless root)
 	@scripts/setup build
@@ -19,7 +19,7 @@ build: setup ## configure and compile build/release
 	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
 	@cmake --build --preset release
 
-demo: build ## fetch a small model, convert it to int4 and write a discharge record
+demo: build ## fetch a small model, start the clinic with synthetic episodes, draft a discharge record
 	@scripts/setup demo
 	@scripts/demo
 
