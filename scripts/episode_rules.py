@@ -23,7 +23,7 @@ DOC_TYPES = {
     "C0042": ("transfer_out", "transfer_in"),
     "C0043": ("stage_summary",), "C0044": ("rescue_record",), "C0045": ("consultation",),
     "C0046": ("preop_summary",), "C0047": ("preop_discussion",), "C0048": ("post_op_note",),
-    "X-TALK": ("communication",), "X-CRIT": ("critical_value",),
+    "C0032": ("front_page",), "X-TALK": ("communication",), "X-CRIT": ("critical_value",),
 }
 # Course notes: what a gap in the record is measured by.
 NOTES = ("first_progress_note", "progress_note", "ward_round", "post_op_note", "transfer_out",
@@ -178,6 +178,19 @@ def check_rescues(episode):
             yield f"{doc['id']}: measures without times to the minute"
         if len(re.findall(r"[一-龥]示[一-龥](?:副?主[任治]|住院)医师", parts.get("参加抢救人员", ""))) < 2:
             yield f"{doc['id']}: people without name and title"
+
+
+def check_front_page(episode):
+    """the front page counts rescues and gives the stay as the record does (X09, X31)"""
+    days = (episode.discharged.date() - episode.admitted.date()).days
+    for doc in of_type(episode, "front_page"):
+        rescues = len(of_type(episode, "rescue_record"))
+        for told in re.findall(r"抢救(\d+)次", text_of(doc)):
+            if int(told) != rescues:
+                yield f"{doc['id']}: {told} rescues, there are {rescues} 抢救记录"
+        for told in re.findall(r"实际住院(\d+)天", text_of(doc)):
+            if int(told) != days:
+                yield f"{doc['id']}: a stay of {told} days, computed {days}"
 
 
 def check_operations(episode):
@@ -435,7 +448,8 @@ def check_gold_numbers(episode):
             yield f"{order['id']}: no fact for this drug at discharge"
 
 
-RULES = (check_documents, check_deadlines, check_events, check_rescues, check_operations,
+RULES = (check_documents, check_deadlines, check_events, check_rescues,
+         check_front_page, check_operations,
          check_operation_count, check_sides,
          check_person, check_doses_by_weight, check_plausible, check_results_in_notes, check_chemotherapy,
          check_copies)
