@@ -123,9 +123,23 @@ async function start() {
   lastUse = Date.now();
   tell(by("who"), me.user.display || me.user.name);
   by("logout").hidden = false;
-  if (me.model.state === "off") say(by("modelState"), "model_off");
-  else say(by("modelState"), "model_" + me.model.state, { name: me.model.name || "" });
+  showModel(me);
   return showPlace();
+}
+
+// A model that is still loading is asked for again until it is there.
+function showModel(of) {
+  say(by("modelState"), "model_" + of.model.state, { name: of.model.name || "" });
+  if (of.model.state !== "loading") return;
+  setTimeout(async () => {
+    if (me !== of) return;
+    try {
+      me.model = (await get("me")).model;
+      if (me === of) showModel(me);
+    } catch (problem) {
+      // It says so by itself when it is asked for something.
+    }
+  }, 2000);
 }
 
 async function signOut(message) {

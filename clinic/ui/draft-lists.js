@@ -78,7 +78,9 @@ export function showOmissions(section, draft, actions) {
   const list = draft.omissions || [], n = list.filter((one) => one.state === "open").length;
   section.hidden = list.length === 0;
   say(section.querySelector("summary"), "omissions", { n });
-  section.querySelector("ul").replaceChildren(...list.map((one) => omissionItem(one, draft, actions)));
+  const rank = (one) => (one.state === "open" ? 0 : 2) + (one.need === "must" ? 0 : 1);
+  const sorted = list.slice().sort((a, b) => rank(a) - rank(b));
+  section.querySelector("ul").replaceChildren(...sorted.map((one) => omissionItem(one, draft, actions)));
 }
 
 export function showConflicts(section, conflicts, actions) {

@@ -35,6 +35,7 @@ export class DraftWindow {
     this.state = make("span", { class: "chip state", data: { part: "state" } });
     this.verified = make("span", { class: "verified", data: { part: "verified" } });
     this.nextButton = make("button", { class: "small", hidden: true, data: { action: "next" }, onclick: () => this.nextIssue() });
+    this.omittedButton = make("button", { class: "small", hidden: true, data: { action: "omitted" }, onclick: () => this.showOmitted() });
     this.note = make("p", { class: "note", data: { part: "times" } });
     this.alert = make("p", { class: "alert", role: "alert", hidden: true });
     this.fields = make("div", { class: "draft-fields" });
@@ -48,7 +49,7 @@ export class DraftWindow {
         this.state, this.minimiseButton),
       make("p", { class: "ai-label", text: host.label, lang: "zh-CN" }),
       host.isModelOff ? make("p", { class: "notice", word: "modelOff", data: { part: "modelOff" } }) : null,
-      make("div", { class: "toolbar" }, this.generateButton, this.stopButton, this.fillAllButton, this.verified, this.nextButton),
+      make("div", { class: "toolbar" }, this.generateButton, this.stopButton, this.fillAllButton, this.verified, this.nextButton, this.omittedButton),
       this.alert,
       this.body);
     for (const name of ["wheel", "pointerdown", "keydown"])
@@ -211,7 +212,12 @@ export class DraftWindow {
       this.showField(findField(this.draft, change.field));
       this.announce(change);
     }
-    if (change.omissions) showOmissions(this.omissions, this.draft, this.actions());
+    if (change.omissions) {
+      showOmissions(this.omissions, this.draft, this.actions());
+      const n = (this.draft.omissions || []).filter((one) => one.state === "open").length;
+      this.omittedButton.hidden = n === 0;
+      say(this.omittedButton, "omissions", { n });
+    }
     if (change.conflicts) showConflicts(this.conflicts, this.draft.conflicts, this.actions());
     if (change.message) this.showAlert(change.message);
     if (change.isOld) this.showAlert(word("newerVersion"));
@@ -286,6 +292,12 @@ export class DraftWindow {
     if (!item) return;
     item.querySelector("button").focus();
     item.scrollIntoView({ block: "center" });
+  }
+
+  showOmitted() {
+    this.omissions.open = true;
+    this.omissions.scrollIntoView({ block: "start" });
+    this.omissions.querySelector("summary").focus();
   }
 
   focusedCard() {

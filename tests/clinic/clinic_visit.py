@@ -70,12 +70,16 @@ class Visit:
         self.context = browser.new_context(**options)
         self.context.add_init_script(WATCH_POLICY)
         self.page = self.context.new_page()
-        self.problems, self.foreign, self.url = [], [], url
-        self.own = (url, url.replace("127.0.0.1", "localhost"))
+        self.problems, self.foreign = [], []
+        self.go_to(url)
         self.page.set_default_timeout(8000)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self.take_message)
         self.context.on("request", self.take_request)
+
+    def go_to(self, url):
+        """The only server that the pages may ask, by both its names."""
+        self.url, self.own = url, (url, url.replace("127.0.0.1", "localhost"))
 
     def take_message(self, message):
         if message.type == "error" and "Failed to load resource" not in message.text:

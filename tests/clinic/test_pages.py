@@ -14,6 +14,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pages_embedding  # noqa: E402
 import pages_live  # noqa: E402
+import pages_pictures  # noqa: E402
 import pages_safety  # noqa: E402
 import pages_workspace  # noqa: E402
 from clinic_mock import ClinicMock  # noqa: E402
@@ -73,6 +74,9 @@ def main():
         return run_in_environment()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        if arguments[:1] == ["--screenshots"]:
+            pages_pictures.take_pictures(browser, arguments[1])
+            return 0
         done = run_tests(browser, arguments)
         browser.close()
     print(f"clinic-pages: {done.count('ok  ')} passed, {done.count('FAIL')} failed, {done.count('skip')} skipped")

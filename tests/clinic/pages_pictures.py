@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of the pages for docs/images, of the real server with the examples: a draft while it is
+written (with the demo model, if it was made), a marked sentence, the list, the audit, the draft
+window in the mock host."""
+import os
+
+from clinic_visit import Visit, open_host
+from pages_live import LiveServer, demo_model, drafted, fetch, field_of
+
+
+def picture(visit, folder, name):
+    visit.page.wait_for_timeout(400)
+    visit.page.screenshot(path=os.path.join(folder, name + ".png"))
+
+
+def show_streaming(visit, folder):
+    visit.sign_in()
+    visit.page.wait_for_selector("tbody a")
+    visit.until("!document.getElementById('modelState').textContent.includes('加载中')", seconds=120)
+    visit.open_episode("E-2025-000009")
+    visit.generate()
+    visit.until("document.querySelector('.draft-field[data-field=course] .draft-text').textContent.length > 150", seconds=120)
+    picture(visit, folder, "clinic-streaming")
+    visit.wait_done(seconds=120)
+
+
+def show_marked(visit, folder):
+    draft = drafted(visit, "E-2025-000001")
+    text = field_of(draft, "course")["text"]
+    wrong = text.replace("他唑巴坦钠4.5 g", "他唑巴坦钠2.5 g", 1)
+    assert wrong != text
+    visit.press("course", "edit")
+    visit.card("course").locator("textarea").fill(wrong)
+    visit.page.keyboard.press("Control+Enter")
+    visit.page.wait_for_selector("[data-field=course] .sentence.unsupported")
+    visit.page.click("[data-action=fillAll]")
+    visit.until("document.getElementById('form-discharge_orders').value !== ''")
+    visit.page.click(".draft-window [data-action=next]")
+    visit.card("course").locator("[data-action=showSource]").first.click()
+    picture(visit, folder, "clinic-marked")
+    return fetch(visit, f"/clinic/api/drafts/{draft['id']}")[1]
+
+
+def show_rest(visit, folder):
+    visit.page.evaluate("location.hash = '#/patients'")
+    visit.page.wait_for_selector("tbody a")
+    picture(visit, folder, "clinic-list")
+    visit.page.click("#logout")
+    visit.page.wait_for_selector("#user")
+    visit.sign_in("auditor")
+    visit.page.wait_for_selector("tr[data-seq]")
+    visit.page.click("[data-action=verify]")
+    visit.until("document.querySelector('.audit-view [role=status]').textContent.includes('完整')")
+    picture(visit, folder, "clinic-audit")
+
+
+def show_embedded(visit, live, folder):
+    frame = open_host(visit, live, "&episode=E-2025-000003")
+    visit.until("document.getElementById('hostState').textContent === '已连接病历系统'", frame)
+    frame.click("[data-action=generate]")
+    visit.until("document.querySelector('[data-part=state]').textContent === '已完成'", frame, 120)
+    frame.click("[data-action=fillAll]")
+    visit.until("window.mockHost.received.length > 5")
+    frame.locator("[data-field=course] .sentence").nth(1).click()
+    picture(visit, folder, "clinic-embedded")
+
+
+def take_pictures(browser, folder):
+    os.makedirs(folder, exist_ok=True)
+    model = demo_model()
+    live = LiveServer(*(("-m", model, "--context", "16384") if model else ()))
+    try:
+        visit = Visit(browser, live.url)
+        show_streaming(visit, folder)
+        show_marked(visit, folder)
+        show_rest(visit, folder)
+        visit.close()
+        visit = Visit(browser, live.url)
+        show_embedded(visit, live, folder)
+        visit.close()
+    finally:
+        live.close()
