@@ -107,8 +107,9 @@ static size_t date_at(struct mention_scan *scan, size_t at) {
         if (n == 0) {
             continue;
         }
-        if (m.year == 0 && m.day == 0) {
-            return 0; // "3月" alone: three months or March
+        bool month_only = m.year == 0 && m.day == 0; // a length of time is 3个月
+        if (month_only && text->chars[at + n] == 0x9F84) {
+            return 0; // 3月龄
         }
         m.end = at + n;
         scan_take(scan, &m);

@@ -176,6 +176,24 @@ static void refuse(struct sentence_scan *scan, struct claim *claim, const struct
     claim->source = place->source;
 }
 
+// All that was ordered of a drug once, together: 输悬浮红细胞30 U.
+static bool is_total(const struct sentence_scan *scan, const struct mention *claim) {
+    const struct record_index *index = &scan->verifier->index;
+    double total = 0;
+    int n = 0;
+    for (size_t i = 0; i < index->n_by_kind[MENTION_DOSE]; i++) {
+        struct evidence evidence = index->by_kind[MENTION_DOSE][i];
+        const struct mention *m = evidence_mention(index, evidence);
+        const struct place *place = evidence_place(index, evidence);
+        if (place->is_order && place->day == place->last_day && drugs_agree(claim, m) &&
+            strcmp(m->unit, claim->unit) == 0) {
+            total += m->value;
+            n++;
+        }
+    }
+    return n > 1 && values_equal(total, claim->value);
+}
+
 static void check_dose(struct sentence_scan *scan, size_t at) {
     const struct mention *m = &scan->mentions.items[at];
     struct claim *claim = scan_claim(scan, CLAIM_DOSE, m->start, m->end);
@@ -185,7 +203,9 @@ static void check_dose(struct sentence_scan *scan, size_t at) {
     bool home = scan->time == TIME_ORDERS && home_has(scan, m);
     struct search search = look(scan, at, home);
     struct evidence loose;
-    if (search.found) {
+    if (!search.found && m->kind == MENTION_DOSE && is_total(scan, m)) {
+        claim->is_supported = true;
+    } else if (search.found) {
         claim_support(scan, claim, search.evidence.place);
     } else if (!(home && search.other) && look_loosely(scan, m, &loose)) {
         claim_support(scan, claim, loose.place);

@@ -102,7 +102,9 @@ static void check_drug(struct sentence_scan *scan, const struct mention *m) {
              cut++) { // where the name begins is not known: 评估双膦酸盐
             literal = find_literal(scan, m->subject_start + cut, m->subject_end);
         }
-        if (literal.affirmed) {
+        if (!literal.affirmed && literal.denied && m->is_negative) {
+            claim_support(scan, claim, literal.denied_place);
+        } else if (literal.affirmed) {
             claim_support(scan, claim, literal.affirmed_place);
         } else {
             claim_refuse(claim, "记录中没有这种药");
@@ -228,12 +230,13 @@ static void check_person(struct sentence_scan *scan, size_t from, size_t to) {
         return;
     }
     struct literal literal = find_literal(scan, from, to);
-    size_t at;
+    size_t at = 0;
     bool known = literal.affirmed || literal.denied;
     for (int i = 0; !known && i < scan->verifier->episode->n_staff; i++) {
         struct place probe = {0};
         const char *name = scan->verifier->episode->staff[i].name;
         if (folded_init(&probe.folded, name, strlen(name))) {
+            at = 0;
             known = place_has(&probe, &scan->folded, from, to, &at);
             folded_deinit(&probe.folded);
         }

@@ -33,7 +33,8 @@ static int touching(const struct folded_text *a, const struct mention *x,
     bool before = x->start && y->start && a->chars[x->start - 1] == b->chars[y->start - 1] &&
                   character_is_han(a->chars[x->start - 1]);
     bool behind = a->chars[x->end] == b->chars[y->end] && character_is_han(a->chars[x->end]);
-    return before + behind;
+    bool bare = x->unit[0] == 0 && y->unit[0] == 0; // no unit: the name touches the number
+    return before * (bare ? 2 : 1) + behind;
 }
 
 static bool same_form(const struct mention *claim, const struct mention *m) {
@@ -41,6 +42,50 @@ static bool same_form(const struct mention *claim, const struct mention *m) {
         return values_equal(claim->value_high, m->value_high);
     }
     return claim->form == NUMBER_PLAIN && m->form == NUMBER_RANGE;
+}
+
+#define HEADS_MAX 8
+
+// Findings, diagnoses and drugs before a number in its clause: 气促1天, 糖尿病史8年.
+struct heads {
+    struct word words[HEADS_MAX];
+    size_t n;
+};
+
+static struct heads heads_of(const struct sentence_scan *scan, const struct mention *claim) {
+    const struct folded_text *text = &scan->folded;
+    struct heads heads = {.n = 0};
+    size_t start = claim->start;
+    while (start > 0 && claim->start - start < 30 &&
+           !character_ends_clause(text->chars[start - 1])) {
+        start--;
+    }
+    for (size_t i = start; i < claim->start && heads.n < HEADS_MAX;) {
+        struct word word = lexicon_word_at(scan->verifier->lexicon, text, i,
+                                           WORD_FINDING | WORD_DIAGNOSIS | WORD_DRUG);
+        bool is_word = word.concept >= 0 && i + word.length <= claim->start;
+        if (is_word) {
+            heads.words[heads.n++] = word;
+        }
+        i += is_word ? word.length : 1;
+    }
+    return heads;
+}
+
+// The record's number belongs to one of the heads: a word of its concept stands shortly before it.
+static bool has_head(const struct sentence_scan *scan, const struct heads *heads,
+                     const struct place *place, const struct mention *m) {
+    size_t from = m->start > 40 ? m->start - 40 : 0;
+    for (size_t i = from; i < m->start; i++) {
+        struct word word = lexicon_word_at(scan->verifier->lexicon, &place->folded, i,
+                                           WORD_FINDING | WORD_DIAGNOSIS | WORD_DRUG);
+        for (size_t k = 0; word.concept >= 0 && k < heads->n; k++) {
+            if (word.concept == heads->words[k].concept && i + word.length <= m->start) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 struct match {
@@ -78,7 +123,17 @@ static double answer(struct sentence_scan *scan, const struct mention *claim,
     if (claim_knows && !names_quantity(index, place, claim->concepts[0])) {
         return shared >= 3 && fit > 0.6 ? 0.5 + fit : 0;
     }
-    if (claim_knows || shared >= 2 || (shared >= 1 && fit > 0.35) || fit > 0.8) {
+    struct heads heads = {.n = 0};
+    if (!claim_knows) {
+        heads = heads_of(scan, claim);
+    }
+    if (heads.n && !has_head(scan, &heads, place, m)) {
+        return 0;
+    }
+    bool same_unit = values_equal(claim->written, m->written) ||
+                     scan->folded.chars[claim->end] == place->folded.chars[m->end];
+    int least = same_unit ? 2 : 99; // 1周后 is 7天后, but 3周后 is not "合计21天"
+    if (claim_knows || shared >= least || (same_unit && shared >= 1 && fit > 0.5)) {
         return 1 + shared * 0.1 + fit;
     }
     return 0;
@@ -156,6 +211,36 @@ static bool stands_before(const struct folded_text *text, size_t at, const char 
     return folded_find(text, from, at, word) < at;
 }
 
+// "莫西沙星…抗感染10天": as long as the drug was ordered, by either way of counting days.
+static bool is_length_of_order(const struct sentence_scan *scan, const struct mention *claim) {
+    const struct record_index *index = &scan->verifier->index;
+    for (size_t i = 0; i < scan->mentions.count; i++) {
+        const struct mention *drug = &scan->mentions.items[i];
+        if (drug->kind != MENTION_DRUG || drug->start > claim->start) {
+            continue;
+        }
+        int64_t first = DAY_UNKNOWN, last = DAY_UNKNOWN;
+        for (size_t k = 0; k < index->n_by_kind[MENTION_DRUG]; k++) {
+            struct evidence evidence = index->by_kind[MENTION_DRUG][k];
+            const struct place *place = evidence_place(index, evidence);
+            if (!place->is_order || !drugs_agree(drug, evidence_mention(index, evidence))) {
+                continue;
+            }
+            double length = (double)(place->last_day - place->day);
+            if (values_equal(claim->written, length) || values_equal(claim->written, length + 1)) {
+                return true;
+            }
+            first = first == DAY_UNKNOWN || place->day < first ? place->day : first;
+            last = last == DAY_UNKNOWN || place->last_day > last ? place->last_day : last;
+        }
+        if (first != DAY_UNKNOWN && (values_equal(claim->written, (double)(last - first)) ||
+                                     values_equal(claim->written, (double)(last - first + 1)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // What counts as fever or low sugar for everybody, in advice.
 static bool is_common_limit(const struct mention *claim) {
     bool sugar = strcmp(claim->unit, "mmol/L") == 0 && values_equal(claim->value, 3.9);
@@ -175,7 +260,9 @@ static int computed(struct sentence_scan *scan, const struct mention *claim, int
         strcmp(scan->field_id, "stay_days") == 0 || stands_before(text, claim->start, "住院", 5);
     if (plain && stay && (days || claim->unit[0] == 0) && episode_stay_days(episode) >= 0) {
         snprintf(why, 80, "按入院、出院日期计算为%d天", episode_stay_days(episode));
-        return values_equal(claim->written, episode_stay_days(episode)) ? 1 : -1;
+        bool right = values_equal(claim->written, episode_stay_days(episode));
+        bool is_field = strcmp(scan->field_id, "stay_days") == 0;
+        return right ? 1 : is_field ? -1 : 0; // "住院已3天" is told in the middle of a stay
     }
     if (plain && strcmp(claim->unit, "岁") == 0 &&
         values_equal(claim->value, episode_age_years(episode))) {
@@ -185,6 +272,13 @@ static int computed(struct sentence_scan *scan, const struct mention *claim, int
         (stands_before(text, claim->start, "低于", 4) ||
          stands_before(text, claim->start, "超过", 4) ||
          stands_before(text, claim->start, "高于", 4))) {
+        return 1;
+    }
+    if (plain && days && is_length_of_order(scan, claim)) {
+        return 1;
+    }
+    if (plain && strcmp(claim->unit, "次") == 0 && stands_before(text, claim->start, "手术", 3) &&
+        values_equal(claim->value, episode->n_operations)) {
         return 1;
     }
     bool after = stands_before(text, claim->start, "术后", 4) ||
@@ -280,7 +374,8 @@ static void check_number(struct sentence_scan *scan, size_t i) {
         say_other(scan, m, day, claim);
         return;
     }
-    bool daily = m->n_concepts > 0 && day != DAY_UNKNOWN && day >= scan->verifier->admit_day;
+    bool daily = scan->time != TIME_ORDERS && m->n_concepts > 0 && day != DAY_UNKNOWN &&
+                 day >= scan->verifier->admit_day;
     const struct record_index *index = &scan->verifier->index;
     int64_t told = index->set.mention_days[match.evidence.mention];
     if (daily && !match.is_on_day && told != DAY_UNKNOWN) {

@@ -32,8 +32,9 @@ static bool vote(void *user, uint32_t p, size_t at) {
     double score = 0.05 + alike + 0.6 * place_fit(poll->scan, p) +
                    time_fit(poll->scan, poll->day, place, place->day);
     bool denied = place_denies(index, place, at);
+    score += p == poll->scan->verbatim ? 4 : 0;
     if (!denied && (place->is_warning || stands_in_condition(&place->folded, at))) {
-        return true; // it only might be
+        score *= 0.3; // it only might be
     }
     double *best = denied ? &poll->no : &poll->yes;
     if (score > *best) {
@@ -108,6 +109,19 @@ static void judge(struct sentence_scan *scan, size_t from, size_t to, bool denie
     }
 }
 
+// A claim on these words is there already.
+static bool is_judged(const struct sentence_scan *scan, size_t from, size_t to) {
+    size_t start = scan->start + scan->folded.offsets[from];
+    size_t end = scan->start + scan->folded.offsets[to];
+    for (int i = 0; i < scan->check->n_claims; i++) {
+        const struct claim *claim = &scan->check->claims[i];
+        if (claim->kind == CLAIM_NEGATION && claim->start < end && start < claim->end) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // What is denied, cut to what the record can know: 明显心脏病史 -> the finding or diagnosis in it.
 static void judge_denied(struct sentence_scan *scan, const struct mention *m) {
     size_t from = m->subject_start, to = m->subject_end;
@@ -124,7 +138,7 @@ static void judge_denied(struct sentence_scan *scan, const struct mention *m) {
             return;
         }
     }
-    if (to - from >= 2) {
+    if (to - from >= 3) { // two characters are met by chance
         judge(scan, from, to - from > 8 ? from + 8 : to, true, false);
     }
 }
@@ -205,13 +219,46 @@ static void judge_results(struct sentence_scan *scan) {
     size_t clause = 0;
     for (size_t i = 0; i < text->n && !scan->is_out_of_memory; i++) {
         if (character_ends_clause(text->chars[i]) || text->chars[i] == 0x3001 ||
-            text->chars[i] == ')' || text->chars[i] == '(' || text->chars[i] == '/') {
+            text->chars[i] == '/') {
             clause = i + 1;
         }
         for (size_t p = 0; p < sizeof pairs / sizeof pairs[0]; p++) {
             if (folded_match(text, i, pairs[p][0])) {
                 size_t from = i > clause + 8 ? i - 8 : clause;
                 judge_result(scan, from, i, pairs[p][0], pairs[p][1]);
+            }
+        }
+    }
+}
+
+// The same words stand again, denied: 须做青霉素皮试，皮试阴性.
+static bool denies_too(const struct sentence_scan *scan, size_t at, const struct place *place,
+                       const struct mention *m) {
+    struct place here = {.folded = scan->folded};
+    for (; place_has(&here, &place->folded, m->subject_start, m->subject_end, &at); at++) {
+        if (is_denied_here(scan, at)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What the places most like the sentence deny and the sentence says without denying it.
+static void judge_against_sources(struct sentence_scan *scan) {
+    const struct record_index *index = &scan->verifier->index;
+    for (size_t i = 0; i < index->n_touched && !scan->is_out_of_memory; i++) {
+        uint32_t p = index->touched[i];
+        const struct place *place = &index->set.places[p];
+        for (size_t k = 0; place_fit(scan, p) > 0.6 && k < place->n_mentions; k++) {
+            const struct mention *m = &index->set.mentions.items[place->first_mention + k];
+            size_t n = m->subject_end - m->subject_start;
+            struct place here = {.folded = scan->folded};
+            size_t at = 0;
+            if (m->kind == MENTION_NEGATION && n >= 2 && n <= 8 &&
+                place_has(&here, &place->folded, m->subject_start, m->subject_end, &at) &&
+                !is_denied_here(scan, at) && !denies_too(scan, at + n, place, m) &&
+                !stands_in_condition(&scan->folded, at) && !is_judged(scan, at, at + n)) {
+                judge(scan, at, at + n, false, true);
             }
         }
     }
@@ -227,5 +274,6 @@ void check_polarity(struct sentence_scan *scan) {
         }
     }
     judge_affirmed(scan);
+    judge_against_sources(scan);
     judge_results(scan);
 }

@@ -224,7 +224,7 @@ int surroundings_shared(const struct surroundings *a, const struct surroundings 
 bool place_has(const struct place *place, const struct folded_text *text, size_t from, size_t to,
                size_t *at) {
     size_t n = to - from;
-    for (size_t i = 0; n && i + n <= place->folded.n; i++) {
+    for (size_t i = *at; n && i + n <= place->folded.n; i++) {
         if (memcmp(place->folded.chars + i, text->chars + from, n * sizeof(uint32_t)) == 0) {
             *at = i;
             return true;
@@ -247,9 +247,11 @@ void index_each_place(const struct record_index *index, const struct folded_text
     }
     for (size_t k = 0; best_count != SIZE_MAX && k < best_count; k++) {
         uint32_t p = index->postings[best_first + k].place;
-        size_t at;
-        if (place_has(&index->set.places[p], text, from, to, &at) && !on_place(user, p, at)) {
-            return;
+        size_t at = 0;
+        for (; place_has(&index->set.places[p], text, from, to, &at); at += to - from) {
+            if (!on_place(user, p, at)) {
+                return;
+            }
         }
     }
 }

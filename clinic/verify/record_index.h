@@ -66,10 +66,10 @@ struct surroundings {
 struct surroundings surroundings_of(const struct folded_text *text, size_t from, size_t to);
 int surroundings_shared(const struct surroundings *a, const struct surroundings *b);
 
-// True where the stretch text[from, to) stands in a place; *at is where.
+// True where the stretch text[from, to) stands in a place at *at or behind it; *at is where.
 bool place_has(const struct place *place, const struct folded_text *text, size_t from, size_t to,
                size_t *at);
-// Calls back for every place that has the stretch (two characters at least); false from it stops.
+// Calls back wherever the stretch (two characters at least) stands; false from it stops.
 void index_each_place(const struct record_index *index, const struct folded_text *text, size_t from,
                       size_t to, bool (*on_place)(void *user, uint32_t place, size_t at),
                       void *user);

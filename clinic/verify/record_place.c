@@ -86,7 +86,9 @@ bool stands_in_condition(const struct folded_text *text, size_t at) {
         {"除外", false},   {"风险", false},   {"预防", false}, {"防止", false},   {"避免", false},
         {"注意", false},   {"观察", false},   {"鉴别", false}, {"必要时", false}, {"目标", false},
         {"可引起", false}, {"可出现", false}, {"易", false},   {"防", false},     {"待", false},
-        {"可致", false},   {"不得", false},   {"不可", false}, {"低于", false},   {"超过", false}};
+        {"可致", false},   {"交代", false},   {"告知", false}, {"说明", false},   {"识别", false},
+        {"宣教", false},   {"嘱", false},     {"不得", false}, {"不可", false},   {"低于", false},
+        {"超过", false}};
     size_t from = at;
     while (from > 0 && at - from < 64 && !character_ends_sentence(text->chars[from - 1])) {
         from--;
@@ -96,6 +98,13 @@ bool stands_in_condition(const struct folded_text *text, size_t at) {
         if (found < at && starts_condition(text, found, at, words[i].is_far)) {
             return true;
         }
+    }
+    size_t end = at;
+    while (end < text->n && end - at < 64 && !character_ends_sentence(text->chars[end])) {
+        end++;
+    }
+    if (folded_find(text, at, end, "就诊") < end && folded_find(text, at, end, "立即") < end) {
+        return true; // 突发胸痛、咯血，立即就诊
     }
     size_t behind = at + 6 < text->n ? at + 6 : text->n;
     return folded_find(text, at, behind, "风险") < behind ||

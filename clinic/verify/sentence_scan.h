@@ -23,6 +23,7 @@ struct sentence_scan {
     struct mention_list mentions;
     int64_t *days;        // [mentions.count] the date told before it in the sentence; DAY_UNKNOWN
     int64_t carried_day;  // the last date told in the field so far
+    uint32_t verbatim;    // the place that has the sentence word by word; UINT32_MAX: none
     enum field_time time; // what time of the stay the field is about
     const char *field_id; // never NULL
     struct sentence_check *check;

@@ -22,6 +22,36 @@ static size_t site_in_common(const struct folded_text *a, const struct mention *
     return n;
 }
 
+// Something is denied of this side: 左侧胸腔未见积液.
+static bool is_denied(const struct record_index *index, const struct place *place,
+                      const struct mention *m) {
+    for (size_t i = m->start; i < m->end + 6 && i < place->folded.n; i++) {
+        if (character_ends_clause(place->folded.chars[i])) {
+            return false;
+        }
+        if (place_denies(index, place, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_denied_here(const struct sentence_scan *scan, const struct mention *m) {
+    for (size_t i = 0; i < scan->mentions.count; i++) {
+        const struct mention *other = &scan->mentions.items[i];
+        if (other->kind == MENTION_NEGATION && other->subject_end > m->start &&
+            other->subject_start < m->end + 6) {
+            for (size_t k = m->start; k < other->subject_start; k++) {
+                if (character_ends_clause(scan->folded.chars[k])) {
+                    return false;
+                }
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
 struct side_match {
     double score;
     struct evidence evidence;
@@ -36,6 +66,7 @@ static void check_side(struct sentence_scan *scan, size_t at) {
     const struct mention m = scan->mentions.items[at];
     struct surroundings near = around(&scan->folded, &m);
     struct side_match same = {0}, other = {0};
+    bool denied = is_denied_here(scan, &m);
     size_t least = m.subject_end - m.subject_start >= 2 ? 2 : m.subject_end - m.subject_start;
     struct claim *claim = scan_claim(scan, CLAIM_SIDE, m.start, m.end);
     if (!claim) {
@@ -57,10 +88,10 @@ static void check_side(struct sentence_scan *scan, size_t at) {
         int shared = surroundings_shared(&near, &there);
         bool agrees = sides_agree(m.side, told->side);
         double score =
-            0.5 * (double)(common < 4 ? common : 4) + shared * 0.5 +
+            0.5 * (double)(common < 3 ? common : 3) + shared * 0.4 +
             place_fit(scan, evidence.place) +
             time_fit(scan, scan->days[at], place, index->set.mention_days[evidence.mention]) -
-            (m.is_negative != place_denies(index, place, told->start) ? 2 : 0) -
+            (denied != is_denied(index, place, told) ? 2 : 0) -
             (m.side != told->side && agrees ? 0.5 : 0);
         if (agrees && common < least && shared < 4) {
             continue; // 左心 is no proof for 左下

@@ -161,9 +161,33 @@ static bool tell_days(struct sentence_scan *scan) {
     return scan->days != NULL;
 }
 
+// The place of fitting time that has the whole sentence but for its number and its mark.
+static uint32_t find_verbatim(const struct sentence_scan *scan) {
+    const struct record_index *index = &scan->verifier->index;
+    size_t from = 0, to = scan->folded.n;
+    while (from < to && !character_is_han(scan->folded.chars[from])) {
+        from++;
+    }
+    while (to > from && character_ends_sentence(scan->folded.chars[to - 1])) {
+        to--;
+    }
+    for (size_t i = 0; to - from >= 4 && i < index->n_touched; i++) {
+        uint32_t p = index->touched[i];
+        const struct place *place = &index->set.places[p];
+        size_t at = 0;
+        bool timely = scan->time == TIME_ANY || time_fit(scan, DAY_UNKNOWN, place, place->day) > 0;
+        if (timely && place->folded.n >= to - from &&
+            place_has(place, &scan->folded, from, to, &at)) {
+            return p;
+        }
+    }
+    return UINT32_MAX;
+}
+
 static void judge_sentence(struct sentence_scan *scan) {
     struct sentence_check *check = scan->check;
     index_score(&scan->verifier->index, &scan->folded, 0, scan->folded.n);
+    scan->verbatim = find_verbatim(scan);
     check_names(scan);
     check_numbers(scan);
     check_doses(scan);
