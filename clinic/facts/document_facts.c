@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ANSWER_BYTES 180    // of a consultation
 #define GROUP_BYTES_MAX 600 // a longer group is cut: it is a fact, not a paragraph
 
 bool note_drugs_init(struct note_drugs *drugs, const struct episode *episode,
@@ -55,6 +56,8 @@ static size_t skip_opening(const struct stretch *stretch) {
     static const char *const OPENINGS[] = {
         "已告知患者及家属", "已告知患者", "并告知", "告知", "同时", "遂", "并", "因此", NULL};
     size_t start = skip_speaker(stretch);
+    struct stretch spoken = {.text = stretch->text, .start = start, .end = stretch->end};
+    if (stretch_starts(&spoken, "出院诊断修正")) return start + strlen("出院");
     for (int i = 0; OPENINGS[i]; i++) {
         struct stretch rest = {.text = stretch->text, .start = start, .end = stretch->end};
         if (stretch_starts(&rest, OPENINGS[i]) && rest.end - start > strlen(OPENINGS[i]) + 6)
@@ -226,31 +229,61 @@ static bool take_section(struct note *note) {
     return true;
 }
 
-// A consultation is told by who was asked and the first sentence of the answer.
-static bool add_consultation(struct note *note) {
-    const struct document *doc = note->context.doc;
-    for (int s = 0; s < doc->n_sections; s++) {
-        const struct section *section = &doc->sections[s];
-        if (!strstr(section->name, "意见")) continue;
-        struct stretch sentence;
-        size_t position = 0;
-        if (!stretch_next(section->text, section->text_bytes, STRETCH_SENTENCE, &position,
-                          &sentence) ||
-            text_is_instruction(sentence.text + sentence.start, sentence.end - sentence.start,
+// Of a long answer only what it judges: scores, risks, what it is.
+static void add_answer(struct wording *wording, const struct stretch *sentence) {
+    static const char *const JUDGING[] = {"诊断", "考虑", "风险", "禁忌", "指征", "符合", "不佳",
+                                          "评分", "指数", "阳性", "试验", "心律", "颤动", NULL};
+    struct stretch part;
+    size_t position = sentence->start, begun = wording->bytes;
+    if (stretch_has(sentence, "到场")) return;
+    if (sentence->end - sentence->start <= ANSWER_BYTES) {
+        wording_add_bytes(wording, sentence->text + sentence->start,
+                          sentence->end - sentence->start);
+        return;
+    }
+    while (stretch_next(sentence->text, sentence->end, STRETCH_PART, &position, &part)) {
+        if (!stretch_has_any(&part, JUDGING) || part.end - part.start > ANSWER_BYTES) continue;
+        wording_add(wording, wording->bytes == begun ? "" : "，");
+        wording_add_bytes(wording, part.text + part.start, part.end - part.start);
+        if (wording->bytes - begun > ANSWER_BYTES) break;
+    }
+}
+
+static bool add_opinion(struct note *note, const struct section *section, const char *title) {
+    struct fact_entry entry = fact_entry_begin(
+        FACT_CONSULT, consult_is_must(note->context.episode, title), note->context.doc->event);
+    const char *end = strstr(title, "会诊");
+    struct stretch sentence;
+    size_t position = 0;
+    wording_add_bytes(&entry.text, title,
+                      end ? (size_t)(end - title) + strlen("会诊") : strlen(title));
+    wording_add(&entry.value, entry.text.text);
+    wording_add(&entry.text, "：");
+    size_t named = entry.text.bytes;
+    while (entry.text.bytes == named && stretch_next(section->text, section->text_bytes,
+                                                     STRETCH_SENTENCE, &position, &sentence)) {
+        if (text_is_instruction(sentence.text + sentence.start, sentence.end - sentence.start,
                                 NULL))
             continue;
-        const char *title = doc->local_title ? doc->local_title : "会诊";
-        struct fact_entry entry = fact_entry_begin(
-            FACT_CONSULT, consult_is_must(note->context.episode, title), doc->event);
-        const char *end = strstr(title, "会诊");
-        wording_add_bytes(&entry.text, title,
-                          end ? (size_t)(end - title) + strlen("会诊") : strlen(title));
-        wording_add(&entry.value, entry.text.text);
-        wording_add(&entry.text, "：");
-        wording_add_bytes(&entry.text, sentence.text + sentence.start,
-                          sentence.end - sentence.start);
-        fact_entry_span(&entry, SOURCE_DOC, note->doc_row, s, sentence.start, sentence.end);
-        if (!fact_entry_end(&entry, note->facts, note->error)) return false;
+        add_answer(&entry.text, &sentence);
+        if (entry.text.bytes > named)
+            fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, sentence.start,
+                            sentence.end);
+    }
+    if (entry.text.bytes == named) {
+        wording_cut(&entry.text, named - strlen("："));
+        fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, 0, section->text_bytes);
+    }
+    return fact_entry_end(&entry, note->facts, note->error);
+}
+
+// A consultation is told by who was asked and the first sentence of the answer that judges.
+static bool add_consultation(struct note *note) {
+    const struct document *doc = note->context.doc;
+    for (note->section = 0; note->section < doc->n_sections; note->section++) {
+        const struct section *section = &doc->sections[note->section];
+        if (!strstr(section->name, "意见") || !section->text_bytes) continue;
+        if (!add_opinion(note, section, doc->local_title ? doc->local_title : "会诊")) return false;
     }
     return true;
 }

@@ -202,6 +202,7 @@ static bool tells_drug(const struct window *window, const struct episode *episod
         if (!has_stem(window, stems[i])) return false;
     }
     if (is_stop(fact)) return window_has_any(window, STOPPED);
+    if (strstr(fact->text, "泵入")) return true; // its rate changed by the hour
     double numbers[FACT_NUMBERS_MAX];
     if (!fact->value && strncmp(fact->text, "输注", strlen("输注")) == 0) return true;
     if (fact->value) // the dose is the first number

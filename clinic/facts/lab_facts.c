@@ -68,6 +68,8 @@ static bool add_lab(const struct episode *episode, int row, bool is_must,
     const struct lab *lab = &episode->labs[row];
     struct fact_entry entry = fact_entry_begin(FACT_POSITIVE, is_must, lab->report);
     wording_add_plain_name(&entry.text, lab->name);
+    if (entry.text.bytes && (unsigned char)entry.text.text[entry.text.bytes - 1] < 0x80)
+        wording_add(&entry.text, " "); // 肌钙蛋白I 18.60
     wording_add_lab_value(&entry.text, episode, row);
     wording_add(&entry.text, lab->is_critical ? "（危急值）" : "");
     wording_add_lab_value(&entry.value, episode, row);

@@ -23,25 +23,28 @@ static const char *const ADVICE_VISIT[] = {"门诊", "随诊",   "随访", "复�
                                            "拆线", "取病理", "减为", "总疗程", "长期", "至少",
                                            "禁",   "避免",   "低脂", "低盐",   NULL};
 static const char *const ADVICE_LAST[] = {
-    "立即就诊", "及时就诊", "随诊",       "门诊",   "戒烟", "戒酒",   "防跌倒",   "防脱位",
-    "减重",     "饮食",     "重体力劳动", "长期服", "长期", "须监测", "监测血糖", "监测血压",
-    "目标",     "继续康复", "盆浴",       "禁屈",   "疗程", "减为",   "服用",     "避免",
-    "注意",     "不再",     "疫苗",       "接种",   "休息", "保护",   NULL};
+    "立即就诊",   "及时就诊",   "随诊",     "门诊", "戒烟",       "戒酒",     "防跌倒",
+    "防脱位",     "减重",       "低脂饮食", "低盐", "糖尿病饮食", "软食",     "清淡饮食",
+    "低蛋白饮食", "重体力劳动", "长期服",   "长期", "须监测",     "监测血糖", "监测血压",
+    "目标",       "继续康复",   "盆浴",     "禁屈", "减为",       "服用",     "避免",
+    "注意",       "不再",       "疫苗",     "接种", "休息",       "保护",     NULL};
 static const char *const DIAGNOSED[] = {"诊断修正", "修正诊断", "修正为", "补充诊断",
                                         "诊断补充", "确诊",     "诊断为", NULL};
 static const char *const DIAGNOSED_MAYBE[] = {"诊断明确", "诊断成立", "证实", "提示",
                                               "考虑为",   "符合",     NULL};
 static const char *const COMPLICATIONS[] = {
-    "并发",     "血肿",       "血栓形成",   "肌间静脉血栓", "进展",       "加重",
-    "升至",     "过敏性休克", "过敏反应",   "一过性下降",   "下降，最低", "恶心",
-    "呕吐",     "渗漏",       "切口感染",   "裂开",         "脱位",       "失血性贫血",
-    "自主心律", "心律失常",   "心搏骤停",   "休克",         "晕厥",       "低血糖",
-    "胆漏",     "皮疹",       "抽搐",       "骨髓抑制",     "黑便",       "呕血",
-    "再出血",   "谵妄",       "压力性损伤", "急性肾损伤",   "呼吸衰竭",   "气胸",
-    "肺不张",   "误吸",       "感染加重",   "脓毒",         "死亡",       "窘迫",
-    "窒息",     "痰栓",       "神经损伤",   "横纹肌溶解",   "肺栓塞",     "低钾血症",
-    "酸中毒",   "心力衰竭",   "肠梗阻",     "尿潴留",       "血小板增多", "血小板减少",
-    "新发",     "抢救",       "胃肠道反应", "肝功能损害",   NULL};
+    "并发",       "血肿",       "血栓形成",   "肌间静脉血栓", "进展",
+    "加重",       "升至",       "过敏性休克", "过敏反应",     "一过性下降",
+    "下降，最低", "恶心",       "呕吐",       "渗漏",         "切口感染",
+    "裂开",       "脱位",       "失血性贫血", "自主心律",     "心律失常",
+    "心搏骤停",   "休克",       "晕厥",       "低血糖",       "胆漏",
+    "皮疹",       "抽搐",       "骨髓抑制",   "黑便",         "呕血",
+    "再出血",     "谵妄",       "压力性损伤", "急性肾损伤",   "呼吸衰竭",
+    "气胸",       "肺不张",     "误吸",       "感染加重",     "脓毒",
+    "死亡",       "窘迫",       "窒息",       "痰栓",         "神经损伤",
+    "横纹肌溶解", "肺栓塞",     "低钾血症",   "酸中毒",       "心力衰竭",
+    "肠梗阻",     "尿潴留",     "血小板增多", "血小板减少",   "新发",
+    "胃肠道反应", "肝功能损害", NULL};
 static const char *const DRUG_ACTIONS[] = {
     "停",   "改",   "加用", "恢复",    "调整",     "增至", "增加", "减",   "开始",
     "予",   "换",   "首剂", "联合",    "口服",     "静脉", "皮下", "吸入", "泵入",
@@ -114,7 +117,8 @@ static bool has_digit(const struct stretch *part) {
 static bool is_after_discharge(const struct note_context *context, const struct stretch *part) {
     int days = stretch_days(part);
     struct moment discharge = context->episode->encounter.discharge;
-    if (!days) return false;
+    // A course that is counted from its beginning mostly ends in hospital.
+    if (!days || (days < 14 && stretch_has(part, "疗程"))) return false;
     if (discharge.seconds == MOMENT_UNKNOWN) return days >= 7;
     return moment_day_number(context->doc->event) + days > moment_day_number(discharge);
 }
@@ -169,8 +173,14 @@ static bool is_drug_change(const struct note_context *context, const struct stre
     return !stretch_has_any(part, CONTINUED) || has_digit(part);
 }
 
+// What might be or was looked out for, what explains something else, how long ago it was.
 static bool is_complication(const struct stretch *part) {
-    return stretch_has_any(part, COMPLICATIONS) && !stretch_has_any(part, NEGATIVE);
+    static const char *const ABOUT[] = {
+        "监测", "防",   "预案", "所致", "有关",   "诱因",     "极易", "诱发", "高危", "率高",
+        "视为", "大于", "小于", "应在", "后第",   "立即处理", "病史", "如何", "联系", "明确",
+        "缓解", "说明", "危及", "导致", "加重时", "入院诊断", "复查", "标准", NULL};
+    return stretch_has_any(part, COMPLICATIONS) && !stretch_has_any(part, NEGATIVE) &&
+           !stretch_has_any(part, ABOUT);
 }
 
 static bool is_finding(const struct stretch *part) {

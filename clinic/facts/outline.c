@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OUTLINE_BYTES 3600 // about 1200 characters
-#define LINES_MAX 18       // more days than this join into phases
+#define OUTLINE_BYTES 3000   // about 1000 characters,
+#define OUTLINE_DAY_BYTES 75 // and 25 for each day
+#define LINES_MAX 18         // more days than this join into phases
 #define PHASE_DAYS 7
 
 static bool grow_line(struct outline *outline, struct clinic_error *error) {
@@ -61,32 +62,47 @@ static bool make_lines(const struct episode *episode, const struct fact_list *fa
         struct outline_line *line = &outline->lines[outline->n_lines];
         line->day = fact_day(episode, &facts->facts[i]);
         line->last_day = fact_day(episode, &facts->facts[end - 1]);
-        if (!outline_day_write(episode, facts, i, end, choice, line, error)) return false;
+        char *before = outline_text(outline);
+        bool done =
+            before && outline_day_write(episode, facts, i, end, choice, before, line, error);
+        if (!before) clinic_fail_memory(error);
+        free(before);
+        if (!done) return false;
         outline->n_lines += line->text != NULL;
         i = end;
     }
     return true;
 }
 
-static bool is_too_long(const struct outline *outline) {
-    return outline->n_lines > LINES_MAX || outline_bytes(outline) > OUTLINE_BYTES;
+static size_t bytes_allowed(const struct episode *episode) {
+    int days = episode_stay_days(episode);
+    return OUTLINE_BYTES + (size_t)(days > 0 && days < 90 ? days : 10) * OUTLINE_DAY_BYTES;
+}
+
+static bool is_too_long(const struct episode *episode, const struct outline *outline) {
+    return outline->n_lines > LINES_MAX || outline_bytes(outline) > bytes_allowed(episode);
+}
+
+static bool try_outline(const struct episode *episode, const struct fact_list *facts,
+                        const struct outline_choice *choice, bool in_phases,
+                        struct outline *outline, struct clinic_error *error) {
+    outline_deinit(outline);
+    return make_lines(episode, facts, choice, in_phases, outline, error);
 }
 
 bool outline_make(const struct episode *episode, const struct fact_list *facts,
                   struct outline *outline, struct clinic_error *error) {
-    static const struct {
-        int weight;
-        bool in_phases;
-    } TRIES[] = {{1, false}, {2, false}, {3, false}, {2, true}, {3, true}, {4, true}};
     struct outline_choice choice;
     *outline = (struct outline){0};
     if (!outline_choice_init(&choice, episode, facts, error)) return false;
-    bool done = true;
-    for (size_t i = 0; done && i < sizeof TRIES / sizeof *TRIES; i++) {
-        outline_deinit(outline);
-        choice.weight_min = TRIES[i].weight;
-        done = make_lines(episode, facts, &choice, TRIES[i].in_phases, outline, error);
-        if (done && !is_too_long(outline)) break;
+    bool done = true, fits = false;
+    for (choice.weight_min = 1; done && !fits && choice.weight_min <= 3; choice.weight_min++) {
+        done = try_outline(episode, facts, &choice, false, outline, error);
+        fits = done && !is_too_long(episode, outline);
+    }
+    if (done && !fits) {
+        outline_choice_keep(&choice, facts, bytes_allowed(episode));
+        done = try_outline(episode, facts, &choice, outline->n_lines > LINES_MAX, outline, error);
     }
     outline_choice_deinit(&choice);
     if (!done) outline_deinit(outline);

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define LABS_OF_LINE_MAX 6
+#define KEEP_RANKS 6
+#define SHORT_STAY_DAYS 14
 
 static enum source_kind fact_kind(const struct fact *fact) {
     return fact->n_sources ? fact->sources[0].kind : SOURCE_PATIENT;
@@ -42,18 +44,32 @@ static int weigh_lab(const struct episode *episode, const struct fact *fact) {
     return 1;
 }
 
+// A complication that became a diagnosis counts; of a long stay, no other does.
+static int weigh_complication(const struct episode *episode, const struct fact *fact) {
+    for (int i = 0; i < episode->n_diagnoses; i++) {
+        const struct diagnosis *diagnosis = &episode->diagnoses[i];
+        if (strcmp(diagnosis->stage, "discharge") != 0 || !diagnosis->present_on_admission ||
+            strcmp(diagnosis->present_on_admission, "无") != 0)
+            continue;
+        struct fact named = {.fact_class = FACT_DIAGNOSIS, .text = (char *)diagnosis->name};
+        if (fact_is_told(episode, &named, fact->text)) return 3;
+    }
+    return episode_stay_days(episode) > SHORT_STAY_DAYS ? 0 : 2;
+}
+
 static int weigh(const struct episode *episode, const struct fact *fact) {
     switch (fact->fact_class) {
     case FACT_OPERATION:
-        return fact_kind(fact) == SOURCE_OPERATION ? 4 : 2;
+        if (fact_kind(fact) == SOURCE_OPERATION) return 4;
+        return strstr(fact->text, "条形码") || strstr(fact->text, "标签") ? 0 : 2;
     case FACT_CONSULT:
-        return 4;
+        return fact->is_must ? 4 : 2;
     case FACT_PENDING:
         return fact_kind(fact) == SOURCE_ORDER ? 4 : 0;
     case FACT_FOLLOWUP:
         return 0;
     case FACT_COMPLICATION:
-        return 3;
+        return weigh_complication(episode, fact);
     case FACT_DIAGNOSIS:
         return fact_kind(fact) == SOURCE_DOC && fact->is_must ? 4 : 0;
     default:
@@ -83,6 +99,41 @@ bool outline_choice_init(struct outline_choice *choice, const struct episode *ep
     return true;
 }
 
+static int keep_rank(const struct fact *fact, int weight) {
+    if (weight >= 4) return 0;
+    if (weight < 2) return KEEP_RANKS;
+    switch (fact->fact_class) {
+    case FACT_COMPLICATION:
+    case FACT_DIAGNOSIS:
+        return 1;
+    case FACT_DRUG:
+        return weight >= 3 ? 2 : 4;
+    case FACT_EVENT:
+        return weight >= 3 ? 2 : 5;
+    default:
+        return weight >= 3 ? 3 : 5;
+    }
+}
+
+void outline_choice_keep(struct outline_choice *choice, const struct fact_list *facts,
+                         size_t bytes_max) {
+    size_t bytes = 0;
+    for (int rank = 0; rank < KEEP_RANKS; rank++) {
+        for (int i = 0; i < facts->n_facts; i++) {
+            size_t more = strlen(facts->facts[i].text) + strlen("11月11日，；");
+            if (choice->weights[i] <= 0 ||
+                keep_rank(&facts->facts[i], choice->weights[i]) != rank ||
+                (rank > 0 && bytes + more > bytes_max))
+                continue;
+            bytes += more;
+            choice->weights[i] = (signed char)-choice->weights[i];
+        }
+    }
+    for (int i = 0; i < facts->n_facts; i++)
+        choice->weights[i] = choice->weights[i] < 0 ? (signed char)-choice->weights[i] : 0;
+    choice->weight_min = 1;
+}
+
 void outline_choice_deinit(struct outline_choice *choice) {
     free(choice->weights);
     choice->weights = NULL;
@@ -107,6 +158,7 @@ enum item_kind { // in the order of telling
 };
 
 static enum item_kind item_kind(const struct fact *fact) {
+    if (fact_kind(fact) == SOURCE_VITAL) return ITEM_TEMPERATURE;
     switch (fact->fact_class) {
     case FACT_OPERATION:
         return ITEM_OPERATION;
@@ -122,9 +174,7 @@ static enum item_kind item_kind(const struct fact *fact) {
                : begins(fact->text, "予") ? ITEM_START
                                           : ITEM_CHANGE;
     case FACT_POSITIVE:
-        return fact_kind(fact) == SOURCE_LAB     ? ITEM_LAB
-               : fact_kind(fact) == SOURCE_VITAL ? ITEM_TEMPERATURE
-                                                 : ITEM_REPORT;
+        return fact_kind(fact) == SOURCE_LAB ? ITEM_LAB : ITEM_REPORT;
     default:
         return ITEM_CARE;
     }
@@ -150,6 +200,8 @@ struct writing {
     struct wording *wording;
     struct outline_line *line;
     int n_of_kind;
+    const char *before; // the lines above; may be NULL
+    size_t day_start;   // where the items of the day begin
 };
 
 // Several of a kind are one item: 停A、B; 予A…，B…; labs with commas.
@@ -158,8 +210,7 @@ static void add_fact(struct writing *writing, const struct fact *fact, enum item
     const char *text = fact->text;
     bool is_list = kind == ITEM_STOP || kind == ITEM_START || kind == ITEM_LAB;
     if (writing->n_of_kind == 0 || !is_list) {
-        bool is_first = !writing->line->n_sources;
-        wording_add(wording, is_first ? "" : "；");
+        wording_add(wording, wording->bytes == writing->day_start ? "" : "；");
     } else {
         wording_add(wording, kind == ITEM_STOP ? "、" : "，");
         if (kind == ITEM_STOP) text += strlen("停");
@@ -174,22 +225,17 @@ static void add_fact(struct writing *writing, const struct fact *fact, enum item
 // Words of a note that the line already tells from a table.
 static bool is_said(const struct writing *writing, const struct fact *fact, enum item_kind kind) {
     if (kind != ITEM_JUDGEMENT && kind != ITEM_CARE && kind != ITEM_OPERATION) return false;
-    return writing->wording->text && fact_is_told(writing->episode, fact, writing->wording->text);
+    if (writing->wording->text && fact_is_told(writing->episode, fact, writing->wording->text))
+        return true;
+    return kind == ITEM_JUDGEMENT && writing->before &&
+           fact_is_told(writing->episode, fact, writing->before);
 }
 
-static void begin_line(struct wording *wording, const struct episode *episode,
-                       const struct outline_line *line) {
-    int offset = episode->encounter.admit.offset_minutes;
-    struct moment first = {.seconds = line->day * 86400 - (int64_t)offset * 60,
-                           .offset_minutes = offset};
-    struct moment last = first;
-    last.seconds += (line->last_day - line->day) * 86400;
-    wording_add_month_day(wording, first);
-    if (line->last_day > line->day) {
-        wording_add(wording, "至");
-        wording_add_month_day(wording, last);
-    }
-    bool is_admission = line->day == moment_day_number(episode->encounter.admit);
+static void begin_day(struct wording *wording, const struct episode *episode,
+                      struct moment moment) {
+    struct moment admit = episode->encounter.admit;
+    bool is_admission = moment_day_number(moment) <= moment_day_number(admit);
+    wording_add_month_day(wording, is_admission ? admit : moment);
     wording_add(wording, is_admission ? "入院后完善相关检查，" : "，");
 }
 
@@ -206,18 +252,39 @@ static void add_kind(struct writing *writing, const struct fact_list *facts, int
     }
 }
 
-bool outline_day_write(const struct episode *episode, const struct fact_list *facts, int begin,
-                       int end, const struct outline_choice *choice, struct outline_line *line,
-                       struct clinic_error *error) {
-    struct wording wording = {0};
-    struct writing writing = {.episode = episode, .wording = &wording, .line = line};
-    begin_line(&wording, episode, line);
+// The facts of one day; nothing when none counts.
+static void write_day(struct writing *writing, const struct fact_list *facts, int begin, int end,
+                      const struct outline_choice *choice) {
+    struct wording *wording = writing->wording;
+    size_t before = wording->bytes;
+    wording_add(wording, before ? "；" : "");
+    begin_day(wording, writing->episode, facts->facts[begin].at);
+    writing->day_start = wording->bytes;
     for (int kind = 0; kind < ITEM_KINDS; kind++)
-        add_kind(&writing, facts, begin, end, choice, (enum item_kind)kind);
-    if (line->n_sources == 0) {
-        wording_deinit(&wording);
-        return true;
+        add_kind(writing, facts, begin, end, choice, (enum item_kind)kind);
+    if (wording->bytes == writing->day_start) wording_cut(wording, before);
+}
+
+static bool is_one_day(const struct episode *episode, const struct fact *a, const struct fact *b) {
+    int64_t admit = moment_day_number(episode->encounter.admit);
+    int64_t day_a = a->at.seconds == MOMENT_UNKNOWN ? admit : moment_day_number(a->at);
+    int64_t day_b = b->at.seconds == MOMENT_UNKNOWN ? admit : moment_day_number(b->at);
+    return day_a == day_b || (day_a < admit && day_b <= admit) || (day_b < admit && day_a <= admit);
+}
+
+bool outline_day_write(const struct episode *episode, const struct fact_list *facts, int begin,
+                       int end, const struct outline_choice *choice, const char *before,
+                       struct outline_line *line, struct clinic_error *error) {
+    struct wording wording = {0};
+    struct writing writing = {
+        .episode = episode, .wording = &wording, .line = line, .before = before};
+    for (int day_end; begin < end; begin = day_end) {
+        for (day_end = begin + 1;
+             day_end < end && is_one_day(episode, &facts->facts[begin], &facts->facts[day_end]);)
+            day_end++;
+        write_day(&writing, facts, begin, day_end, choice);
     }
+    if (wording.bytes == 0 && !wording.failed) return true;
     wording_add(&wording, "。");
     line->text = wording_take(&wording);
     return line->text ? true : clinic_fail_memory(error);

@@ -12,11 +12,16 @@ struct outline_choice {
 
 bool outline_choice_init(struct outline_choice *choice, const struct episode *episode,
                          const struct fact_list *facts, struct clinic_error *error);
+// Keeps the weightiest facts whose words fit into so many bytes: what went wrong before what was
+// given before what was found.
+void outline_choice_keep(struct outline_choice *choice, const struct fact_list *facts,
+                         size_t bytes_max);
 void outline_choice_deinit(struct outline_choice *choice);
 
 // Writes text and sources of the line from the facts [begin, end); text NULL when none counts.
+// before: the lines above (may be NULL): a complication is told once.
 bool outline_day_write(const struct episode *episode, const struct fact_list *facts, int begin,
-                       int end, const struct outline_choice *choice, struct outline_line *line,
-                       struct clinic_error *error);
+                       int end, const struct outline_choice *choice, const char *before,
+                       struct outline_line *line, struct clinic_error *error);
 
 #endif

@@ -55,16 +55,27 @@ static bool add_diagnosis(const struct episode *episode, int row, struct fact_li
     return fact_entry_end(&entry, facts, error);
 }
 
-static bool add_temperature(int row, const struct vital *vital, const char *words,
+static bool add_temperature(int row, const struct vital *vital, enum fact_class fact_class,
                             struct fact_list *facts, struct clinic_error *error) {
-    struct fact_entry entry = fact_entry_begin(FACT_POSITIVE, false, vital->at);
-    wording_add(&entry.text, words);
-    if (strcmp(words, "最高体温") == 0) {
-        wording_add_temperature(&entry.text, vital->temperature_c);
-        wording_add_temperature(&entry.value, vital->temperature_c);
-    }
+    struct fact_entry entry = fact_entry_begin(fact_class, false, vital->at);
+    wording_add(&entry.text, "最高体温");
+    wording_add_temperature(&entry.text, vital->temperature_c);
+    wording_add_temperature(&entry.value, vital->temperature_c);
     fact_entry_row(&entry, SOURCE_VITAL, row);
     return fact_entry_end(&entry, facts, error);
+}
+
+// The highest temperature of the calendar day of a row.
+static int warmest_of_day(const struct episode *episode, int row) {
+    int64_t day = moment_day_number(episode->vitals[row].at);
+    int warmest = row;
+    for (int i = 0; i < episode->n_vitals; i++) {
+        const struct vital *vital = &episode->vitals[i];
+        if (moment_day_number(vital->at) == day && !isnan(vital->temperature_c) &&
+            vital->temperature_c > episode->vitals[warmest].temperature_c)
+            warmest = i;
+    }
+    return warmest;
 }
 
 static bool add_fever(const struct episode *episode, struct fact_list *facts,
@@ -77,12 +88,14 @@ static bool add_fever(const struct episode *episode, struct fact_list *facts,
         if (celsius > NO_FEVER_C) last_warm = i;
     }
     if (worst < 0 || episode->vitals[worst].temperature_c < FEVER_C) return true;
-    if (!add_temperature(worst, &episode->vitals[worst], "最高体温", facts, error)) return false;
+    if (!add_temperature(worst, &episode->vitals[worst], FACT_POSITIVE, facts, error)) return false;
     for (int i = last_warm + 1; i < episode->n_vitals; i++) {
         const struct vital *vital = &episode->vitals[i];
-        if (!isnan(vital->temperature_c) &&
-            moment_day_number(vital->at) > moment_day_number(episode->vitals[last_warm].at))
-            return add_temperature(i, vital, "体温恢复正常", facts, error);
+        if (isnan(vital->temperature_c) ||
+            moment_day_number(vital->at) == moment_day_number(episode->vitals[last_warm].at))
+            continue;
+        int row = warmest_of_day(episode, i);
+        return add_temperature(row, &episode->vitals[row], FACT_EVENT, facts, error);
     }
     return true;
 }
