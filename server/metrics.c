@@ -13,8 +13,8 @@
 
 enum { ROUTES_MAX = 128, STATUSES = 20 };
 
-static const int statuses[STATUSES] = {200, 204, 400, 401, 403, 404, 405, 413,
-                                       415, 422, 429, 431, 499, 500, 501, 503};
+static const int statuses[STATUSES] = {200, 201, 204, 304, 400, 401, 403, 404, 405, 409,
+                                       413, 415, 422, 429, 431, 499, 500, 501, 503};
 static const double duration_bounds[HISTOGRAM_BUCKETS_MAX] = {
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
 

@@ -152,7 +152,8 @@ bool draft_create_run(struct clinic_call *call) {
               store_create_draft(clinic_call_store(call), &call->actor, call->episode, record->id,
                                  draft, id, &call->error) &&
               draft_runs_start(runs, &call->actor, draft, NULL, &call->error);
-    if (ok) call->reply = json_incref(draft);
+    if (ok) call->reply = json_deep_copy(draft);
+    if (ok) call->status = 201;
     json_decref(draft);
     return ok;
 }

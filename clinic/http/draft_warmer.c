@@ -4,17 +4,23 @@
 #include "clinic/draft/draft.h"
 #include "clinic/http/clinic_service.h"
 #include "clinic/http/episode_routes.h"
-#include "clinic/writer/model_writer.h"
+#include "clinic/store/store_episodes.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { WISHES_MAX = 32, EPISODE_BYTES = 129 };
+enum { WISHES_MAX = 32, CHARTS_MAX = 256, EPISODE_BYTES = 129, LOAD_LOOK_MS = 200 };
 
 #define SETTLE_SECONDS 0.25 // between looks at whether the server ends
+
+struct read_chart {
+    char episode[EPISODE_BYTES];
+    int64_t version;
+};
 
 struct draft_warmer {
     struct clinic_service *service;
@@ -24,7 +30,28 @@ struct draft_warmer {
     pthread_cond_t changed;
     char wishes[WISHES_MAX][EPISODE_BYTES]; // a stack: the last is the newest
     int n_wishes;
+    struct read_chart charts[CHARTS_MAX]; // a ring
+    unsigned n_charts;
 };
+
+static void drop(struct draft_warmer *warmer, int at) {
+    warmer->n_wishes--;
+    memmove(warmer->wishes[at], warmer->wishes[at + 1],
+            (size_t)(warmer->n_wishes - at) * EPISODE_BYTES);
+}
+
+static void add(struct draft_warmer *warmer, const char *episode) {
+    pthread_mutex_lock(&warmer->mutex);
+    for (int i = 0; i < warmer->n_wishes; i++)
+        if (strcmp(warmer->wishes[i], episode) == 0) {
+            drop(warmer, i);
+            break;
+        }
+    if (warmer->n_wishes == WISHES_MAX) drop(warmer, 0);
+    snprintf(warmer->wishes[warmer->n_wishes++], EPISODE_BYTES, "%s", episode);
+    pthread_cond_signal(&warmer->changed);
+    pthread_mutex_unlock(&warmer->mutex);
+}
 
 static bool take_wish(struct draft_warmer *warmer, char episode[EPISODE_BYTES]) {
     pthread_mutex_lock(&warmer->mutex);
@@ -43,6 +70,24 @@ static bool is_stopping(struct draft_warmer *warmer) {
     return stops;
 }
 
+static void note_read(struct draft_warmer *warmer, const char *episode, int64_t version) {
+    pthread_mutex_lock(&warmer->mutex);
+    struct read_chart *chart = &warmer->charts[warmer->n_charts++ % CHARTS_MAX];
+    snprintf(chart->episode, sizeof chart->episode, "%s", episode);
+    chart->version = version;
+    pthread_mutex_unlock(&warmer->mutex);
+}
+
+bool draft_warmer_has_read(struct draft_warmer *warmer, const char *episode, int64_t version) {
+    bool is_found = false;
+    pthread_mutex_lock(&warmer->mutex);
+    for (int i = 0; i < CHARTS_MAX && !is_found; i++)
+        is_found =
+            warmer->charts[i].version == version && strcmp(warmer->charts[i].episode, episode) == 0;
+    pthread_mutex_unlock(&warmer->mutex);
+    return is_found;
+}
+
 // A chart that cannot be read now is read when it is drafted; nobody waits for this.
 static void warm(struct draft_warmer *warmer, const char *id) {
     struct clinic_service *service = warmer->service;
@@ -56,15 +101,41 @@ static void warm(struct draft_warmer *warmer, const char *id) {
     struct draft_request request = {.ground = opened.ground,
                                     .record = record ? record : template_set_at(templates, 0),
                                     .writer = writer};
-    draft_warm(&request, &error);
+    bool is_read = draft_warm(&request, &error);
+    int64_t version = opened.version;
     opened_episode_deinit(&opened);
     while (!is_stopping(warmer) && !clinic_service_is_settled(service, SETTLE_SECONDS))
         continue;
+    if (is_read && !is_stopping(warmer)) note_read(warmer, id, version);
+}
+
+static bool is_loading(struct clinic_service *service) {
+    return strcmp(clinic_service_model_state(service), "loading") == 0;
+}
+
+// The model is there: what is still to be written is read, the newest first.
+static void wish_open_episodes(struct draft_warmer *warmer) {
+    struct episode_query query = {.n_departments = -1, .state = "open", .limit = WISHES_MAX};
+    struct clinic_error error;
+    json_t *list = NULL;
+    if (!clinic_service_writer(warmer->service) ||
+        !store_list_episodes(clinic_service_store(warmer->service), &query, &list, NULL, &error))
+        return;
+    for (size_t i = json_array_size(list); i > 0; i--) {
+        const json_t *entry = json_array_get(list, i - 1);
+        const char *id = json_string_value(json_object_get(entry, "id"));
+        if (id) add(warmer, id);
+    }
+    json_decref(list);
 }
 
 static void *run(void *argument) {
     struct draft_warmer *warmer = argument;
     char episode[EPISODE_BYTES];
+    struct timespec pause = {.tv_nsec = LOAD_LOOK_MS * 1000000L};
+    while (is_loading(warmer->service) && !is_stopping(warmer))
+        nanosleep(&pause, NULL);
+    wish_open_episodes(warmer);
     while (take_wish(warmer, episode))
         warm(warmer, episode);
     return NULL;
@@ -99,21 +170,6 @@ void draft_warmer_destroy(struct draft_warmer *warmer) {
     free(warmer);
 }
 
-static void drop(struct draft_warmer *warmer, int at) {
-    warmer->n_wishes--;
-    memmove(warmer->wishes[at], warmer->wishes[at + 1],
-            (size_t)(warmer->n_wishes - at) * EPISODE_BYTES);
-}
-
 void draft_warmer_add(struct draft_warmer *warmer, const char *episode) {
-    pthread_mutex_lock(&warmer->mutex);
-    for (int i = 0; i < warmer->n_wishes; i++)
-        if (strcmp(warmer->wishes[i], episode) == 0) {
-            drop(warmer, i);
-            break;
-        }
-    if (warmer->n_wishes == WISHES_MAX) drop(warmer, 0);
-    snprintf(warmer->wishes[warmer->n_wishes++], EPISODE_BYTES, "%s", episode);
-    pthread_cond_signal(&warmer->changed);
-    pthread_mutex_unlock(&warmer->mutex);
+    add(warmer, episode);
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads charts into the model in the background, so that pressing the button finds them known: one
 // at a time, the one asked for last first, as the model's background work, which gives way to every
-// request.
+// request. When the model comes up, the episodes whose form is empty are read, newest first.
 #ifndef XL_CLINIC_DRAFT_WARMER_H
 #define XL_CLINIC_DRAFT_WARMER_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 struct clinic_service;
 struct draft_warmer;
@@ -13,5 +16,7 @@ void draft_warmer_stop(struct draft_warmer *warmer);                      // wai
 void draft_warmer_destroy(struct draft_warmer *warmer);                   // NULL is allowed
 // An episode was pushed or opened. The oldest wishes are forgotten if there are too many.
 void draft_warmer_add(struct draft_warmer *warmer, const char *episode);
+// This version was read to its end since the start (what the model keeps may have gone since).
+bool draft_warmer_has_read(struct draft_warmer *warmer, const char *episode, int64_t version);
 
 #endif

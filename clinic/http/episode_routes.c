@@ -116,9 +116,12 @@ bool episode_run(struct clinic_call *call) {
     struct episode *episode = episode_read(canonical, &call->error);
     int age_years = episode ? episode_age_years(episode) : -1;
     episode_free(episode);
-    call->reply = json_pack("{s:o,s:I,s:i,s:o}", "episode", canonical, "version",
-                            (json_int_t)version, "age_years", age_years, "drafts", drafts);
-    draft_warmer_add(clinic_service_warmer(call->service), call->episode);
+    struct draft_warmer *warmer = clinic_service_warmer(call->service);
+    bool is_warm = draft_warmer_has_read(warmer, call->episode, version);
+    call->reply =
+        json_pack("{s:o,s:I,s:i,s:b,s:o}", "episode", canonical, "version", (json_int_t)version,
+                  "age_years", age_years, "warm", is_warm, "drafts", drafts);
+    if (!is_warm) draft_warmer_add(warmer, call->episode);
     return true;
 }
 
