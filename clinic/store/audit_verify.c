@@ -142,14 +142,12 @@ static bool check_row(struct verification *verification, enum projection_kind ki
     struct store *store = verification->store;
     char why[160] = "";
     int64_t seq = json_integer_value(json_array_get(row, (size_t)projections[kind].seq_column));
-    if (!projection_check(store, &verification->database, kind, row, why, sizeof why))
-        return fault(verification, seq, "%s", why);
-    if (kind != PROJECTION_EPISODE) return true;
-    char *text = audit_text(store, &verification->database, seq, SIDE_STATE, verification->error);
-    json_t *state = text ? kept_value(text, verification->error) : NULL;
-    bool is_good = state && documents_check(store, &verification->database, state, why, sizeof why);
+    json_t *state;
+    bool is_good =
+        projection_check(store, &verification->database, kind, row, &state, why, sizeof why) &&
+        (kind != PROJECTION_EPISODE ||
+         documents_check(store, &verification->database, state, why, sizeof why));
     json_decref(state);
-    free(text);
     return is_good || fault(verification, seq, "%s", why);
 }
 

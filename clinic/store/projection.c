@@ -161,24 +161,24 @@ static bool find_last(struct database *database, const char *object, int64_t *se
 }
 
 bool projection_check(struct store *store, struct database *database, enum projection_kind kind,
-                      const json_t *row, char *why, size_t why_bytes) {
+                      const json_t *row, json_t **state, char *why, size_t why_bytes) {
     char object[STORE_OBJECT_BYTES];
     int64_t seq, version, at_ms;
     struct clinic_error error = {0};
+    *state = NULL;
     projection_object(kind, row, object);
     if (!find_last(database, object, &seq, &version, &at_ms)) {
         snprintf(why, why_bytes, "a row of table %s has no line", projections[kind].table);
         return false;
     }
     char *text = audit_text(store, database, seq, SIDE_STATE, &error);
-    json_t *state = text ? kept_value(text, &error) : NULL;
-    json_t *expected = state ? projections[kind].make_row(state, version, seq, at_ms) : NULL;
+    *state = text ? kept_value(text, &error) : NULL;
+    json_t *expected = *state ? projections[kind].make_row(*state, version, seq, at_ms) : NULL;
     bool is_equal = expected && json_equal(expected, row);
     if (!is_equal)
         snprintf(why, why_bytes, "a row of table %s is not what line %lld says",
                  projections[kind].table, (long long)seq);
     json_decref(expected);
-    json_decref(state);
     free(text);
     return is_equal;
 }

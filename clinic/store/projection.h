@@ -32,9 +32,10 @@ void projection_object(enum projection_kind kind, const json_t *row,
 // action, version and perhaps texts before and after; object, episode and state are set here.
 bool projection_put(struct store *store, enum projection_kind kind, const json_t *state,
                     struct audit_line *line, struct clinic_error *error);
-// Whether a row, as an array, is what its object's last line says. False with `why`.
+// Whether a row, as an array, is what its object's last line says. False with `why`. `state`: a new
+// reference to the object's state, or NULL.
 bool projection_check(struct store *store, struct database *database, enum projection_kind kind,
-                      const json_t *row, char *why, size_t why_bytes);
+                      const json_t *row, json_t **state, char *why, size_t why_bytes);
 // The current row of a statement as an array. NULL: no memory.
 json_t *projection_read(sqlite3_stmt *statement, int n_columns);
 

@@ -57,6 +57,11 @@ static bool make_key(const char *folder, const char *path, struct clinic_error *
     if (is_good) is_good = link(temporary, path) == 0 || errno == EEXIST;
     int why = errno;
     unlink(temporary);
+    int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder_fd >= 0) { // the name, too, is to outlast a loss of power
+        fsync(folder_fd);
+        close(folder_fd);
+    }
     return is_good ||
            clinic_fail(error, CLINIC_STORAGE, "launch.key cannot be written: %s", strerror(why));
 }
