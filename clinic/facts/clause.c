@@ -51,17 +51,17 @@ static size_t item_number_length(const char *text) {
     return begins(text + digits, "、") ? digits + strlen("、") : 0;
 }
 
-static bool ends_here(const char *text, enum stretch_level level, int depth) {
+static bool ends_here(const char *text, enum clause_level level, int depth) {
     if (*text == '\n') return true;
     if (depth > 0) return false;
     if (begins(text, "：") && item_number_length(text + strlen("："))) return true;
     if (begins(text, "。") || begins(text, "！") || begins(text, "？")) return true;
-    if (level >= STRETCH_CLAUSE && (*text == ';' || begins(text, "；"))) return true;
-    return level == STRETCH_PART && begins(text, "，");
+    if (level >= CLAUSE_CLAUSE && (*text == ';' || begins(text, "；"))) return true;
+    return level == CLAUSE_PART && begins(text, "，");
 }
 
-bool stretch_next(const char *text, size_t text_bytes, enum stretch_level level, size_t *position,
-                  struct stretch *stretch) {
+bool clause_next(const char *text, size_t text_bytes, enum clause_level level, size_t *position,
+                 struct clause *stretch) {
     size_t at = *position;
     while (at < text_bytes && (text[at] == ' ' || ends_here(text + at, level, 0)))
         at += character_length(text + at);
@@ -75,39 +75,39 @@ bool stretch_next(const char *text, size_t text_bytes, enum stretch_level level,
         at += character_length(text + at);
     }
     at = at > text_bytes ? text_bytes : at;
-    *stretch = (struct stretch){.text = text, .start = start, .end = at};
+    *stretch = (struct clause){.text = text, .start = start, .end = at};
     while (stretch->end > start && text[stretch->end - 1] == ' ')
         stretch->end--;
     *position = at;
     return true;
 }
 
-size_t stretch_find(const struct stretch *stretch, const char *needle) {
+size_t clause_find(const struct clause *stretch, const char *needle) {
     const char *from = stretch->text + stretch->start;
     const char *at = memmem(from, stretch->end - stretch->start, needle, strlen(needle));
     return at ? (size_t)(at - stretch->text) : stretch->end;
 }
 
-bool stretch_has(const struct stretch *stretch, const char *needle) {
-    return stretch_find(stretch, needle) < stretch->end;
+bool clause_has(const struct clause *stretch, const char *needle) {
+    return clause_find(stretch, needle) < stretch->end;
 }
 
-bool stretch_has_any(const struct stretch *stretch, const char *const *needles) {
+bool clause_has_any(const struct clause *stretch, const char *const *needles) {
     for (int i = 0; needles[i]; i++) {
-        if (stretch_has(stretch, needles[i])) return true;
+        if (clause_has(stretch, needles[i])) return true;
     }
     return false;
 }
 
-bool stretch_starts(const struct stretch *stretch, const char *start) {
+bool clause_starts(const struct clause *stretch, const char *start) {
     size_t bytes = strlen(start);
     return stretch->end - stretch->start >= bytes &&
            memcmp(stretch->text + stretch->start, start, bytes) == 0;
 }
 
-bool stretch_starts_any(const struct stretch *stretch, const char *const *starts) {
+bool clause_starts_any(const struct clause *stretch, const char *const *starts) {
     for (int i = 0; starts[i]; i++) {
-        if (stretch_starts(stretch, starts[i])) return true;
+        if (clause_starts(stretch, starts[i])) return true;
     }
     return false;
 }

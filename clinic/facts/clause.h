@@ -7,24 +7,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct stretch {
+struct clause {
     const char *text; // the whole text
     size_t start, end;
 };
 
-enum stretch_level { STRETCH_SENTENCE, STRETCH_CLAUSE, STRETCH_PART };
+enum clause_level { CLAUSE_SENTENCE, CLAUSE_CLAUSE, CLAUSE_PART };
 
 // The next stretch at or behind *position, without its end mark; false at the end of the text.
-bool stretch_next(const char *text, size_t text_bytes, enum stretch_level level, size_t *position,
-                  struct stretch *stretch);
+bool clause_next(const char *text, size_t text_bytes, enum clause_level level, size_t *position,
+                 struct clause *stretch);
 
-bool stretch_has(const struct stretch *stretch, const char *needle);
+bool clause_has(const struct clause *stretch, const char *needle);
 // Any of a NULL-terminated list.
-bool stretch_has_any(const struct stretch *stretch, const char *const *needles);
-bool stretch_starts(const struct stretch *stretch, const char *start);
-bool stretch_starts_any(const struct stretch *stretch, const char *const *starts);
+bool clause_has_any(const struct clause *stretch, const char *const *needles);
+bool clause_starts(const struct clause *stretch, const char *start);
+bool clause_starts_any(const struct clause *stretch, const char *const *starts);
 // Where the needle starts inside the stretch; its end if it does not.
-size_t stretch_find(const struct stretch *stretch, const char *needle);
+size_t clause_find(const struct clause *stretch, const char *needle);
 
 // Bytes of a decimal number at the start of the text: "4.5", "128", "0.25"; 0: none.
 size_t number_length(const char *text);

@@ -48,12 +48,12 @@ static bool find_place(const struct episode *episode, const char *type, const ch
     return place->text != NULL && place->text->text_bytes > 0;
 }
 
-static bool is_order_to_program(const struct stretch *stretch) {
+static bool is_order_to_program(const struct clause *stretch) {
     return text_is_instruction(stretch->text + stretch->start, stretch->end - stretch->start, NULL);
 }
 
 static void add_stretch(struct wording *wording, const struct place *place,
-                        const struct stretch *stretch, struct source_list *sources) {
+                        const struct clause *stretch, struct source_list *sources) {
     wording_add_bytes(wording, stretch->text + stretch->start, stretch->end - stretch->start);
     source_list_add(sources, &(struct source){.kind = SOURCE_DOC,
                                               .row = place->doc_row,
@@ -68,10 +68,10 @@ static void end_sentence(struct wording *wording) {
 
 static void add_sentences(struct wording *wording, const struct place *place, int n_max,
                           struct source_list *sources) {
-    struct stretch sentence;
+    struct clause sentence;
     size_t position = 0;
-    for (int i = 0; i < n_max && stretch_next(place->text->text, place->text->text_bytes,
-                                              STRETCH_SENTENCE, &position, &sentence);) {
+    for (int i = 0; i < n_max && clause_next(place->text->text, place->text->text_bytes,
+                                             CLAUSE_SENTENCE, &position, &sentence);) {
         if (is_order_to_program(&sentence)) continue;
         add_stretch(wording, place, &sentence, sources);
         end_sentence(wording);
@@ -81,10 +81,10 @@ static void add_sentences(struct wording *wording, const struct place *place, in
 
 static void add_complaint(struct wording *wording, const struct place *complaint,
                           struct source_list *sources) {
-    struct stretch sentence;
+    struct clause sentence;
     size_t position = 0;
-    if (!stretch_next(complaint->text->text, complaint->text->text_bytes, STRETCH_SENTENCE,
-                      &position, &sentence) ||
+    if (!clause_next(complaint->text->text, complaint->text->text_bytes, CLAUSE_SENTENCE, &position,
+                     &sentence) ||
         is_order_to_program(&sentence))
         return;
     wording_add(wording, "患者因“");
@@ -93,23 +93,22 @@ static void add_complaint(struct wording *wording, const struct place *complaint
 }
 
 // Items of 病例特点 that only repeat who the patient is and what brought them.
-static bool is_repetition(const struct stretch *sentence, const struct place *complaint) {
+static bool is_repetition(const struct clause *sentence, const struct place *complaint) {
     static const char *const PERSON[] = {"男性", "女性",   "患儿，男", "患儿，女", "男，",
                                          "女，", "患儿男", "患儿女",   NULL};
-    if (stretch_starts_any(sentence, PERSON) || stretch_has(sentence, "起病形式")) return true;
+    if (clause_starts_any(sentence, PERSON) || clause_has(sentence, "起病形式")) return true;
     if (!complaint->text) return false;
-    struct stretch part,
-        whole = {.text = complaint->text->text, .end = complaint->text->text_bytes};
+    struct clause part, whole = {.text = complaint->text->text, .end = complaint->text->text_bytes};
     size_t position = 0;
     int n = 0, same = 0;
-    while (stretch_next(whole.text, whole.end, STRETCH_PART, &position, &part)) {
+    while (clause_next(whole.text, whole.end, CLAUSE_PART, &position, &part)) {
         char words[96];
         size_t bytes = part.end - part.start;
         if (bytes >= sizeof words) continue;
         memcpy(words, whole.text + part.start, bytes);
         words[bytes] = '\0';
         n++;
-        same += stretch_has(sentence, words);
+        same += clause_has(sentence, words);
     }
     return n > 0 && same * 2 >= n && sentence->end - sentence->start < whole.end + 60;
 }
@@ -117,11 +116,11 @@ static bool is_repetition(const struct stretch *sentence, const struct place *co
 static bool add_features(struct wording *wording, const struct episode *episode,
                          const struct place *complaint, struct source_list *sources) {
     struct place features;
-    struct stretch sentence;
+    struct clause sentence;
     size_t position = 0, begun = wording->bytes;
     if (!find_place(episode, "first_progress_note", "病例特点", &features)) return false;
-    while (stretch_next(features.text->text, features.text->text_bytes, STRETCH_SENTENCE, &position,
-                        &sentence)) {
+    while (clause_next(features.text->text, features.text->text_bytes, CLAUSE_SENTENCE, &position,
+                       &sentence)) {
         if (is_repetition(&sentence, complaint) || is_order_to_program(&sentence)) continue;
         add_stretch(wording, &features, &sentence, sources);
         end_sentence(wording);
@@ -183,19 +182,19 @@ static bool find_last_note(const struct episode *episode, struct place *place) {
 }
 
 // Advice, consent and results of tests belong to other fields.
-static bool is_condition(const struct stretch *clause) {
+static bool is_condition(const struct clause *clause) {
     static const char *const OTHER[] = {"同意今日出院", "同意出院", "交代",     "立即就诊", "病理",
                                         "周后",         "个月后",   "随诊",     "已告知",   "门诊",
                                         "疼痛时可服",   "予出院",   "办理出院", NULL};
-    return !stretch_has_any(clause, OTHER) && !is_order_to_program(clause);
+    return !clause_has_any(clause, OTHER) && !is_order_to_program(clause);
 }
 
 static void add_note_condition(struct wording *wording, const struct place *place,
                                struct source_list *sources) {
-    struct stretch clause;
+    struct clause clause;
     size_t position = 0, begun = wording->bytes;
-    while (stretch_next(place->text->text, place->text->text_bytes, STRETCH_CLAUSE, &position,
-                        &clause)) {
+    while (clause_next(place->text->text, place->text->text_bytes, CLAUSE_CLAUSE, &position,
+                       &clause)) {
         if (!is_condition(&clause)) {
             end_sentence(wording);
             continue;

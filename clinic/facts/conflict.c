@@ -97,8 +97,8 @@ static bool is_clause_mark(const char *text) {
            strncmp(text, "；", strlen("；")) == 0;
 }
 
-struct stretch clause_around(const struct section *section, size_t at) {
-    struct stretch clause = {.text = section->text, .start = at, .end = at};
+struct clause clause_around(const struct section *section, size_t at) {
+    struct clause clause = {.text = section->text, .start = at, .end = at};
     size_t first = at > CLAUSE_BYTES ? at - CLAUSE_BYTES : 0;
     while (clause.start > first && !is_clause_mark(section->text + clause.start - 1) &&
            !(clause.start >= 3 && is_clause_mark(section->text + clause.start - 3)))

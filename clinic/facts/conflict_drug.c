@@ -83,7 +83,7 @@ static bool has_order(const struct episode *episode, const char *stem, double do
     return false;
 }
 
-static bool is_past_or_future(const struct note_place *place, const struct stretch *clause) {
+static bool is_past_or_future(const struct note_place *place, const struct clause *clause) {
     static const char *const WORDS[] = {"外院",   "院外", "平素", "既往", "平日",  "年前",
                                         "个月前", "减为", "建议", "可予", "最大",  "不超过",
                                         "总量",   "若",   "共",   "U/kg", "mg/kg", NULL};
@@ -92,7 +92,7 @@ static bool is_past_or_future(const struct note_place *place, const struct stret
     for (int i = 0; SECTIONS[i]; i++) {
         if (strcmp(place->section->name, SECTIONS[i]) == 0) return true;
     }
-    return stretch_has_any(clause, WORDS);
+    return clause_has_any(clause, WORDS);
 }
 
 // Behind the stem: what is left of the name (钠, 注射液, 缓释片); another word, another drug.
@@ -122,7 +122,7 @@ static void check_dose(struct conflict_search *search, const struct note_place *
     if (!digits || !base_dose(strtod(text + number, NULL), text + number + digits, &dose, &kind) ||
         has_order(search->episode, drug->stem, dose, kind, &other) || other < 0)
         return;
-    struct stretch clause = clause_around(place->section, at);
+    struct clause clause = clause_around(place->section, at);
     if (is_past_or_future(place, &clause)) return;
     size_t end = number + digits;
     end += strspn(text + end, " ");
@@ -235,8 +235,8 @@ static bool is_end_explained(const struct episode *episode, const char *stem) {
     while (note_place_next(episode, &place)) {
         const char *at = strstr(place.section->text, stem);
         if (place.doc->event.seconds < last || !at) continue;
-        struct stretch clause = clause_around(place.section, (size_t)(at - place.section->text));
-        if (stretch_has_any(&clause, ENDS)) return true;
+        struct clause clause = clause_around(place.section, (size_t)(at - place.section->text));
+        if (clause_has_any(&clause, ENDS)) return true;
     }
     return false;
 }

@@ -175,9 +175,8 @@ static bool is_told_as_pending(const struct episode *episode, const char *name) 
     while (note_place_next(episode, &place)) {
         if (place.doc->event.seconds < last) continue;
         for (const char *at = place.section->text; (at = strstr(at, name)); at += strlen(name)) {
-            struct stretch clause =
-                clause_around(place.section, (size_t)(at - place.section->text));
-            if (stretch_has_any(&clause, WAITING)) return true;
+            struct clause clause = clause_around(place.section, (size_t)(at - place.section->text));
+            if (clause_has_any(&clause, WAITING)) return true;
         }
     }
     return false;
@@ -212,12 +211,11 @@ void conflicts_of_operations(struct conflict_search *search) {
 void conflicts_of_instructions(struct conflict_search *search) {
     struct note_place place = {.section_row = -1};
     while (!conflict_search_is_over(search) && note_place_next(search->episode, &place)) {
-        struct stretch clause;
+        struct clause clause;
         size_t position = 0;
         const struct section *section = place.section;
-        while (
-            !conflict_search_is_over(search) &&
-            stretch_next(section->text, section->text_bytes, STRETCH_CLAUSE, &position, &clause)) {
+        while (!conflict_search_is_over(search) &&
+               clause_next(section->text, section->text_bytes, CLAUSE_CLAUSE, &position, &clause)) {
             const char *what = NULL;
             if (!text_is_instruction(clause.text + clause.start, clause.end - clause.start, &what))
                 continue;

@@ -88,8 +88,8 @@ static bool is_about_others(const struct note_place *place, size_t at) {
     for (int i = 0; SECTIONS[i]; i++) {
         if (strcmp(place->section->name, SECTIONS[i]) == 0) return true;
     }
-    struct stretch clause = clause_around(place->section, at);
-    return stretch_has_any(&clause, OTHERS);
+    struct clause clause = clause_around(place->section, at);
+    return clause_has_any(&clause, OTHERS);
 }
 
 static void check_words(struct conflict_search *search, const struct note_place *place,

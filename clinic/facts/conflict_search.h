@@ -32,7 +32,7 @@ struct source note_place_source(const struct note_place *place, size_t start, si
 // "11月9日日常病程记录"
 void wording_add_note(struct wording *wording, const struct document *doc);
 // The clause of a text that a byte stands in.
-struct stretch clause_around(const struct section *section, size_t at);
+struct clause clause_around(const struct section *section, size_t at);
 
 void conflicts_of_values(struct conflict_search *search);       // labs
 void conflicts_of_vitals(struct conflict_search *search);       // temperature, pressure, weight

@@ -61,11 +61,11 @@ static const struct lab_name *name_at(const struct lab_names *names, const char 
     return NULL;
 }
 
-static bool is_other_time(const struct stretch *clause) {
+static bool is_other_time(const struct clause *clause) {
     static const char *const OTHER[] = {
         "外院", "年前", "个月前", "目标",   "既往", "门诊", "周期", "平素", "自测", "二院", "医院",
         "卫生", "最低", "最高",   "正常值", "若",   "如",   "大于", "小于", "超过", "维持", NULL};
-    return stretch_has_any(clause, OTHER);
+    return clause_has_any(clause, OTHER);
 }
 
 static bool same_unit(const char *text, const char *unit) {
@@ -128,7 +128,7 @@ static void check_quotation(struct conflict_search *search, const struct note_pl
                           &is_right);
     if (is_right || row < 0) return;
     const char *unit = search->episode->labs[row].unit ? search->episode->labs[row].unit : "";
-    struct stretch clause = clause_around(place->section, at);
+    struct clause clause = clause_around(place->section, at);
     if (!same_unit(text + number + digits, unit) || is_other_time(&clause)) return;
     size_t end = number + digits + strspn(text + number + digits, " ") + strlen(unit);
     report_lab(search, place, at, end, row);
@@ -236,8 +236,8 @@ static void check_chart(struct conflict_search *search, const struct note_place 
     }
     int row = nearest_vital(search->episode, words, value, place->doc->event, &apart);
     if (row < 0 || apart <= words->tolerance) return;
-    struct stretch clause = clause_around(place->section, at);
-    if (!is_other_time(&clause) && !stretch_has(&clause, "术中"))
+    struct clause clause = clause_around(place->section, at);
+    if (!is_other_time(&clause) && !clause_has(&clause, "术中"))
         report_vital(search, place, words, at, end, row);
 }
 

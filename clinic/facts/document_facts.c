@@ -37,12 +37,12 @@ void note_drugs_deinit(struct note_drugs *drugs) {
 }
 
 // Behind "…主任医师查房：", "…同意今日出院，已交代：", "出院后：".
-static size_t skip_speaker(const struct stretch *stretch) {
+static size_t skip_speaker(const struct clause *stretch) {
     static const char *const SPEAKERS[] = {"查房", "指示", "交代",   "说明", "总结", "建议",
                                            "告知", "医师", "出院后", "处理", "嘱",   NULL};
-    size_t colon = stretch_find(stretch, "：");
+    size_t colon = clause_find(stretch, "：");
     if (colon >= stretch->end) return stretch->start;
-    struct stretch before = {.text = stretch->text, .start = stretch->start, .end = colon};
+    struct clause before = {.text = stretch->text, .start = stretch->start, .end = colon};
     for (int i = 0; SPEAKERS[i]; i++) {
         size_t bytes = strlen(SPEAKERS[i]);
         if (colon - before.start >= bytes &&
@@ -52,15 +52,15 @@ static size_t skip_speaker(const struct stretch *stretch) {
     return stretch->start;
 }
 
-static size_t skip_opening(const struct stretch *stretch) {
+static size_t skip_opening(const struct clause *stretch) {
     static const char *const OPENINGS[] = {
         "已告知患者及家属", "已告知患者", "并告知", "告知", "同时", "遂", "并", "因此", NULL};
     size_t start = skip_speaker(stretch);
-    struct stretch spoken = {.text = stretch->text, .start = start, .end = stretch->end};
-    if (stretch_starts(&spoken, "出院诊断修正")) return start + strlen("出院");
+    struct clause spoken = {.text = stretch->text, .start = start, .end = stretch->end};
+    if (clause_starts(&spoken, "出院诊断修正")) return start + strlen("出院");
     for (int i = 0; OPENINGS[i]; i++) {
-        struct stretch rest = {.text = stretch->text, .start = start, .end = stretch->end};
-        if (stretch_starts(&rest, OPENINGS[i]) && rest.end - start > strlen(OPENINGS[i]) + 6)
+        struct clause rest = {.text = stretch->text, .start = start, .end = stretch->end};
+        if (clause_starts(&rest, OPENINGS[i]) && rest.end - start > strlen(OPENINGS[i]) + 6)
             return start + strlen(OPENINGS[i]);
     }
     return start;
@@ -74,15 +74,15 @@ static const struct {
                  {"明晨", "次日晨", 1}};
 #define N_DAY_WORDS (sizeof DAY_WORDS / sizeof *DAY_WORDS)
 
-static size_t day_word_at(const struct stretch *stretch, size_t at) {
+static size_t day_word_at(const struct clause *stretch, size_t at) {
     for (size_t i = 0; i < N_DAY_WORDS; i++) {
-        struct stretch rest = {.text = stretch->text, .start = at, .end = stretch->end};
-        if (stretch_starts(&rest, DAY_WORDS[i].from)) return i;
+        struct clause rest = {.text = stretch->text, .start = at, .end = stretch->end};
+        if (clause_starts(&rest, DAY_WORDS[i].from)) return i;
     }
     return N_DAY_WORDS;
 }
 
-void note_words(struct wording *wording, const struct stretch *stretch, int *days) {
+void note_words(struct wording *wording, const struct clause *stretch, int *days) {
     size_t at = skip_opening(stretch), begun = at;
     *days = 0;
     while (at < stretch->end) {
@@ -113,7 +113,7 @@ static struct moment shifted(struct moment moment, int days) {
     return moment;
 }
 
-static bool emit(struct note *note, const struct stretch *group, struct note_view view) {
+static bool emit(struct note *note, const struct clause *group, struct note_view view) {
     struct fact_entry entry =
         fact_entry_begin(view.fact_class, view.is_must, note->context.doc->event);
     size_t end = group->end;
@@ -122,7 +122,7 @@ static bool emit(struct note *note, const struct stretch *group, struct note_vie
         while (end - group->start < GROUP_BYTES_MAX - 4)
             end += character_length(group->text + end);
     }
-    struct stretch kept = {.text = group->text, .start = group->start, .end = end};
+    struct clause kept = {.text = group->text, .start = group->start, .end = end};
     int days;
     note_words(&entry.text, &kept, &days);
     entry.fact.at = shifted(entry.fact.at, days);
@@ -131,48 +131,48 @@ static bool emit(struct note *note, const struct stretch *group, struct note_vie
 }
 
 // "已向患者及家属交代出院带药、戒烟、防跌倒及复查时间": each advice of the list by itself.
-static bool emit_told_list(struct note *note, const struct stretch *part) {
+static bool emit_told_list(struct note *note, const struct clause *part) {
     static const char *const ITEMS[] = {"戒烟",       "戒酒",         "防跌倒",
                                         "防脱位",     "低盐低脂饮食", "低脂饮食",
                                         "糖尿病饮食", "低盐饮食",     NULL};
     for (int i = 0; ITEMS[i]; i++) {
-        size_t at = stretch_find(part, ITEMS[i]);
+        size_t at = clause_find(part, ITEMS[i]);
         if (at >= part->end) continue;
-        struct stretch item = {.text = part->text, .start = at, .end = at + strlen(ITEMS[i])};
+        struct clause item = {.text = part->text, .start = at, .end = at + strlen(ITEMS[i])};
         if (!emit(note, &item, (struct note_view){FACT_FOLLOWUP, false})) return false;
     }
     return true;
 }
 
-static bool is_told_list(const struct stretch *part) {
-    return stretch_has(part, "交代") && stretch_has(part, "、") && !stretch_has(part, "：");
+static bool is_told_list(const struct clause *part) {
+    return clause_has(part, "交代") && clause_has(part, "、") && !clause_has(part, "：");
 }
 
 // "塞来昔布与抗凝药合用增加出血风险，停用": the drug and what was done to it, two parts.
-static bool is_bare_stop(const struct stretch *part) {
+static bool is_bare_stop(const struct clause *part) {
     static const char *const STOPS[] = {"停用", "停药", "予停用", "暂停使用", NULL};
-    return stretch_starts_any(part, STOPS) && part->end - part->start <= strlen("停用停用停用");
+    return clause_starts_any(part, STOPS) && part->end - part->start <= strlen("停用停用停用");
 }
 
 // "左氧氟沙星可引起血糖异常，须监测血糖": advice whose reason stands before it.
-static bool leans_back(const struct stretch *part) {
+static bool leans_back(const struct clause *part) {
     static const char *const STARTS[] = {"须", "需", "应", "不可", "避免", "总疗程", "至少", NULL};
-    return stretch_starts_any(part, STARTS);
+    return clause_starts_any(part, STARTS);
 }
 
 // Two pieces of advice with their own times, two diagnoses of which one was only thought of.
-static bool stands_alone(const struct stretch *part, const struct note_view *view,
+static bool stands_alone(const struct clause *part, const struct note_view *view,
                          const struct note_view *before) {
     static const char *const CONDITIONS[] = {"如", "若", "一旦", NULL};
     static const char *const VISITS[] = {"复查", "随诊", "随访", "复诊", "门诊", NULL};
     if (view->fact_class == FACT_DIAGNOSIS) return view->is_must != before->is_must;
     return view->fact_class == FACT_FOLLOWUP &&
-           (number_length(part->text + part->start) > 0 || stretch_starts_any(part, CONDITIONS) ||
-            stretch_has_any(part, VISITS));
+           (number_length(part->text + part->start) > 0 || clause_starts_any(part, CONDITIONS) ||
+            clause_has_any(part, VISITS));
 }
 
 struct group {
-    struct stretch stretch;
+    struct clause stretch;
     struct note_view view;
 };
 
@@ -182,13 +182,13 @@ static bool flush(struct note *note, struct group *group) {
     return done;
 }
 
-static bool take_part(struct note *note, struct group *group, const struct stretch *part,
-                      const struct stretch *before) {
+static bool take_part(struct note *note, struct group *group, const struct clause *part,
+                      const struct clause *before) {
     const struct section *section = &note->context.doc->sections[note->section];
     if (is_told_list(part)) return flush(note, group) && emit_told_list(note, part);
     struct note_view view = note_classify(&note->context, section->name, part);
     if (is_bare_stop(part) && before->end && part_names_drug(&note->context, before)) {
-        struct stretch both = {.text = part->text, .start = before->start, .end = part->end};
+        struct clause both = {.text = part->text, .start = before->start, .end = part->end};
         return flush(note, group) && emit(note, &both, (struct note_view){FACT_DRUG, false});
     }
     if (view.fact_class == group->view.fact_class && view.fact_class != FACT_CLASSES &&
@@ -206,11 +206,11 @@ static bool take_part(struct note *note, struct group *group, const struct stret
     return true;
 }
 
-static bool take_clause(struct note *note, const struct stretch *clause) {
+static bool take_clause(struct note *note, const struct clause *clause) {
     struct group group = {.view = {.fact_class = FACT_CLASSES}};
-    struct stretch part, before = {0};
+    struct clause part, before = {0};
     size_t inside = clause->start;
-    while (stretch_next(clause->text, clause->end, STRETCH_PART, &inside, &part)) {
+    while (clause_next(clause->text, clause->end, CLAUSE_PART, &inside, &part)) {
         if (!take_part(note, &group, &part, &before)) return false;
         before = part;
     }
@@ -219,9 +219,9 @@ static bool take_clause(struct note *note, const struct stretch *clause) {
 
 static bool take_section(struct note *note) {
     const struct section *section = &note->context.doc->sections[note->section];
-    struct stretch clause;
+    struct clause clause;
     size_t position = 0;
-    while (stretch_next(section->text, section->text_bytes, STRETCH_CLAUSE, &position, &clause)) {
+    while (clause_next(section->text, section->text_bytes, CLAUSE_CLAUSE, &position, &clause)) {
         if (text_is_instruction(clause.text + clause.start, clause.end - clause.start, NULL))
             continue;
         if (!take_clause(note, &clause)) return false;
@@ -230,19 +230,19 @@ static bool take_section(struct note *note) {
 }
 
 // Of a long answer only what it judges: scores, risks, what it is.
-static void add_answer(struct wording *wording, const struct stretch *sentence) {
+static void add_answer(struct wording *wording, const struct clause *sentence) {
     static const char *const JUDGING[] = {"诊断", "考虑", "风险", "禁忌", "指征", "符合", "不佳",
                                           "评分", "指数", "阳性", "试验", "心律", "颤动", NULL};
-    struct stretch part;
+    struct clause part;
     size_t position = sentence->start, begun = wording->bytes;
-    if (stretch_has(sentence, "到场")) return;
+    if (clause_has(sentence, "到场")) return;
     if (sentence->end - sentence->start <= ANSWER_BYTES) {
         wording_add_bytes(wording, sentence->text + sentence->start,
                           sentence->end - sentence->start);
         return;
     }
-    while (stretch_next(sentence->text, sentence->end, STRETCH_PART, &position, &part)) {
-        if (!stretch_has_any(&part, JUDGING) || part.end - part.start > ANSWER_BYTES) continue;
+    while (clause_next(sentence->text, sentence->end, CLAUSE_PART, &position, &part)) {
+        if (!clause_has_any(&part, JUDGING) || part.end - part.start > ANSWER_BYTES) continue;
         wording_add(wording, wording->bytes == begun ? "" : "，");
         wording_add_bytes(wording, part.text + part.start, part.end - part.start);
         if (wording->bytes - begun > ANSWER_BYTES) break;
@@ -253,15 +253,15 @@ static bool add_opinion(struct note *note, const struct section *section, const 
     struct fact_entry entry = fact_entry_begin(
         FACT_CONSULT, consult_is_must(note->context.episode, title), note->context.doc->event);
     const char *end = strstr(title, "会诊");
-    struct stretch sentence;
+    struct clause sentence;
     size_t position = 0;
     wording_add_bytes(&entry.text, title,
                       end ? (size_t)(end - title) + strlen("会诊") : strlen(title));
     wording_add(&entry.value, entry.text.text);
     wording_add(&entry.text, "：");
     size_t named = entry.text.bytes;
-    while (entry.text.bytes == named && stretch_next(section->text, section->text_bytes,
-                                                     STRETCH_SENTENCE, &position, &sentence)) {
+    while (entry.text.bytes == named &&
+           clause_next(section->text, section->text_bytes, CLAUSE_SENTENCE, &position, &sentence)) {
         if (text_is_instruction(sentence.text + sentence.start, sentence.end - sentence.start,
                                 NULL))
             continue;

@@ -21,6 +21,6 @@ bool facts_of_note(const struct episode *episode, const struct note_drugs *drugs
 // The words of a stretch of a note as they may stand elsewhere: without who said it ("…查房：") and
 // with the day's words turned (今日 -> 当日). *days: 0, -1 if it tells of 昨日, 1 of 明日.
 struct wording;
-void note_words(struct wording *wording, const struct stretch *stretch, int *days);
+void note_words(struct wording *wording, const struct clause *stretch, int *days);
 
 #endif

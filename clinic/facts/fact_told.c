@@ -442,10 +442,10 @@ static bool begins_with_drug(const struct window *window, const struct episode *
 // that it was given in hospital is another fact.
 static bool tells_prescription(const struct told_text *told, const struct episode *episode,
                                const struct fact *fact) {
-    struct stretch clause;
+    struct clause clause;
     struct pairs pairs = {.n = 0};
     size_t position = 0;
-    while (stretch_next(told->text, strlen(told->text), STRETCH_CLAUSE, &position, &clause)) {
+    while (clause_next(told->text, strlen(told->text), CLAUSE_CLAUSE, &position, &clause)) {
         struct window window = {.text = told->text + clause.start,
                                 .bytes = clause.end - clause.start};
         if (window.bytes <= PRESCRIPTION_BYTES && begins_with_drug(&window, episode, fact) &&

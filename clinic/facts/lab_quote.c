@@ -26,10 +26,10 @@ static bool is_weighing(const char *section) {
 static bool is_decision(const struct section *section, size_t at) {
     static const char *const DECISIONS[] = {"诊断", "输血", "输悬浮", "输注", "贫血",
                                             "危急", "证实", "指征",   "提示", NULL};
-    struct stretch clause = {.text = section->text, .start = at, .end = at};
+    struct clause clause = {.text = section->text, .start = at, .end = at};
     size_t position = 0;
-    while (stretch_next(section->text, section->text_bytes, STRETCH_CLAUSE, &position, &clause)) {
-        if (clause.end >= at) return stretch_has_any(&clause, DECISIONS);
+    while (clause_next(section->text, section->text_bytes, CLAUSE_CLAUSE, &position, &clause)) {
+        if (clause.end >= at) return clause_has_any(&clause, DECISIONS);
     }
     return false;
 }

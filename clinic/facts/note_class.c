@@ -81,7 +81,7 @@ static int unit_days(const char *unit) {
     return 0;
 }
 
-int stretch_days(const struct stretch *part) {
+int clause_days(const struct clause *part) {
     int longest = 0;
     for (size_t at = part->start; at < part->end;) {
         size_t digits = number_length(part->text + at);
@@ -99,14 +99,14 @@ int stretch_days(const struct stretch *part) {
     return longest;
 }
 
-bool part_names_drug(const struct note_context *context, const struct stretch *part) {
+bool part_names_drug(const struct note_context *context, const struct clause *part) {
     for (int i = 0; i < context->n_drugs; i++) {
-        if (stretch_has(part, context->drugs[i].stem)) return true;
+        if (clause_has(part, context->drugs[i].stem)) return true;
     }
     return false;
 }
 
-static bool has_digit(const struct stretch *part) {
+static bool has_digit(const struct clause *part) {
     for (size_t i = part->start; i < part->end; i++) {
         if (part->text[i] >= '0' && part->text[i] <= '9') return true;
     }
@@ -114,17 +114,17 @@ static bool has_digit(const struct stretch *part) {
 }
 
 // Time that reaches beyond the stay.
-static bool is_after_discharge(const struct note_context *context, const struct stretch *part) {
-    int days = stretch_days(part);
+static bool is_after_discharge(const struct note_context *context, const struct clause *part) {
+    int days = clause_days(part);
     struct moment discharge = context->episode->encounter.discharge;
     // A course that is counted from its beginning mostly ends in hospital.
-    if (!days || (days < 14 && stretch_has(part, "疗程"))) return false;
+    if (!days || (days < 14 && clause_has(part, "疗程"))) return false;
     if (discharge.seconds == MOMENT_UNKNOWN) return days >= 7;
     return moment_day_number(context->doc->event) + days > moment_day_number(discharge);
 }
 
 // "8月25日注射维生素B12": a day behind the day of discharge (of the year of the note).
-static bool has_later_date(const struct note_context *context, const struct stretch *part) {
+static bool has_later_date(const struct note_context *context, const struct clause *part) {
     struct moment discharge = context->episode->encounter.discharge;
     if (discharge.seconds == MOMENT_UNKNOWN) return false;
     struct calendar_day last = moment_day(discharge);
@@ -154,50 +154,50 @@ static bool is_late(const struct note_context *context) {
            moment_day_number(context->doc->event) + 3 >= moment_day_number(discharge);
 }
 
-static bool is_advice(const struct note_context *context, const struct stretch *part) {
+static bool is_advice(const struct note_context *context, const struct clause *part) {
     static const char *const PAST[] = {"病史", "年前",         "个月前", "发病", "术后第",
                                        "不符", "同意今日出院", "再服",   "连用", "禁忌",
                                        "了解", "要求",         NULL};
-    if (stretch_has_any(part, PAST)) return false;
-    if (stretch_has_any(part, ADVICE_ALWAYS)) return true;
+    if (clause_has_any(part, PAST)) return false;
+    if (clause_has_any(part, ADVICE_ALWAYS)) return true;
     if (context->is_last && has_later_date(context, part)) return true;
-    if (is_after_discharge(context, part) && stretch_has_any(part, ADVICE_VISIT)) return true;
-    return context->is_last && stretch_has_any(part, ADVICE_LAST);
+    if (is_after_discharge(context, part) && clause_has_any(part, ADVICE_VISIT)) return true;
+    return context->is_last && clause_has_any(part, ADVICE_LAST);
 }
 
-static bool is_drug_change(const struct note_context *context, const struct stretch *part) {
+static bool is_drug_change(const struct note_context *context, const struct clause *part) {
     static const char *const CONTINUED[] = {"继续", "避免", "过敏", "不用", "暂不", NULL};
-    if (stretch_has(part, "输注") || stretch_has(part, "输悬浮") || stretch_has(part, "输血浆"))
+    if (clause_has(part, "输注") || clause_has(part, "输悬浮") || clause_has(part, "输血浆"))
         return has_digit(part);
-    if (!part_names_drug(context, part) || !stretch_has_any(part, DRUG_ACTIONS)) return false;
-    return !stretch_has_any(part, CONTINUED) || has_digit(part);
+    if (!part_names_drug(context, part) || !clause_has_any(part, DRUG_ACTIONS)) return false;
+    return !clause_has_any(part, CONTINUED) || has_digit(part);
 }
 
 // What might be or was looked out for, what explains something else, how long ago it was.
-static bool is_complication(const struct stretch *part) {
+static bool is_complication(const struct clause *part) {
     static const char *const ABOUT[] = {
         "监测", "防",   "预案", "所致", "有关",   "诱因",     "极易", "诱发", "高危", "率高",
         "视为", "大于", "小于", "应在", "后第",   "立即处理", "病史", "如何", "联系", "明确",
         "缓解", "说明", "危及", "导致", "加重时", "入院诊断", "复查", "标准", NULL};
-    return stretch_has_any(part, COMPLICATIONS) && !stretch_has_any(part, NEGATIVE) &&
-           !stretch_has_any(part, ABOUT);
+    return clause_has_any(part, COMPLICATIONS) && !clause_has_any(part, NEGATIVE) &&
+           !clause_has_any(part, ABOUT);
 }
 
-static bool is_finding(const struct stretch *part) {
-    if (stretch_has_any(part, PLANNED)) return false;
-    if (stretch_has_any(part, EXAMINED))
-        return (stretch_has(part, "：") || stretch_has(part, "示") || has_digit(part) ||
-                stretch_has(part, "未见")) &&
-               !stretch_has_any(part, NORMAL_WORDS);
-    return stretch_has_any(part, SCORED) && has_digit(part);
+static bool is_finding(const struct clause *part) {
+    if (clause_has_any(part, PLANNED)) return false;
+    if (clause_has_any(part, EXAMINED))
+        return (clause_has(part, "：") || clause_has(part, "示") || has_digit(part) ||
+                clause_has(part, "未见")) &&
+               !clause_has_any(part, NORMAL_WORDS);
+    return clause_has_any(part, SCORED) && has_digit(part);
 }
 
-static bool is_closing_sign(const struct note_context *context, const struct stretch *part) {
-    if (stretch_has(part, "甲愈合")) return true;
-    return context->is_last && ((stretch_has(part, "体温") && has_digit(part)) ||
-                                (stretch_has(part, "血压") && has_digit(part)) ||
-                                (stretch_has(part, "氧饱和度") && has_digit(part)) ||
-                                (stretch_has(part, "行走") && has_digit(part)));
+static bool is_closing_sign(const struct note_context *context, const struct clause *part) {
+    if (clause_has(part, "甲愈合")) return true;
+    return context->is_last && ((clause_has(part, "体温") && has_digit(part)) ||
+                                (clause_has(part, "血压") && has_digit(part)) ||
+                                (clause_has(part, "氧饱和度") && has_digit(part)) ||
+                                (clause_has(part, "行走") && has_digit(part)));
 }
 
 static bool is_present_condition(const char *section) {
@@ -206,25 +206,25 @@ static bool is_present_condition(const char *section) {
 
 // The admission note and the first note: how it was at the beginning.
 static struct note_view classify_beginning(const struct note_context *context, const char *section,
-                                           const struct stretch *part) {
+                                           const struct clause *part) {
     if (strcmp(section, "既往史") == 0) {
-        bool is_allergy = stretch_has(part, "过敏") && !stretch_has(part, "否认");
+        bool is_allergy = clause_has(part, "过敏") && !clause_has(part, "否认");
         return (struct note_view){is_allergy ? FACT_POSITIVE : FACT_CLASSES, is_allergy};
     }
     if (strcmp(section, "初步诊断") == 0) return (struct note_view){FACT_DIAGNOSIS, false};
     if (strcmp(section, "辅助检查") == 0 && is_finding(part))
         return (struct note_view){FACT_POSITIVE, false};
     if (is_present_condition(section) &&
-        (is_finding(part) || stretch_has(part, "体温") || stretch_has(part, "氧饱和度")))
+        (is_finding(part) || clause_has(part, "体温") || clause_has(part, "氧饱和度")))
         return (struct note_view){FACT_POSITIVE, false};
     if (strcmp(section, "现病史") == 0 || strcmp(section, "诊疗计划") == 0) {
         if (is_drug_change(context, part) && has_digit(part))
             return (struct note_view){FACT_DRUG, false};
-        if (stretch_has(part, "不行") || is_finding(part))
+        if (clause_has(part, "不行") || is_finding(part))
             return (struct note_view){FACT_EVENT, false};
     }
     if (strcmp(section, "拟诊讨论") == 0 &&
-        (stretch_has_any(part, DIAGNOSED_MAYBE) || is_finding(part) || stretch_has(part, "定位")))
+        (clause_has_any(part, DIAGNOSED_MAYBE) || is_finding(part) || clause_has(part, "定位")))
         return (struct note_view){FACT_DIAGNOSIS, false};
     return (struct note_view){FACT_CLASSES, false};
 }
@@ -244,17 +244,17 @@ static bool is_untold_section(const char *section) {
 }
 
 static struct note_view classify_operation(const struct note_context *context, const char *section,
-                                           const struct stretch *part) {
+                                           const struct clause *part) {
     bool is_course = strcmp(section, "手术经过") == 0;
     if (strcmp(section, "手术名称") == 0) return (struct note_view){FACT_OPERATION, true};
     if (strcmp(section, "植入物") == 0) return (struct note_view){FACT_OPERATION, false};
     if (is_complication(part)) return (struct note_view){FACT_COMPLICATION, false};
-    if (is_course && (stretch_has(part, "置入") || stretch_has(part, "植入")) &&
-        (stretch_has(part, "支架") || stretch_has(part, "假体") || stretch_has(part, "枚（")))
+    if (is_course && (clause_has(part, "置入") || clause_has(part, "植入")) &&
+        (clause_has(part, "支架") || clause_has(part, "假体") || clause_has(part, "枚（")))
         return (struct note_view){FACT_OPERATION, false};
-    if (is_finding(part) || stretch_has(part, "闭塞") || stretch_has(part, "狭窄") ||
-        stretch_has(part, "出血约") || stretch_has(part, "未输血") ||
-        (!is_course && (stretch_has(part, "息肉") || stretch_has(part, "结石"))))
+    if (is_finding(part) || clause_has(part, "闭塞") || clause_has(part, "狭窄") ||
+        clause_has(part, "出血约") || clause_has(part, "未输血") ||
+        (!is_course && (clause_has(part, "息肉") || clause_has(part, "结石"))))
         return (struct note_view){FACT_POSITIVE, false};
     if (is_drug_change(context, part) && has_digit(part))
         return (struct note_view){FACT_DRUG, false};
@@ -262,27 +262,27 @@ static struct note_view classify_operation(const struct note_context *context, c
 }
 
 static struct note_view classify_course(const struct note_context *context,
-                                        const struct stretch *part) {
-    if (stretch_has_any(part, PENDING))
+                                        const struct clause *part) {
+    if (clause_has_any(part, PENDING))
         return (struct note_view){context->is_last ? FACT_PENDING : FACT_CLASSES, true};
     if (is_advice(context, part)) return (struct note_view){FACT_FOLLOWUP, is_late(context)};
-    if (stretch_has_any(part, DIAGNOSED) && !stretch_has(part, "待"))
+    if (clause_has_any(part, DIAGNOSED) && !clause_has(part, "待"))
         return (struct note_view){FACT_DIAGNOSIS, true};
     if (is_complication(part)) return (struct note_view){FACT_COMPLICATION, false};
     if (is_drug_change(context, part)) return (struct note_view){FACT_DRUG, false};
     if (is_closing_sign(context, part))
-        return (struct note_view){FACT_POSITIVE, stretch_has(part, "甲愈合")};
+        return (struct note_view){FACT_POSITIVE, clause_has(part, "甲愈合")};
     if (is_finding(part))
-        return (struct note_view){FACT_POSITIVE, context->is_last && stretch_has_any(part, GRADED)};
-    if (stretch_has_any(part, DIAGNOSED_MAYBE) && !stretch_has_any(part, NEGATIVE))
+        return (struct note_view){FACT_POSITIVE, context->is_last && clause_has_any(part, GRADED)};
+    if (clause_has_any(part, DIAGNOSED_MAYBE) && !clause_has_any(part, NEGATIVE))
         return (struct note_view){FACT_DIAGNOSIS, false};
-    if (stretch_has_any(part, EVENTS) && !stretch_has_any(part, PLANNED))
+    if (clause_has_any(part, EVENTS) && !clause_has_any(part, PLANNED))
         return (struct note_view){FACT_EVENT, false};
     return (struct note_view){FACT_CLASSES, false};
 }
 
 struct note_view note_classify(const struct note_context *context, const char *section,
-                               const struct stretch *part) {
+                               const struct clause *part) {
     if (is_untold_section(section) || part->end - part->start < strlen("停药"))
         return (struct note_view){FACT_CLASSES, false};
     if (is_beginning(context->doc)) return classify_beginning(context, section, part);

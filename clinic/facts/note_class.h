@@ -30,9 +30,9 @@ struct note_view {
 // Consents, talks, notices and discussions before an operation tell what might happen.
 bool document_tells_facts(const struct document *doc);
 struct note_view note_classify(const struct note_context *context, const char *section,
-                               const struct stretch *part);
+                               const struct clause *part);
 // "4至6周后", "3个月": days, the longer one of a range; 0: no span of time stands there.
-int stretch_days(const struct stretch *part);
-bool part_names_drug(const struct note_context *context, const struct stretch *part);
+int clause_days(const struct clause *part);
+bool part_names_drug(const struct note_context *context, const struct clause *part);
 
 #endif

@@ -16,21 +16,21 @@ static const char *const NORMAL[] = {"正常心电图",   "大致正常",   "未
                                      "未见明显实变", "细菌生长",   "真菌生长", "致病菌生长",
                                      "窦性心动过速", "窦性心律。", NULL};
 
-static void add_conclusion_part(struct wording *wording, const struct stretch *part,
+static void add_conclusion_part(struct wording *wording, const struct clause *part,
                                 const char *joint) {
-    if (stretch_has_any(part, ADVICE)) return;
+    if (clause_has_any(part, ADVICE)) return;
     wording_add(wording, joint);
     wording_add_bytes(wording, part->text + part->start, part->end - part->start);
 }
 
 void report_add_conclusion(struct wording *wording, const struct report *report) {
     const struct section *conclusion = &report->conclusion;
-    struct stretch clause, part;
+    struct clause clause, part;
     size_t position = 0, begun = wording->bytes;
-    while (stretch_next(conclusion->text, conclusion->text_bytes, STRETCH_CLAUSE, &position,
-                        &clause)) {
+    while (
+        clause_next(conclusion->text, conclusion->text_bytes, CLAUSE_CLAUSE, &position, &clause)) {
         size_t inside = clause.start, clause_begun = wording->bytes;
-        while (stretch_next(conclusion->text, clause.end, STRETCH_PART, &inside, &part))
+        while (clause_next(conclusion->text, clause.end, CLAUSE_PART, &inside, &part))
             add_conclusion_part(wording, &part,
                                 wording->bytes == begun          ? ""
                                 : wording->bytes == clause_begun ? "；"
@@ -38,27 +38,27 @@ void report_add_conclusion(struct wording *wording, const struct report *report)
     }
 }
 
-static bool is_normal_part(const struct stretch *part) {
+static bool is_normal_part(const struct clause *part) {
     static const char *const WORDS[] = {"未见", "正常", "通畅", NULL};
-    size_t fraction = stretch_find(part, "射血分数");
+    size_t fraction = clause_find(part, "射血分数");
     if (fraction < part->end)
         return strtod(part->text + fraction + strlen("射血分数"), NULL) >= NORMAL_FRACTION;
-    return stretch_has_any(part, WORDS) || stretch_has_any(part, ADVICE);
+    return clause_has_any(part, WORDS) || clause_has_any(part, ADVICE);
 }
 
 // Nothing but 未见 and 正常 in any item.
 bool report_is_normal(const struct report *report) {
     const struct section *conclusion = &report->conclusion;
-    struct stretch clause;
+    struct clause clause;
     size_t position = 0;
     for (int i = 0; NORMAL[i]; i++) {
         if (strstr(conclusion->text, NORMAL[i])) return true;
     }
-    while (stretch_next(conclusion->text, conclusion->text_bytes, STRETCH_CLAUSE, &position,
-                        &clause)) {
-        struct stretch part;
+    while (
+        clause_next(conclusion->text, conclusion->text_bytes, CLAUSE_CLAUSE, &position, &clause)) {
+        struct clause part;
         size_t inside = clause.start;
-        while (stretch_next(clause.text, clause.end, STRETCH_PART, &inside, &part)) {
+        while (clause_next(clause.text, clause.end, CLAUSE_PART, &inside, &part)) {
             if (!is_normal_part(&part)) return false;
         }
     }

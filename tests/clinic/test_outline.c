@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// 诊疗经过 without a model, and the fields from data: on every episode the verifier supports each
+// sentence, each line has sources, and a long stay does not become a line a day.
+#include "harness.h"
+
+#include "clinic/facts/data_field.h"
+#include "clinic/facts/episode_facts.h"
+#include "clinic/facts/outline.h"
+#include "clinic/verify/verifier.h"
+#include "gold_record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OUTLINE_CHARACTERS_MAX 2200
+
+static int count_unsupported(const struct gold_episode *one, struct verifier *verifier,
+                             const char *field_id, const char *text) {
+    struct text_check check = {0};
+    int n = 0;
+    if (!verifier_check(verifier, field_id, text, strlen(text), &check, NULL)) return 1;
+    for (int i = 0; i < check.n_sentences; i++) {
+        const struct sentence_check *sentence = &check.sentences[i];
+        if (sentence->verdict != VERDICT_UNSUPPORTED) continue;
+        n++;
+        printf("    %s %s: %.*s\n", one->folder, field_id, (int)(sentence->end - sentence->start),
+               text + sentence->start);
+        for (int k = 0; k < sentence->n_claims; k++) {
+            const struct claim *claim = &sentence->claims[k];
+            if (!claim->is_supported)
+                printf("        %.*s: %s\n", (int)(claim->end - claim->start), text + claim->start,
+                       claim->why);
+        }
+    }
+    text_check_deinit(&check);
+    return n;
+}
+
+static bool check_lines(const struct episode *episode, const struct outline *outline) {
+    int days = episode_stay_days(episode);
+    bool is_right = outline->n_lines > 0 && outline->n_lines <= (days > 17 ? 18 : days + 1);
+    for (int i = 0; i < outline->n_lines; i++) {
+        const struct outline_line *line = &outline->lines[i];
+        is_right = is_right && line->n_sources > 0 && line->day <= line->last_day &&
+                   (i == 0 || line->day > outline->lines[i - 1].last_day) &&
+                   strcmp(line->text + strlen(line->text) - strlen("。"), "。") == 0;
+    }
+    return is_right;
+}
+
+static enum test_result test_outline(void) {
+    struct gold_episode episodes[GOLD_EPISODES_MAX];
+    int n = gold_episodes_open(episodes), unsupported = 0;
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        struct fact_list facts;
+        struct outline outline;
+        const struct episode *episode = episodes[i].episode;
+        struct verifier *verifier = verifier_create(episode, NULL);
+        CHECK(verifier && facts_of_episode(episode, &facts, NULL));
+        CHECK(outline_make(episode, &facts, &outline, NULL));
+        char *text = outline_text(&outline);
+        CHECK(text);
+        size_t characters = characters_before(text, strlen(text));
+        printf("    %s: %d days, %d lines, %zu characters\n", episodes[i].folder,
+               episode_stay_days(episode), outline.n_lines, characters);
+        CHECK(check_lines(episode, &outline));
+        CHECK(characters <= OUTLINE_CHARACTERS_MAX);
+        unsupported += count_unsupported(&episodes[i], verifier, "course", text);
+        json_t *json = outline_to_json(episode, &outline);
+        CHECK(json && json_array_size(json) == (size_t)outline.n_lines);
+        json_decref(json);
+        free(text);
+        outline_deinit(&outline);
+        fact_list_deinit(&facts);
+        verifier_free(verifier);
+    }
+    gold_episodes_close(episodes, n);
+    CHECK_MESSAGE(unsupported == 0, "%d unsupported sentences", unsupported);
+    return TEST_PASS;
+}
+
+static enum test_result test_fields(void) {
+    static const struct {
+        const char *value, *field;
+    } FIELDS[] = {{"admit_date", "admit_date"},
+                  {"discharge_date", "discharge_date"},
+                  {"stay_days", "stay_days"},
+                  {"admission_diagnoses", "admission_diagnoses"},
+                  {"discharge_diagnoses", "discharge_diagnoses"},
+                  {"admission_summary", "admission_condition"},
+                  {"discharge_condition", "discharge_condition"},
+                  {"discharge_orders", "discharge_orders"}};
+    struct gold_episode episodes[GOLD_EPISODES_MAX];
+    int n = gold_episodes_open(episodes), unsupported = 0;
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        struct verifier *verifier = verifier_create(episodes[i].episode, NULL);
+        CHECK(verifier);
+        for (size_t k = 0; k < sizeof FIELDS / sizeof *FIELDS; k++) {
+            char *text;
+            struct source_list sources;
+            CHECK(data_field(episodes[i].episode, FIELDS[k].value, &text, &sources, NULL));
+            CHECK_MESSAGE(text[0] && sources.n_sources > 0, "%s: %s is empty", episodes[i].folder,
+                          FIELDS[k].value);
+            unsupported += count_unsupported(&episodes[i], verifier, FIELDS[k].field, text);
+            free(text);
+        }
+        verifier_free(verifier);
+    }
+    gold_episodes_close(episodes, n);
+    CHECK_MESSAGE(unsupported == 0, "%d unsupported sentences", unsupported);
+    return TEST_PASS;
+}
+
+static const char *gold_field(const json_t *gold, const char *name) {
+    size_t i;
+    json_t *field;
+    json_array_foreach(json_object_get(gold, "fields"), i, field) {
+        const char *other = json_string_value(json_object_get(field, "field"));
+        if (other && strcmp(other, name) == 0)
+            return json_string_value(json_object_get(field, "text"));
+    }
+    return NULL;
+}
+
+// What comes from data is what the gold record says, word for word.
+static enum test_result test_data(void) {
+    static const struct {
+        const char *value, *name;
+    } FIELDS[] = {{"admit_date", "入院日期"},
+                  {"discharge_date", "出院日期"},
+                  {"stay_days", "住院天数"},
+                  {"admission_diagnoses", "入院诊断"},
+                  {"discharge_diagnoses", "出院诊断"}};
+    struct gold_episode episodes[GOLD_EPISODES_MAX];
+    int n = gold_episodes_open(episodes);
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        for (size_t k = 0; episodes[i].gold && k < sizeof FIELDS / sizeof *FIELDS; k++) {
+            const char *gold = gold_field(episodes[i].gold, FIELDS[k].name);
+            char *text;
+            CHECK(data_field(episodes[i].episode, FIELDS[k].value, &text, NULL, NULL));
+            CHECK_MESSAGE(!gold || strcmp(text, gold) == 0, "%s %s: %s", episodes[i].folder,
+                          FIELDS[k].name, text);
+            free(text);
+        }
+    }
+    struct clinic_error error = {0};
+    char *text;
+    CHECK(!data_field(episodes[0].episode, "no_such_value", &text, NULL, &error));
+    CHECK(error.failure == CLINIC_NOT_FOUND && !text);
+    CHECK(data_field_exists("discharge_drugs") && !data_field_exists("no_such_value"));
+    gold_episodes_close(episodes, n);
+    return TEST_PASS;
+}
+
+int main(int argc, char **argv) {
+    static const struct test tests[] = {
+        {"outline", "each sentence of the outlines is supported", test_outline},
+        {"fields", "each sentence of the fields is supported", test_fields},
+        {"data", "fields from data are what the gold records say", test_data},
+    };
+    return harness_main("outline", tests, sizeof tests / sizeof *tests, argc, argv);
+}
