@@ -267,6 +267,9 @@ static void take_drug(struct mention *m, const struct mention *drug) {
 }
 
 static bool has_quantity(const struct mention *m, const struct mention *drug) {
+    if (drug && drug->start >= m->subject_end && drug->end <= m->start) {
+        return false; // the drug stands nearer
+    }
     bool inside = drug && m->subject_start >= drug->start && m->subject_end <= drug->end;
     return m->n_concepts > 0 && !inside;
 }

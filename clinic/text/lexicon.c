@@ -226,6 +226,18 @@ static bool cut_end(const struct folded_text *text, size_t from, size_t *to,
     return false;
 }
 
+// A known stem is most of it (吸入用布地奈德): the finder will see that.
+static bool has_stem(const struct lexicon *lexicon, const struct folded_text *text, size_t from,
+                     size_t to) {
+    for (size_t i = from; i < to; i++) {
+        struct word word = lexicon_word_at(lexicon, text, i, WORD_DRUG);
+        if (word.concept >= 0 && i + word.length <= to && word.length * 2 >= to - from) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // The stem of an ordered drug's name: 盐酸氨溴索注射液 -> 氨溴索, 0.9%氯化钠注射液 -> 氯化钠.
 static bool add_drug(struct lexicon *lexicon, const char *name) {
     struct folded_text text;
@@ -246,7 +258,8 @@ static bool add_drug(struct lexicon *lexicon, const char *name) {
     size_t salt = match_any(&text, from, DRUG_SALTS_BEFORE);
     from += from + salt + 1 < to ? salt : 0;
     bool ok = true;
-    if (to > from + 1 && !is_tiled(lexicon, &text, from, to)) {
+    if (to > from + 1 && !is_tiled(lexicon, &text, from, to) &&
+        !has_stem(lexicon, &text, from, to)) {
         size_t first = text.offsets[from], end = folded_end_byte(&text, name, to);
         int concept = add_concept(lexicon, name + first, end - first);
         ok = concept >= 0 && add_word(lexicon, WORD_DRUG, concept, text.chars + from, to - from);

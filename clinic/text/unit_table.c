@@ -205,8 +205,9 @@ struct unit unit_at(const struct folded_text *text, size_t at) {
     for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++) {
         size_t n = folded_match(text, at, UNITS[i].word);
         // "2 m" is metres, "2 mg" not; a Latin unit ends where the letters end.
+        bool times = text->chars[at + n] == 'x' && character_is_digit(text->chars[at + n + 1]);
         if (n > best.length && !(character_is_latin(text->chars[at + n - 1]) &&
-                                 character_is_latin(text->chars[at + n]))) {
+                                 character_is_latin(text->chars[at + n]) && !times)) {
             best = (struct unit){UNITS[i].base, UNITS[i].factor, n};
         }
     }

@@ -120,8 +120,14 @@ static struct ruling judge_date(const struct sentence_scan *scan, size_t at, str
                                           struct day_span) = {
         rule_operation, rule_consultation, rule_report, rule_temperature, rule_drug, rule_words};
     struct ruling ruling = rule_stay(scan, at, span);
+    if (ruling.finding != NOT_SUCH) {
+        return ruling;
+    }
     for (size_t i = 0; i < sizeof rules / sizeof rules[0] && ruling.finding == NOT_SUCH; i++) {
         ruling = rules[i](scan, scope, span);
+    }
+    if (ruling.finding == FAILS && scan->verbatim != UINT32_MAX) {
+        ruling.finding = HOLDS; // the date, too, stands there word by word
     }
     if (ruling.finding == FAILS && is_told_by_date(scan, at, scope, day)) {
         ruling.finding = HOLDS;

@@ -26,8 +26,9 @@ struct ruling {
     int64_t right_day; // of FAILS: what the record has; DAY_UNKNOWN
 };
 
-bool stretch_has(const struct sentence_scan *scan, struct stretch scope, const char *word);
-struct stretch first_clause(const struct sentence_scan *scan, struct stretch scope, size_t most);
+bool scope_has(const struct sentence_scan *scan, struct stretch scope, const char *word);
+struct stretch scope_first_clause(const struct sentence_scan *scan, struct stretch scope,
+                                  size_t most);
 
 // By the episode's tables; NOT_SUCH: the words are not about that.
 struct ruling rule_stay(const struct sentence_scan *scan, size_t at, struct day_span span);

@@ -29,11 +29,12 @@ static double name_share(const struct sentence_scan *scan, struct stretch scope,
     return all ? (double)found / (double)all : 0;
 }
 
-bool stretch_has(const struct sentence_scan *scan, struct stretch scope, const char *word) {
+bool scope_has(const struct sentence_scan *scan, struct stretch scope, const char *word) {
     return folded_find(&scan->folded, scope.from, scope.to, word) < scope.to;
 }
 
-struct stretch first_clause(const struct sentence_scan *scan, struct stretch scope, size_t most) {
+struct stretch scope_first_clause(const struct sentence_scan *scan, struct stretch scope,
+                                  size_t most) {
     size_t to = scope.from;
     while (to < scope.to && to < scope.from + most &&
            !(character_ends_clause(scan->folded.chars[to]) && scan->folded.chars[to] != ':')) {
@@ -47,8 +48,8 @@ struct ruling rule_operation(const struct sentence_scan *scan, struct stretch sc
                              struct day_span span) {
     struct ruling ruling = {NOT_SUCH, DAY_UNKNOWN};
     const struct episode *episode = scan->verifier->episode;
-    struct stretch clause = first_clause(scan, scope, 50);
-    bool performed = stretch_has(scan, clause, "行") || stretch_has(scan, clause, "麻醉");
+    struct stretch clause = scope_first_clause(scan, scope, 50);
+    bool performed = scope_has(scan, clause, "行") || scope_has(scan, clause, "麻醉");
     for (int i = 0; performed && i < episode->n_operations; i++) {
         const struct operation *operation = &episode->operations[i];
         if (name_share(scan, clause, operation->name) < 0.7) {
@@ -69,7 +70,7 @@ struct ruling rule_report(const struct sentence_scan *scan, struct stretch scope
                           struct day_span span) {
     struct ruling ruling = {NOT_SUCH, DAY_UNKNOWN};
     const struct episode *episode = scan->verifier->episode;
-    struct stretch clause = first_clause(scan, scope, 24);
+    struct stretch clause = scope_first_clause(scan, scope, 24);
     for (int i = 0; i < episode->n_reports; i++) {
         const struct report *report = &episode->reports[i];
         double share = name_share(scan, clause, report->name);
@@ -92,8 +93,8 @@ struct ruling rule_consultation(const struct sentence_scan *scan, struct stretch
                                 struct day_span span) {
     struct ruling ruling = {NOT_SUCH, DAY_UNKNOWN};
     const struct episode *episode = scan->verifier->episode;
-    struct stretch clause = first_clause(scan, scope, 20);
-    if (!stretch_has(scan, clause, "会诊")) {
+    struct stretch clause = scope_first_clause(scan, scope, 20);
+    if (!scope_has(scan, clause, "会诊")) {
         return ruling;
     }
     for (int i = 0; i < episode->n_docs; i++) {
@@ -117,12 +118,12 @@ struct ruling rule_temperature(const struct sentence_scan *scan, struct stretch 
     struct ruling ruling = {NOT_SUCH, DAY_UNKNOWN};
     const struct episode *episode = scan->verifier->episode;
     struct stretch clause =
-        first_clause(scan,
-                     (struct stretch){scope.from + (scope.from < scope.to &&
-                                                    scan->folded.chars[scope.from] == ','),
-                                      scope.to},
-                     14);
-    if (!stretch_has(scan, clause, "体温") || !stretch_has(scan, clause, "正常")) {
+        scope_first_clause(scan,
+                           (struct stretch){scope.from + (scope.from < scope.to &&
+                                                          scan->folded.chars[scope.from] == ','),
+                                            scope.to},
+                           14);
+    if (!scope_has(scan, clause, "体温") || !scope_has(scan, clause, "正常")) {
         return ruling;
     }
     bool measured = false, fever = false;
@@ -176,10 +177,10 @@ struct ruling rule_drug(const struct sentence_scan *scan, struct stretch scope,
                         struct day_span span) {
     static const char *const words[] = {"起", "开始", "加用", "改", "停", "增至", "减至", "换"};
     const struct record_index *index = &scan->verifier->index;
-    struct stretch clause = first_clause(scan, scope, 30);
+    struct stretch clause = scope_first_clause(scan, scope, 30);
     bool begins = false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        begins = begins || stretch_has(scan, clause, words[i]);
+        begins = begins || scope_has(scan, clause, words[i]);
     }
     for (size_t i = 0; i < scan->mentions.count; i++) {
         const struct mention *m = &scan->mentions.items[i];
@@ -204,11 +205,11 @@ struct ruling rule_stay(const struct sentence_scan *scan, size_t at, struct day_
     struct stretch before = {m->start > 6 ? m->start - 6 : 0, m->start};
     struct stretch behind = {m->end, m->end + 3 < scan->folded.n ? m->end + 3 : scan->folded.n};
     bool admitted = strcmp(scan->field_id, "admit_date") == 0 ||
-                    stretch_has(scan, before, "入院日期") ||
-                    stretch_has(scan, before, "入院时间") || stretch_has(scan, behind, "入院");
+                    scope_has(scan, before, "入院日期") || scope_has(scan, before, "入院时间") ||
+                    scope_has(scan, behind, "入院");
     bool left = strcmp(scan->field_id, "discharge_date") == 0 ||
-                stretch_has(scan, before, "出院日期") || stretch_has(scan, before, "出院时间") ||
-                stretch_has(scan, behind, "出院");
+                scope_has(scan, before, "出院日期") || scope_has(scan, before, "出院时间") ||
+                scope_has(scan, behind, "出院");
     if (left && discharge != DAY_UNKNOWN) {
         return (struct ruling){span_has(span, discharge) ? HOLDS : FAILS, discharge};
     }

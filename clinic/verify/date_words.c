@@ -111,7 +111,7 @@ static struct ruling compare_days(const struct sentence_scan *scan, struct stret
 struct ruling rule_words(const struct sentence_scan *scan, struct stretch scope,
                          struct day_span span) {
     struct ruling ruling = compare_days(scan, scope, span);
-    struct stretch clause = first_clause(scan, scope, 70);
+    struct stretch clause = scope_first_clause(scan, scope, 70);
     if (ruling.finding == FAILS && clause.to < scope.to && clause.to > clause.from + 2) {
         struct ruling first = compare_days(scan, clause, span);
         ruling = first.finding == HOLDS ? first : ruling;

@@ -123,9 +123,20 @@ static void check_drug(struct sentence_scan *scan, const struct mention *m) {
     }
 }
 
+// Told of as a risk or to be told apart: "4. 冠心病：无危险因素，不支持".
+static bool is_weak(const struct place *place, size_t end) {
+    static const char *const words[] = {"不支持", "排除", "除外", "可能性小", "不考虑", "待排"};
+    size_t n = place->folded.n;
+    bool weak = place->is_warning;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        weak = weak || folded_find(&place->folded, end, n, words[i]) < n;
+    }
+    return weak;
+}
+
 // The place of a diagnosis with the same concept that is affirmed (1), only denied (-1), none (0).
 static int find_diagnosis(const struct sentence_scan *scan, const struct mention *claim,
-                          uint32_t *place) {
+                          uint32_t *place, bool *only_weak) {
     const struct record_index *index = &scan->verifier->index;
     int found = 0;
     double best = -1;
@@ -141,9 +152,10 @@ static int find_diagnosis(const struct sentence_scan *scan, const struct mention
             found = -1;
             *place = evidence.place;
         }
-        bool weak = stands_in_condition(&there->folded, m->start) || there->is_warning;
+        bool weak = is_weak(there, m->end) || stands_in_condition(&there->folded, m->start);
         double fit = place_fit(scan, evidence.place) + (weak ? 0 : 1) +
                      (there->source.kind == SOURCE_DIAGNOSIS ? 0.3 : 0);
+        *only_weak = *only_weak && (denied || weak);
         if (!denied && fit > best) {
             best = fit;
             found = 1;
@@ -151,6 +163,12 @@ static int find_diagnosis(const struct sentence_scan *scan, const struct mention
         }
     }
     return found;
+}
+
+// The sentence itself says that it is ruled out or a risk.
+static bool is_own_doubt(const struct sentence_scan *scan, const struct mention *m) {
+    struct place here = {.folded = scan->folded};
+    return is_weak(&here, m->end);
 }
 
 static void check_diagnosis(struct sentence_scan *scan, const struct mention *m) {
@@ -162,7 +180,17 @@ static void check_diagnosis(struct sentence_scan *scan, const struct mention *m)
     if (!claim) {
         return;
     }
-    int found = find_diagnosis(scan, m, &place);
+    bool only_weak = true;
+    int found = find_diagnosis(scan, m, &place, &only_weak);
+    bool supposed = stands_in_condition(&scan->folded, m->start);
+    bool copied = scan->verbatim != UINT32_MAX;
+    if (found > 0 && only_weak && !supposed && !copied && !is_own_doubt(scan, m)) {
+        claim_refuse(claim, "记录中仅作为鉴别诊断或风险提到%.60s",
+                     lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]));
+        claim->has_source = true;
+        claim->source = scan->verifier->index.set.places[place].source;
+        return;
+    }
     if (found <= 0) {
         struct literal literal = find_literal(scan, m->start, m->end);
         found = literal.affirmed ? 1 : literal.denied ? -1 : found;
@@ -170,7 +198,6 @@ static void check_diagnosis(struct sentence_scan *scan, const struct mention *m)
                 : literal.denied ? literal.denied_place
                                  : place;
     }
-    bool supposed = stands_in_condition(&scan->folded, m->start);
     if (found > 0 || (found < 0 && supposed)) {
         claim_support(scan, claim, place);
     } else if (found < 0) {
@@ -280,6 +307,49 @@ static void check_people(struct sentence_scan *scan) {
     }
 }
 
+// Share of the item's pairs that a place has.
+static double item_share(const struct sentence_scan *scan, const struct place *place, size_t from) {
+    size_t all = 0, found = 0;
+    for (size_t i = from; i + 1 < scan->folded.n; i++) {
+        uint64_t pair = pair_at(&scan->folded, i);
+        all += pair != 0;
+        for (size_t k = 0; pair && k + 1 < place->folded.n; k++) {
+            if (pair_at(&place->folded, k) == pair) {
+                found++;
+                break;
+            }
+        }
+    }
+    return all ? (double)found / (double)all : 1;
+}
+
+// An item of a field of diagnoses must be one of the episode's diagnoses, or of a note's.
+static void check_item(struct sentence_scan *scan) {
+    const struct verifier *verifier = scan->verifier;
+    size_t from = 0;
+    double best = 0;
+    while (from < scan->folded.n && !character_is_han(scan->folded.chars[from]) &&
+           !(character_is_digit(scan->folded.chars[from]) && scan->folded.chars[from + 1] != '.')) {
+        from++;
+    }
+    for (size_t p = 0; p < verifier->index.set.count && best < 0.75; p++) {
+        const struct place *place = &verifier->index.set.places[p];
+        bool listed = place->source.kind == SOURCE_DIAGNOSIS;
+        if (place->source.kind == SOURCE_DOC) {
+            const struct section *section = source_section(verifier->episode, &place->source);
+            listed = place->is_trusted && strstr(section->name, "诊断") != NULL;
+        }
+        double share = listed ? item_share(scan, place, from) : 0;
+        best = share > best ? share : best;
+    }
+    if (best < 0.75 && from < scan->folded.n) {
+        struct claim *claim = scan_claim(scan, CLAIM_DIAGNOSIS, from, scan->folded.n);
+        if (claim) {
+            claim_refuse(claim, "记录的诊断中没有这一项");
+        }
+    }
+}
+
 void check_names(struct sentence_scan *scan) {
     for (size_t i = 0; i < scan->mentions.count && !scan->is_out_of_memory; i++) {
         struct mention m = scan->mentions.items[i];
@@ -288,6 +358,9 @@ void check_names(struct sentence_scan *scan) {
         } else if (m.kind == MENTION_DIAGNOSIS) {
             check_diagnosis(scan, &m);
         }
+    }
+    if (strstr(scan->field_id, "_diagnoses")) {
+        check_item(scan);
     }
     check_sex(scan);
     check_people(scan);

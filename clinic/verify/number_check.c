@@ -37,6 +37,17 @@ static int touching(const struct folded_text *a, const struct mention *x,
     return before * (bare ? 2 : 1) + behind;
 }
 
+static bool same_word_before(const struct folded_text *a, const struct mention *x,
+                             const struct place *place, const struct mention *y) {
+    const struct folded_text *b = &place->folded;
+    for (size_t n = 1; n <= 2; n++) {
+        if (x->start < n || y->start < n || a->chars[x->start - n] != b->chars[y->start - n]) {
+            return x->start < n && y->start < n;
+        }
+    }
+    return true;
+}
+
 static bool same_form(const struct mention *claim, const struct mention *m) {
     if (claim->form == m->form) {
         return values_equal(claim->value_high, m->value_high);
@@ -72,15 +83,16 @@ static struct heads heads_of(const struct sentence_scan *scan, const struct ment
     return heads;
 }
 
-// The record's number belongs to one of the heads: a word of its concept stands shortly before it.
+// The record's number belongs to one of the heads: a word of its concept stands near it.
 static bool has_head(const struct sentence_scan *scan, const struct heads *heads,
                      const struct place *place, const struct mention *m) {
     size_t from = m->start > 40 ? m->start - 40 : 0;
-    for (size_t i = from; i < m->start; i++) {
+    size_t to = m->end + 24 < place->folded.n ? m->end + 24 : place->folded.n;
+    for (size_t i = from; i < to; i++) {
         struct word word = lexicon_word_at(scan->verifier->lexicon, &place->folded, i,
                                            WORD_FINDING | WORD_DIAGNOSIS | WORD_DRUG);
         for (size_t k = 0; word.concept >= 0 && k < heads->n; k++) {
-            if (word.concept == heads->words[k].concept && i + word.length <= m->start) {
+            if (word.concept == heads->words[k].concept) {
                 return true;
             }
         }
@@ -129,6 +141,10 @@ static double answer(struct sentence_scan *scan, const struct mention *claim,
     }
     if (heads.n && !has_head(scan, &heads, place, m)) {
         return 0;
+    }
+    bool mass = strcmp(claim->unit, "g") == 0 || strcmp(claim->unit, "U") == 0;
+    if (mass && !claim_knows && heads.n == 0 && !same_word_before(&scan->folded, claim, place, m)) {
+        return 0; // an amount of something that is no known drug
     }
     bool same_unit = values_equal(claim->written, m->written) ||
                      scan->folded.chars[claim->end] == place->folded.chars[m->end];

@@ -16,6 +16,7 @@ struct poll {
     double yes, no; // best scores of places that affirm, that deny
     uint32_t yes_place, no_place;
     size_t yes_at, no_at;
+    bool is_no_timely, is_yes_timely; // some such place is of the day that the sentence names
     size_t length;
 };
 
@@ -36,6 +37,9 @@ static bool vote(void *user, uint32_t p, size_t at) {
     if (!denied && (place->is_warning || stands_in_condition(&place->folded, at))) {
         score *= 0.3; // it only might be
     }
+    bool timely =
+        poll->day == DAY_UNKNOWN || time_fit(poll->scan, poll->day, place, place->day) > 0;
+    *(denied ? &poll->is_no_timely : &poll->is_yes_timely) |= timely;
     double *best = denied ? &poll->no : &poll->yes;
     if (score > *best) {
         *best = score;
@@ -98,6 +102,9 @@ static void judge(struct sentence_scan *scan, size_t from, size_t to, bool denie
     if (own <= 0 && against <= 0) {
         return; // the record speaks of it in other words or not at all: others look after that
     }
+    if (own <= 0 && !(denies ? poll.is_yes_timely : poll.is_no_timely)) {
+        return; // the contrary was written of other days
+    }
     struct claim *claim = scan_claim(scan, CLAIM_NEGATION, from, to);
     if (!claim) {
         return;
@@ -152,7 +159,8 @@ static void judge_affirmed(struct sentence_scan *scan) {
             i++;
             continue;
         }
-        if (!is_denied_here(scan, i) && !stands_in_condition(text, i)) {
+        bool department = text->chars[i + word.length] == 0x79D1; // 感染科
+        if (!department && !is_denied_here(scan, i) && !stands_in_condition(text, i)) {
             judge(scan, i, i + word.length, false, true);
         }
         i += word.length;

@@ -165,9 +165,12 @@ static bool tell_days(struct sentence_scan *scan) {
 static uint32_t find_verbatim(const struct sentence_scan *scan) {
     const struct record_index *index = &scan->verifier->index;
     size_t from = 0, to = scan->folded.n;
-    while (from < to && !character_is_han(scan->folded.chars[from])) {
+    while (from < 3 && character_is_digit(scan->folded.chars[from])) {
         from++;
     }
+    bool item = from > 0 && scan->folded.chars[from] == '.' &&
+                !character_is_digit(scan->folded.chars[from + 1]);
+    from = item ? from + 1 : 0;
     while (to > from && character_ends_sentence(scan->folded.chars[to - 1])) {
         to--;
     }
