@@ -20,7 +20,7 @@ export class DraftWindow {
     this.isFollowing = false;
     this.cards = new Map();
     this.abort = null;
-    this.isStarting = this.isClosed = false;
+    this.isStarting = this.isFilling = this.isClosed = false;
     this.build();
     this.showHead();
   }
@@ -272,16 +272,18 @@ export class DraftWindow {
     }
   }
 
-  fill(ids) {
-    if (!this.draft || ids.length === 0) return Promise.resolve(false);
+  async fill(ids) {
+    if (!this.draft || ids.length === 0 || this.isFilling) return;
+    this.isFilling = true;
     const left = this.draft.fields.filter((field) => field.blocked).map((field) => field.name);
-    return this.act(async () => {
+    await this.act(async () => {
       await this.host.fill(this.draft, ids);
       if (this.isClosed) return;
       this.showForm();
       spoken.textContent = word("spokenFilled", { n: ids.length });
       if (ids.length > 1 && left.length) this.showAlert(word("leftOut", { names: left.join("、") }));
     });
+    this.isFilling = false;
   }
 
   // The next sentence that is not supported, after the one in focus; of one field if it is named.

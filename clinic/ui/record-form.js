@@ -15,6 +15,12 @@ export class RecordForm {
     this.isClosed = false;
     this.resized = () => this.growAll();
     window.addEventListener("resize", this.resized);
+    this.leaving = (event) => {
+      if (![...this.rows.values()].some((row) => this.isUnsaved(row))) return;
+      this.settle();
+      event.preventDefault();
+    };
+    window.addEventListener("beforeunload", this.leaving);
     this.generateButton = make("button", { class: "strong", word: "generate", values: { name: options.templateName },
       data: { action: "generate" }, hidden: !options.canType });
     this.fields = make("div", { class: "form-fields" });
@@ -67,12 +73,14 @@ export class RecordForm {
 
   // Typed text that is not saved yet is not thrown away by an answer about another field.
   showRow(row, field) {
-    const isTyped = row.area.value !== row.field.text && document.activeElement === row.area;
+    const { value } = row.area;
+    const isTyped = value !== row.field.text && value !== field.text && document.activeElement === row.area;
     row.field = field;
     if (!isTyped) row.area.value = field.text;
     row.printed.textContent = row.area.value;
     row.clash.hidden = true;
     row.undo.hidden = !this.options.canType || !(field.version > 0);
+    if (row.saving && isTyped) return;
     row.area.closest(".form-row").dataset.from = field.from || "";
     if (field.from === "draft") say(row.meta, "fromDraft", { by: field.by || "", at: dateTime(field.at) });
     else if (field.from === "typed") say(row.meta, "typedBy", { by: field.by || "", at: dateTime(field.at) });
@@ -89,22 +97,35 @@ export class RecordForm {
     for (const { area } of this.rows.values()) this.grow(area);
   }
 
-  async save(row) {
+  isUnsaved(row) {
+    return this.options.canType && row.area.value !== row.field.text;
+  }
+
+  // One at a time for each field; what is typed meanwhile goes next.
+  save(row) {
     clearTimeout(row.timer);
-    const text = row.area.value, { field } = row;
-    if (this.isClosed || !this.options.canType || text === field.text || row.isSaving) return;
-    row.isSaving = true;
+    if (!row.saving && !this.isClosed && this.isUnsaved(row))
+      row.saving = this.send(row).finally(() => { row.saving = null; });
+    return row.saving;
+  }
+
+  async send(row) {
+    const { field } = row;
     say(row.meta, "saving");
     try {
-      const answer = await this.post("", { field: field.id, text, version: field.version });
-      row.isSaving = false;
-      if (this.isClosed) return;
-      this.show(answer.form || answer);
-      if (row.area.value !== row.field.text) this.save(row); // typed on meanwhile
+      do {
+        const answer = await this.post("", { field: field.id, text: row.area.value, version: row.field.version });
+        if (this.isClosed) return;
+        this.show(answer.form);
+      } while (this.isUnsaved(row));
     } catch (problem) {
-      row.isSaving = false;
       if (!this.isClosed) this.showProblem(row, problem);
     }
+  }
+
+  // Before something else changes the form: what was typed is in it.
+  settle() {
+    return Promise.all([...this.rows.values()].map((row) => this.save(row)));
   }
 
   showProblem(row, problem) {
@@ -115,7 +136,7 @@ export class RecordForm {
     const mine = row.area.value;
     put(row.clash, make("p", { word: "clash" }), make("p", { class: "record-text", lang: "zh-CN", text: other.text }),
       make("div", { class: "buttons" },
-        make("button", { class: "small", word: "takeTheirs", onclick: () => { row.area.value = other.text; row.field = other; this.show(form); } }),
+        make("button", { class: "small", word: "takeTheirs", onclick: () => { row.area.value = other.text; row.field = other; this.show(form); this.grow(row.area); } }),
         make("button", { class: "small", word: "keepMine", onclick: () => { this.show(form); row.area.value = mine; this.save(row); } })));
     row.clash.hidden = false;
     return undefined;
@@ -124,10 +145,11 @@ export class RecordForm {
   async undo(id) {
     const row = this.rows.get(id);
     try {
+      await this.settle();
       const answer = await this.post("undo", { field: id, version: row.field.version });
       if (this.isClosed) return;
       row.area.value = row.field.text;
-      this.show(answer.form || answer);
+      this.show(answer.form);
       document.getElementById("spoken").textContent = word("spokenUndone", { name: row.field.name });
       row.area.focus();
     } catch (problem) {
@@ -139,10 +161,16 @@ export class RecordForm {
     return post(path.form(this.options.episode, this.options.template, action), body);
   }
 
+  // What was typed a moment ago is sent on; nobody waits for the answer.
   close() {
+    for (const row of this.rows.values()) {
+      clearTimeout(row.timer);
+      if (!row.saving && this.isUnsaved(row))
+        this.post("", { field: row.field.id, text: row.area.value, version: row.field.version }).catch(() => {});
+    }
     this.isClosed = true;
     window.removeEventListener("resize", this.resized);
-    for (const row of this.rows.values()) clearTimeout(row.timer);
+    window.removeEventListener("beforeunload", this.leaving);
     this.rows.clear();
     this.element.replaceChildren();
     this.element.remove();

@@ -68,6 +68,7 @@ export class Workspace {
       isModelOff: me.model.state === "off", isAlone: false,
       formText: (id) => form.text(id),
       fill: async (draft, ids) => {
+        await form.settle();
         const answer = await post(path.draft(draft.id, "fill"), { fields: ids, versions: form.versions(ids) });
         form.show(answer.form);
         const first = form.rows.get(ids[0]);

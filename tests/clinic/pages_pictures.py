@@ -3,14 +3,32 @@
 written (with the demo model, if it was made), a marked sentence, the list, the audit, the draft
 window in the mock host."""
 import os
+import subprocess
+import sys
 
 from clinic_visit import Visit, open_host
 from pages_live import LiveServer, demo_model, drafted, fetch, field_of
 
 
+PILLOW = "pillow==11.1.0"
+
+
 def picture(visit, folder, name):
     visit.page.wait_for_timeout(400)
-    visit.page.screenshot(path=os.path.join(folder, name + ".png"))
+    path = os.path.join(folder, name + ".png")
+    visit.page.screenshot(path=path)
+    make_small(path)
+
+
+def make_small(path):
+    """With 128 colours a picture of text looks the same and is a third of the size."""
+    try:
+        from PIL import Image
+    except ImportError:
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", PILLOW], check=True)
+        from PIL import Image
+    image = Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    image.save(path, optimize=True)
 
 
 def show_streaming(visit, folder):

@@ -51,7 +51,7 @@ def test_streams_into_fields(visit, mock):
 def test_stop_keeps_what_came(visit, mock):
     for key in ("button", "escape"):
         drafted(visit, mock, 0.05) if key == "button" else visit.generate()
-        visit.until("document.querySelector('[data-field=admission_condition] .draft-text').textContent.length > 20")
+        visit.until("document.querySelector('[data-field=admission_condition][data-state=writing] .draft-text').textContent.length > 20")
         if key == "button":
             visit.page.click("[data-action=stop]")
         else:
@@ -239,6 +239,27 @@ def test_omissions_and_conflicts(visit, mock):
     visit.wait_done()
     visit.page.click(".omissions [data-action=insert]")
     visit.until("document.querySelector('[data-field=discharge_condition] .draft-text').textContent.includes('左肺上叶微小结节需随访')")
+
+
+def test_typed_text_is_not_lost(visit, mock):
+    """Neither by a fill, nor by leaving the patient a moment after typing."""
+    drafted(visit, mock)
+    visit.page.focus("#form-stay_days")
+    visit.page.keyboard.type("八天")
+    visit.press("admit_date", "fill")
+    visit.until("document.getElementById('form-admit_date').value === '2025年11月3日'")
+    assert mock.forms["E-2025-000001", "stay_days"]["text"] == "八天" and visit.form("stay_days") == "八天"
+    visit.page.focus("#form-discharge_orders")
+    visit.page.keyboard.type("随诊")
+    visit.page.keyboard.press("Alt+P")
+    visit.page.wait_for_selector("tbody a")
+    assert mock.forms["E-2025-000001", "discharge_orders"]["text"] == "随诊"
+    visit.open_episode()
+    visit.page.focus("#form-stay_days")
+    visit.page.keyboard.type("整")
+    visit.press("stay_days", "fill")
+    visit.until("document.getElementById('form-stay_days').value === '8天'")
+    assert mock.forms["E-2025-000001", "stay_days"]["history"][-1] in ("八天整", "整八天"), "the typed text can be had back"
 
 
 def test_form_changed_elsewhere(visit, mock):
