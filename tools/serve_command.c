@@ -2,9 +2,7 @@
 // `xinglin serve`: the HTTP server. Reads the configuration, opens what the server writes to,
 // starts loading the model and hands over to the I/O loop, which already answers /health meanwhile.
 // With --clinic the clinic's routes are there, too, with or without a model.
-#if defined(XINGLIN_HAS_CLINIC)
 #include "clinic/http/clinic_service.h"
-#endif
 #include "server/access_log.h"
 #include "server/api_keys.h"
 #include "server/audit_log.h"
@@ -74,7 +72,6 @@ static void on_model(void *argument) {
     http_server_nudge(argument);
 }
 
-#if defined(XINGLIN_HAS_CLINIC)
 static bool open_clinic(struct serve *serve, const struct server_settings *settings) {
     serve->clinic =
         clinic_service_open(settings, &serve->host, serve->message, sizeof serve->message);
@@ -82,19 +79,6 @@ static bool open_clinic(struct serve *serve, const struct server_settings *setti
     serve->server.extension = clinic_service_extension(serve->clinic);
     return true;
 }
-#else
-static void clinic_service_stop(struct clinic_service *clinic) {
-    (void)clinic;
-}
-static void clinic_service_close(struct clinic_service *clinic) {
-    (void)clinic;
-}
-static bool open_clinic(struct serve *serve, const struct server_settings *settings) {
-    (void)settings;
-    snprintf(serve->message, sizeof serve->message, "this program was built without the clinic");
-    return false;
-}
-#endif
 
 static bool open_parts(struct serve *serve, const struct server_settings *settings) {
     struct http_server *server = &serve->server;
