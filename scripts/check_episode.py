@@ -52,8 +52,13 @@ REQUIRED = {
     "reports": ("id", "type", "name", "order", "report_time", "findings", "conclusion"),
     "diagnoses": ("stage", "rank", "name", "icd10", "time"),
 }
-GOLD_FIELDS = ("入院日期", "出院日期", "住院天数", "入院诊断", "入院情况", "诊疗经过", "出院诊断",
-               "出院情况", "出院医嘱")
+# The document that gold.json stands for, and its fields.
+GOLD_FIELDS = {
+    "出院记录": ("入院日期", "出院日期", "住院天数", "入院诊断", "入院情况", "诊疗经过", "出院诊断",
+                 "出院情况", "出院医嘱"),
+    "24小时内入出院记录": ("入院时间", "出院时间", "主诉", "入院情况", "入院诊断", "诊疗经过", "出院情况",
+                           "出院诊断", "出院医嘱"),
+}
 
 
 def moment(text):
@@ -64,6 +69,10 @@ def chinese_date(day):
     return f"{day.year}年{day.month}月{day.day}日"
 
 
+def chinese_minute(time):
+    return f"{chinese_date(time)}{time.hour}时{time.minute:02d}分"
+
+
 class Episode:
     """One folder, with what the checks ask for again and again."""
 
@@ -71,6 +80,8 @@ class Episode:
         self.gold = json.loads((folder / "gold.json").read_text(encoding="utf-8"))
         self.planted = json.loads((folder / "defects.json").read_text(encoding="utf-8"))
         self.read(json.loads((folder / "episode.json").read_text(encoding="utf-8")))
+        before = folder / "first-stay" / "episode.json"
+        self.before = json.loads(before.read_text(encoding="utf-8")) if before.exists() else None
 
     def read(self, data):
         self.data = data
@@ -263,18 +274,19 @@ def check_quoted_susceptibility(episode):
 def check_gold_fields(episode):
     """the reference record's data fields follow from the episode"""
     fields = {field["field"]: field["text"] for field in episode.gold["fields"]}
-    if tuple(fields) != GOLD_FIELDS:
+    if tuple(fields) != GOLD_FIELDS.get(episode.gold["document"]):
         yield f"fields are {', '.join(fields)}"
         return
     days = (episode.discharged.date() - episode.admitted.date()).days
     expected = {
         "入院日期": chinese_date(episode.admitted), "出院日期": chinese_date(episode.discharged),
-        "住院天数": f"{days}天"}
+        "住院天数": f"{days}天", "入院时间": chinese_minute(episode.admitted),
+        "出院时间": chinese_minute(episode.discharged)}
     for stage, field in (("admission", "入院诊断"), ("discharge", "出院诊断")):
         names = episode.diagnoses(stage)
         expected[field] = "；".join(f"{i}. {name}" for i, name in enumerate(names, 1)) + "。"
     for field, text in expected.items():
-        if fields[field] != text:
+        if fields.get(field, text) != text:
             yield f"{field}: {fields[field]!r}, computed {text!r}"
     for order in episode.data["orders"]:
         if order["kind"] != "出院带药":
@@ -283,6 +295,21 @@ def check_gold_fields(episode):
         line = f"{order['name']}{dose}，{order['route']}，{order['frequency']}"
         if line not in fields["出院医嘱"]:
             yield f"出院医嘱: {line} is missing"
+
+
+def check_first_stay(episode):
+    """an earlier stay is that of the same patient, has ended, and is told at readmission"""
+    if not episode.before:
+        return
+    before, data = episode.before, episode.data
+    if before["patient"] != data["patient"] or before["encounter"]["id"] == data["encounter"]["id"]:
+        yield "the first stay is another patient's, or has the same id"
+    ended = max(moment(event["time"]) for event in before["encounter"]["events"])
+    told = [text for (_, section), text in episode.sections.items() if section == "现病史"]
+    if ended >= episode.admitted:
+        yield "the first stay ends after the readmission"
+    if not any(f"{ended.month}月{ended.day}日" in text for text in told):
+        yield "现病史 does not tell the first stay"
 
 
 def check_gold_spans(episode):
@@ -336,20 +363,21 @@ def check_defects(episode):
 EPISODE_CHECKS = (check_shape, check_identity, check_times, check_references, check_flags,
                   check_quoted_labs, check_quoted_vitals, check_quoted_doses,
                   check_quoted_susceptibility) + episode_rules.RULES
-CHECKS = EPISODE_CHECKS + (check_gold_fields, check_gold_spans, episode_rules.check_gold_numbers,
+CHECKS = EPISODE_CHECKS + (check_first_stay, check_gold_fields, check_gold_spans, episode_rules.check_gold_numbers,
                            check_defects)
 
 
 def main():
     root = Path(__file__).resolve().parent.parent / "examples" / "episodes"
     folders = [Path(name) for name in sys.argv[1:]] or sorted(
-        path.parent for path in root.glob("*/episode.json"))
+        path.parent for path in root.rglob("episode.json"))
     passed = failed = 0
     for folder in folders:
+        name = folder.resolve().relative_to(root) if root in folder.resolve().parents else folder
         try:
             episode = Episode(folder)
         except (OSError, ValueError, KeyError) as error:
-            print(f"FAIL {folder.name}: {error}")
+            print(f"FAIL {name}: {error}")
             failed += 1
             continue
         for check in CHECKS:
@@ -358,9 +386,9 @@ def main():
             except (KeyError, ValueError, TypeError, IndexError) as error:
                 problems = [f"{type(error).__name__}: {error}"]
             for problem in problems:
-                print(f"FAIL {folder.name}: {problem}")
+                print(f"FAIL {name}: {problem}")
             if not problems:
-                print(f"ok   {folder.name}: {check.__doc__}")
+                print(f"ok   {name}: {check.__doc__}")
             failed += bool(problems)
             passed += not problems
     print(f"{passed} passed, {failed} failed, 0 skipped")

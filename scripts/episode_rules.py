@@ -35,6 +35,8 @@ SECTIONS = {
     "operation_record": ("一般项目", "术前诊断", "术中诊断", "手术名称", "手术经过", "术中情况及处理"),
     "consultation": ("申请理由", "会诊意见"),
     "ward_round": ("病程", "上级医师意见"),
+    "day_stay_note": ("一般情况", "主诉", "入院情况", "入院诊断", "诊疗经过", "出院情况",
+                      "出院诊断", "出院医嘱"),
     "rescue_record": ("病情变化", "抢救措施", "抢救结果", "参加抢救人员"),
     "stage_summary": ("入院情况", "入院诊断", "诊疗经过", "目前情况", "目前诊断", "诊疗计划"),
     "case_discussion": ("参加人员", "讨论意见", "主持人总结"),
@@ -91,7 +93,12 @@ def check_documents(episode):
 
 
 def check_deadlines(episode):
-    """documents of the admission are in time (T01, T04, T05, T07-T10)"""
+    """documents of the admission are in time (T01, T02, T04, T05, T07-T10)"""
+    if episode.discharged - episode.admitted < DAY:
+        notes = of_type(episode, "day_stay_note")
+        if len(notes) != 1 or moment(notes[0]["sign_time"]) > episode.discharged + DAY:
+            yield "24小时内入出院记录 is missing or was not signed within 24 hours"
+        return
     admission, first = of_type(episode, "admission_note"), of_type(episode, "first_progress_note")
     if len(admission) != 1 or moment(admission[0]["sign_time"]) > episode.admitted + DAY:
         yield "入院记录 is missing or was not signed within 24 hours"
