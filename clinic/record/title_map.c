@@ -34,8 +34,10 @@ static void plain_title(const char *title, char plain[TITLE_BYTES]) {
 }
 
 // "介入*同意书": its parts stand in the title, one after the other.
-static bool matches(const char *pattern, const char *plain) {
-    for (;;) {
+static bool matches(const char *given, const char *plain) {
+    char whole[TITLE_BYTES];
+    plain_title(given, whole);
+    for (const char *pattern = whole;;) {
         char part[TITLE_BYTES];
         size_t length = strcspn(pattern, "*");
         if (length >= sizeof part) return false;

@@ -8,6 +8,7 @@ Written after the FHIR specification, not after the import, so that a test of bo
 
 import base64
 import json
+import re
 import sys
 
 LOINC = "http://loinc.org"
@@ -178,11 +179,18 @@ class Adapter:
                 specimen={"display": row["specimen"]},
                 interpretation=[concept(
                     flag, flag, "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation")])
-            if isinstance(row["value"], str):
+            bound = re.fullmatch(r"([<>]=?)([0-9.]+)", str(row["value"]))
+            if bound:
+                resource["valueQuantity"] = {"comparator": bound[1], "unit": row["unit"],
+                                             "value": json.loads(bound[2])}
+                resource["referenceRange"] = [{"text": row["expected"]}]
+            elif isinstance(row["value"], str):
                 resource["valueString"] = row["value"]
                 resource["referenceRange"] = [{"text": row["expected"]}]
             else:
-                resource["valueQuantity"] = {"value": row["value"], "unit": row["unit"]}
+                resource["valueQuantity"] = {"value": row["value"]}
+                if row["unit"]:
+                    resource["valueQuantity"]["unit"] = row["unit"]
                 resource["referenceRange"] = [{"low": {"value": row["low"]},
                                                "high": {"value": row["high"]}}]
             panels.setdefault((row["panel"], row["collect_time"]), []).append(row["id"])

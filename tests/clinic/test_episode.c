@@ -12,7 +12,7 @@
 #include <string.h>
 
 static json_t *load(const char *name) {
-    char relative[256], path[1024];
+    char relative[512], path[1024];
     snprintf(relative, sizeof relative, "examples/episodes/%s/episode.json", name);
     if (!harness_repo_path(relative, path, sizeof path)) return NULL;
     return json_load_file(path, 0, NULL);
@@ -456,7 +456,7 @@ static enum test_result test_sources(void) {
 
 // Sources of gold.json are found, and the quote is what they say.
 static bool finds_gold(const char *name) {
-    char relative[256], path[1024];
+    char relative[512], path[1024];
     snprintf(relative, sizeof relative, "examples/episodes/%s/gold.json", name);
     json_t *root = load(name), *gold = NULL;
     if (harness_repo_path(relative, path, sizeof path)) gold = json_load_file(path, 0, NULL);

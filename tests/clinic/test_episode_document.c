@@ -146,7 +146,7 @@ static enum test_result test_examples(void) {
     CHECK(check_example("examples/episodes/01-pneumonia/episode.json") > 10);
     CHECK(check_example("examples/episodes/02-stemi-pci/episode.json") > 10);
     CHECK(check_example("examples/episodes/04-hip-fracture/episode.json") > 10);
-    CHECK(check_example("examples/episodes/08-ckd-dialysis/episode.json") > 10);
+    CHECK(check_example("examples/episodes/03-stroke/episode.json") > 10);
     CHECK(check_example("examples/episodes/07-child-pneumonia/episode.json") > 5);
     return TEST_PASS;
 }
