@@ -185,29 +185,46 @@ static bool find_last_note(const struct episode *episode, struct place *place) {
 static bool is_condition(const struct clause *clause) {
     static const char *const OTHER[] = {"同意今日出院", "同意出院", "交代",     "立即就诊", "病理",
                                         "周后",         "个月后",   "随诊",     "已告知",   "门诊",
-                                        "疼痛时可服",   "予出院",   "办理出院", NULL};
+                                        "疼痛时可服",   "予出院",   "办理出院", "理解",     "复述",
+                                        "时出院",       "拆除",     "转康复",   "教会",     NULL};
     return !clause_has_any(clause, OTHER) && !is_order_to_program(clause);
+}
+
+// A clause without its parts that belong elsewhere. Behind "已交代…" a sentence is advice.
+static void add_condition_clause(struct wording *wording, const struct place *place,
+                                 const struct clause *clause, size_t begun, bool *is_told,
+                                 struct source_list *sources) {
+    struct clause part;
+    size_t inside = clause->start, before = wording->bytes;
+    while (!*is_told && clause_next(clause->text, clause->end, CLAUSE_PART, &inside, &part)) {
+        *is_told = clause_has(&part, "交代") || clause_has(&part, "告知");
+        if (!is_condition(&part)) continue;
+        if (wording->bytes > before)
+            wording_add(wording, "，");
+        else if (wording->bytes > begun && !wording_ends_with(wording, "。"))
+            wording_add(wording, "；");
+        int days;
+        note_words(wording, &part, &days);
+    }
+    if (wording->bytes == before) return;
+    source_list_add(sources, &(struct source){.kind = SOURCE_DOC,
+                                              .row = place->doc_row,
+                                              .section = place->section,
+                                              .start = clause->start,
+                                              .end = clause->end});
 }
 
 static void add_note_condition(struct wording *wording, const struct place *place,
                                struct source_list *sources) {
     struct clause clause;
     size_t position = 0, begun = wording->bytes;
+    bool is_told = false;
     while (clause_next(place->text->text, place->text->text_bytes, CLAUSE_CLAUSE, &position,
                        &clause)) {
-        if (!is_condition(&clause)) {
-            end_sentence(wording);
-            continue;
-        }
-        if (wording->bytes > begun && !wording_ends_with(wording, "。")) wording_add(wording, "；");
-        int days;
-        note_words(wording, &clause, &days);
-        source_list_add(sources, &(struct source){.kind = SOURCE_DOC,
-                                                  .row = place->doc_row,
-                                                  .section = place->section,
-                                                  .start = clause.start,
-                                                  .end = clause.end});
-        if (strncmp(clause.text + clause.end, "。", strlen("。")) == 0) end_sentence(wording);
+        add_condition_clause(wording, place, &clause, begun, &is_told, sources);
+        if (strncmp(clause.text + clause.end, "。", strlen("。")) != 0) continue;
+        end_sentence(wording);
+        is_told = false;
     }
     end_sentence(wording);
 }

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LONG_STAY_DAYS 20
+#define LAST_DAYS 10
+
 typedef bool (*field_words)(struct wording *wording, const struct episode *episode,
                             struct source_list *sources, struct clinic_error *error);
 
@@ -150,7 +153,25 @@ static int add_drug_items(struct wording *wording, const struct episode *episode
     return number;
 }
 
-// Later advice first asked: what an older note says in the same words is not said twice.
+static void add_allergy_items(struct wording *wording, const struct episode *episode, int *number,
+                              struct source_list *sources) {
+    for (int i = 0; i < episode->patient.n_allergies; i++) {
+        begin_item(wording, ++*number);
+        wording_add(wording, episode->patient.allergies[i].substance);
+        wording_add(wording, "过敏，避免使用。");
+        add_row(sources, SOURCE_PATIENT, 0);
+    }
+}
+
+// Advice from the middle of a long stay mostly came true or was given up before its end.
+static bool is_overtaken(const struct episode *episode, const struct fact *fact) {
+    struct moment discharge = episode->encounter.discharge;
+    return fact->fact_class == FACT_FOLLOWUP && episode_stay_days(episode) > LONG_STAY_DAYS &&
+           fact->at.seconds != MOMENT_UNKNOWN &&
+           moment_day_number(fact->at) + LAST_DAYS < moment_day_number(discharge);
+}
+
+// Results that are out, advice in the order of the notes, allergies.
 static bool add_advice_items(struct wording *wording, const struct episode *episode, int *number,
                              struct source_list *sources, struct clinic_error *error) {
     struct fact_list facts;
@@ -159,7 +180,7 @@ static bool add_advice_items(struct wording *wording, const struct episode *epis
         enum fact_class wanted = pass ? FACT_FOLLOWUP : FACT_PENDING;
         for (int i = 0; i < facts.n_facts; i++) {
             const struct fact *fact = &facts.facts[i];
-            if (fact->fact_class != wanted) continue;
+            if (fact->fact_class != wanted || is_overtaken(episode, fact)) continue;
             begin_item(wording, ++*number);
             wording_add(wording, fact->text);
             wording_add(wording, "。");
@@ -167,6 +188,7 @@ static bool add_advice_items(struct wording *wording, const struct episode *epis
         }
     }
     fact_list_deinit(&facts);
+    add_allergy_items(wording, episode, number, sources);
     return true;
 }
 

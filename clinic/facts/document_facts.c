@@ -156,7 +156,8 @@ static bool is_bare_stop(const struct clause *part) {
 
 // "左氧氟沙星可引起血糖异常，须监测血糖": advice whose reason stands before it.
 static bool leans_back(const struct clause *part) {
-    static const char *const STARTS[] = {"须", "需", "应", "不可", "避免", "总疗程", "至少", NULL};
+    static const char *const STARTS[] = {"须",     "需",   "应",   "不可",     "避免",
+                                         "总疗程", "至少", "不得", "出院后服", NULL};
     return clause_starts_any(part, STARTS);
 }
 
@@ -165,6 +166,8 @@ static bool stands_alone(const struct clause *part, const struct note_view *view
                          const struct note_view *before) {
     static const char *const CONDITIONS[] = {"如", "若", "一旦", NULL};
     static const char *const VISITS[] = {"复查", "随诊", "随访", "复诊", "门诊", NULL};
+    static const char *const ON[] = {"如提示", "由", "再", "此后", NULL};
+    if (clause_starts_any(part, ON)) return false; // what it speaks of stands before it
     if (view->fact_class == FACT_DIAGNOSIS) return view->is_must != before->is_must;
     return view->fact_class == FACT_FOLLOWUP &&
            (number_length(part->text + part->start) > 0 || clause_starts_any(part, CONDITIONS) ||
@@ -199,9 +202,11 @@ static bool take_part(struct note *note, struct group *group, const struct claus
         return true;
     }
     bool was_free = group->view.fact_class == FACT_CLASSES;
+    bool was_drug = group->view.fact_class == FACT_DRUG;
     if (!flush(note, group)) return false;
     *group = (struct group){.stretch = *part, .view = view};
-    if (view.fact_class == FACT_FOLLOWUP && was_free && before->end && leans_back(part))
+    if (view.fact_class == FACT_FOLLOWUP && before->end && leans_back(part) &&
+        (was_free || was_drug))
         group->stretch.start = before->start;
     return true;
 }

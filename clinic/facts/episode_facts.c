@@ -103,7 +103,12 @@ static void keep_answer(struct fact *first, struct fact *second) {
 }
 
 static void merge_pair(const struct episode *episode, struct fact *first, struct fact *second) {
-    if (tells_same(episode, first, second)) {
+    if (first->fact_class == FACT_FOLLOWUP && strlen(second->text) > strlen(first->text) &&
+        (tells_same(episode, second, first) || tells_same(episode, first, second))) {
+        lend_sources(second, first); // the fuller advice holds
+        second->is_must = first->is_must || second->is_must;
+        drop_fact(first);
+    } else if (tells_same(episode, first, second)) {
         if (first->fact_class == FACT_CONSULT) keep_answer(first, second);
         lend_sources(first, second);
         first->is_must = first->is_must || second->is_must;
@@ -128,11 +133,22 @@ static void merge(const struct episode *episode, struct fact_list *facts) {
     facts->n_facts = kept;
 }
 
+// In the order of the text that they were read from.
+static int compare_places(const struct fact *a, const struct fact *b) {
+    const struct source *x = &a->sources[0], *y = &b->sources[0];
+    if (!a->n_sources || !b->n_sources) return a->n_sources - b->n_sources;
+    if (x->kind != y->kind) return (int)x->kind - (int)y->kind;
+    if (x->row != y->row) return x->row - y->row;
+    if (x->section != y->section) return x->section - y->section;
+    return x->start < y->start ? -1 : x->start > y->start;
+}
+
 static int compare_facts(const void *left, const void *right) {
     const struct fact *a = left, *b = right;
     if (a->at.seconds != b->at.seconds) return a->at.seconds < b->at.seconds ? -1 : 1;
     if (a->fact_class != b->fact_class) return (int)a->fact_class - (int)b->fact_class;
-    return strcmp(a->text, b->text);
+    int by_place = compare_places(a, b);
+    return by_place ? by_place : strcmp(a->text, b->text);
 }
 
 bool facts_of_episode(const struct episode *episode, struct fact_list *facts,

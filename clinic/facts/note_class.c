@@ -23,11 +23,11 @@ static const char *const ADVICE_VISIT[] = {"门诊", "随诊",   "随访", "复�
                                            "拆线", "取病理", "减为", "总疗程", "长期", "至少",
                                            "禁",   "避免",   "低脂", "低盐",   NULL};
 static const char *const ADVICE_LAST[] = {
-    "立即就诊",   "及时就诊",   "随诊",     "门诊", "戒烟",       "戒酒",     "防跌倒",
-    "防脱位",     "减重",       "低脂饮食", "低盐", "糖尿病饮食", "软食",     "清淡饮食",
-    "低蛋白饮食", "重体力劳动", "长期服",   "长期", "须监测",     "监测血糖", "监测血压",
-    "目标",       "继续康复",   "盆浴",     "禁屈", "减为",       "服用",     "避免",
-    "注意",       "不再",       "疫苗",     "接种", "休息",       "保护",     NULL};
+    "立即就诊",   "及时就诊", "随诊",     "门诊",   "戒烟",       "戒酒",     "防跌倒",
+    "防脱位",     "减重",     "低脂饮食", "低盐",   "糖尿病饮食", "清淡饮食", "低蛋白饮食",
+    "重体力劳动", "长期服",   "长期",     "须监测", "监测血糖",   "监测血压", "目标",
+    "继续康复",   "盆浴",     "禁屈",     "减为",   "服用",       "避免",     "注意",
+    "不再",       "疫苗",     "接种",     "休息",   "保护",       NULL};
 static const char *const DIAGNOSED[] = {"诊断修正", "修正诊断", "修正为", "补充诊断",
                                         "诊断补充", "确诊",     "诊断为", NULL};
 static const char *const DIAGNOSED_MAYBE[] = {"诊断明确", "诊断成立", "证实", "提示",
@@ -155,6 +155,8 @@ static bool is_late(const struct note_context *context) {
 }
 
 static bool is_advice(const struct note_context *context, const struct clause *part) {
+    if (clause_starts(part, "出院后复查") && part->end - part->start == strlen("出院后复查"))
+        return false; // of what?
     static const char *const PAST[] = {"病史", "年前",         "个月前", "发病", "术后第",
                                        "不符", "同意今日出院", "再服",   "连用", "禁忌",
                                        "了解", "要求",         NULL};
