@@ -64,6 +64,33 @@ static struct mention drug_at(struct mention_scan *scan, size_t at) {
     return m;
 }
 
+// A name that only what stands around it gives away: 注射用X, X胶囊, X注射液.
+static struct mention dosed_form_at(struct mention_scan *scan, size_t at) {
+    static const char *const forms[] = {"胶囊",   "注射液", "颗粒",   "缓释片",   "肠溶片",
+                                        "分散片", "口服液", "混悬液", "口服溶液", NULL};
+    const struct folded_text *text = scan->text;
+    struct mention m = mention_make(MENTION_DRUG, at, at);
+    size_t form = longest_of(text, at, forms), before = 0;
+    size_t prefix = folded_match(text, at, "注射用");
+    while (form && before < 4 && before < at && character_is_han(text->chars[at - before - 1]) &&
+           !scan->taken[at - before - 1]) {
+        before++;
+    }
+    if (form && before >= 2) {
+        m.start = m.subject_start = at - before;
+        m.subject_end = at;
+        m.end = at + form;
+    } else if (prefix) {
+        size_t end = at + prefix + longest_of(text, at + prefix, DRUG_SALTS_BEFORE);
+        m.subject_start = m.subject_end = end;
+        while (m.subject_end < end + 4 && character_is_han(text->chars[m.subject_end])) {
+            m.subject_end++;
+        }
+        m.end = m.subject_end > end + 1 ? m.subject_end : m.start;
+    }
+    return m;
+}
+
 // A name that only its ending gives away: up to two characters before it belong to it.
 static struct mention unknown_drug_at(struct mention_scan *scan, size_t at) {
     const struct folded_text *text = scan->text;
@@ -89,6 +116,7 @@ void scan_drugs(struct mention_scan *scan) {
     for (size_t i = 0; i < text->n;) {
         struct mention m = drug_at(scan, i);
         m = m.end > m.start ? m : unknown_drug_at(scan, i);
+        m = m.end > m.start ? m : dosed_form_at(scan, i);
         if (m.end <= m.start) {
             i++;
             continue;

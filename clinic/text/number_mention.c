@@ -269,6 +269,42 @@ static void find_quantity(struct mention_scan *scan, struct mention *m,
     }
 }
 
+// No laboratory value has a unit of counting, of mass alone or of days: 每日测血糖4次, 糖类15 g.
+static bool may_be_value(const struct mention_scan *scan, const struct mention *m) {
+    static const char *const counts[] = {"次", "第", "个", "岁", "套", "支", "片",  "粒",
+                                         "袋", "h",  "月", "g",  "ml", "U",  "周期"};
+    static const char *const counted[] = {"吸烟", "饮酒",   "体重", "尿量", "出血",
+                                          "超滤", "尿蛋白", "身高", "失血", "年龄"};
+    const char *name = lexicon_concept_name(scan->lexicon, m->concepts[0]);
+    for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++) {
+        if (strstr(name, counted[i])) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        if (strcmp(m->unit, counts[i]) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// "钾3.1 mmol/L，补钾后9月25日4.2 mmol/L": the same unit goes on with the same quantity.
+static void inherit_quantity(const struct mention_scan *scan, struct mention *m,
+                             const struct mention *last) {
+    bool same = last && last->n_concepts && last->unit[0] && strcmp(last->unit, m->unit) == 0 &&
+                (strchr(m->unit, '/') || strcmp(m->unit, "℃") == 0);
+    for (size_t i = same ? last->end : m->start; i < m->start; i++) {
+        same = same && !character_ends_sentence(scan->text->chars[i]);
+    }
+    if (same) {
+        m->subject_start = last->subject_start;
+        m->subject_end = last->subject_end;
+        m->concepts[0] = last->concepts[0];
+        m->n_concepts = last->n_concepts;
+    }
+}
+
 void scan_numbers(struct mention_scan *scan) {
     const struct folded_text *text = scan->text;
     struct mention last = {0};
@@ -283,6 +319,13 @@ void scan_numbers(struct mention_scan *scan) {
             continue;
         }
         find_quantity(scan, &parsed.mention, last.end ? &last : NULL);
+        if (parsed.mention.n_concepts && !may_be_value(scan, &parsed.mention)) {
+            parsed.mention.n_concepts = 0;
+            parsed.mention.subject_end = parsed.mention.subject_start = parsed.mention.start;
+        }
+        if (parsed.mention.n_concepts == 0 && last.end) {
+            inherit_quantity(scan, &parsed.mention, &last);
+        }
         scan_keep(scan, &parsed.mention);
         last = parsed.mention;
         i = parsed.end > i ? parsed.end : i + 1;

@@ -24,9 +24,10 @@ static const struct cue CUES[] = {
 
 // Words that begin like a cue and deny nothing of a patient.
 static const char *const NO_CUES[] = {
-    "无创", "无菌",   "无效",   "无痛胃镜", "无痛肠镜", "无法", "无需",   "无论", "无名",  "无线",
-    "无偿", "无负压", "未婚",   "未来",     "未成年",   "未定", "未知",   "未必", "未免",  "无关",
-    "无溶", "无害",   "无水乙", "无水酒",   "无机",     "无碍", "无诱因", "未经", "无绝对"};
+    "无创",     "无菌",     "无效",   "无痛胃镜", "无痛肠镜", "无法",   "无需",   "无论",
+    "无名",     "无线",     "无偿",   "无负压",   "未婚",     "未来",   "未成年", "未定",
+    "未知",     "未必",     "未免",   "无关",     "无溶",     "无害",   "无水乙", "无水酒",
+    "阴性杆菌", "阴性球菌", "阴性菌", "无机",     "无碍",     "无诱因", "未经",   "无绝对"};
 
 // Fillers between a cue and what it denies.
 static const char *const FILLERS[] = {"明显", "再",   "出现", "显著", "特殊", "诉",
@@ -109,7 +110,7 @@ static void negate_backwards(struct mention_scan *scan, size_t cue, size_t end) 
         to--; // 均 呈 为
     }
     for (size_t i = to, item_end = to;; i--) {
-        bool stops = i == 0 || ends_scope(text->chars[i - 1]);
+        bool stops = i == 0 || ends_scope(text->chars[i - 1]) || text->chars[i - 1] == ':';
         bool parts = !stops && (text->chars[i - 1] == LIST_COMMA || text->chars[i - 1] == 0x53CA);
         if (stops || parts) {
             if (item_end > i) {

@@ -4,6 +4,8 @@
 // behind the date stands in what was written of that day, against the day that fits them best.
 #include "clinic/verify/date_rule.h"
 
+#include <string.h>
+
 #define SCOPE_MAX 70
 
 // Days that one place speaks of: its own, an order's last, each date in it.
@@ -41,7 +43,11 @@ static struct stretch scope_of(const struct sentence_scan *scan, size_t at) {
     for (size_t i = scope.from; i < scope.to; i++) {
         words += pair_at(text, i) != 0;
     }
-    if (words < 4) {
+    size_t before = 0;
+    for (size_t i = m->start > 30 ? m->start - 30 : 0; i < m->start; i++) {
+        before += pair_at(text, i) != 0;
+    }
+    if (words < 4 && before > words) {
         scope.to = m->start;
         scope.from = m->start > 30 ? m->start - 30 : 0;
     }
@@ -120,7 +126,7 @@ static struct ruling judge_date(const struct sentence_scan *scan, size_t at, str
                                           struct day_span) = {
         rule_operation, rule_consultation, rule_report, rule_temperature, rule_drug, rule_words};
     struct ruling ruling = rule_stay(scan, at, span);
-    if (ruling.finding != NOT_SUCH) {
+    if (ruling.finding != NOT_SUCH && strstr(scan->field_id, "_date")) {
         return ruling;
     }
     for (size_t i = 0; i < sizeof rules / sizeof rules[0] && ruling.finding == NOT_SUCH; i++) {

@@ -123,8 +123,8 @@ bool is_told_by_date(const struct sentence_scan *scan, size_t at, struct stretch
                      int64_t day) {
     const struct record_index *index = &scan->verifier->index;
     const struct mention *m = &scan->mentions.items[at];
-    size_t to = scope.from > m->start && scope.from + 20 < scope.to ? scope.from + 20 : scope.to;
-    to = to > m->end ? to : m->end;
+    size_t first = scope.from > m->end ? scope.from : m->end; // behind a range's other end
+    size_t to = first + 20 < scan->folded.n ? first + 20 : scan->folded.n;
     struct surroundings near =
         surroundings_of(&scan->folded, m->start > 10 ? m->start - 10 : 0, to);
     for (size_t i = 0; i < index->n_by_kind[MENTION_DATE]; i++) {

@@ -92,7 +92,7 @@ static bool has_head(const struct sentence_scan *scan, const struct heads *heads
         struct word word = lexicon_word_at(scan->verifier->lexicon, &place->folded, i,
                                            WORD_FINDING | WORD_DIAGNOSIS | WORD_DRUG);
         for (size_t k = 0; word.concept >= 0 && k < heads->n; k++) {
-            if (word.concept == heads->words[k].concept) {
+            if (quantities_agree(scan->verifier->lexicon, word.concept, heads->words[k].concept)) {
                 return true;
             }
         }
@@ -353,6 +353,13 @@ static int64_t day_of_number(const struct sentence_scan *scan, size_t i) {
                                         "之后", "目标", "后复查", "次日"};
     const struct mention *m = &scan->mentions.items[i];
     size_t from = 0;
+    for (size_t k = i + 1; k < scan->mentions.count; k++) { // C反应蛋白32 mg/L（9月27日）
+        const struct mention *other = &scan->mentions.items[k];
+        if (other->kind == MENTION_DATE && other->start == m->end + 1 &&
+            scan->folded.chars[m->end] == '(') {
+            return scan->days[k];
+        }
+    }
     for (size_t k = 0; k < i; k++) {
         const struct mention *other = &scan->mentions.items[k];
         from = other->kind == MENTION_DATE && other->end > from ? other->end : from;

@@ -150,6 +150,11 @@ static void judge_denied(struct sentence_scan *scan, const struct mention *m) {
     }
 }
 
+// 感染科会诊 tells of no infection.
+static bool is_department(const struct folded_text *text, size_t end) {
+    return text->chars[end] == 0x79D1; // 科
+}
+
 // Findings that stand in the sentence undenied and that the record denies somewhere.
 static void judge_affirmed(struct sentence_scan *scan) {
     const struct folded_text *text = &scan->folded;
@@ -159,8 +164,8 @@ static void judge_affirmed(struct sentence_scan *scan) {
             i++;
             continue;
         }
-        bool department = text->chars[i + word.length] == 0x79D1; // 感染科
-        if (!department && !is_denied_here(scan, i) && !stands_in_condition(text, i)) {
+        if (!is_department(text, i + word.length) && !is_denied_here(scan, i) &&
+            !stands_in_condition(text, i)) {
             judge(scan, i, i + word.length, false, true);
         }
         i += word.length;
@@ -282,6 +287,8 @@ void check_polarity(struct sentence_scan *scan) {
         }
     }
     judge_affirmed(scan);
-    judge_against_sources(scan);
+    if (scan->time != TIME_ORDERS) { // advice says what shall be, not what is
+        judge_against_sources(scan);
+    }
     judge_results(scan);
 }

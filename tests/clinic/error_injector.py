@@ -187,12 +187,13 @@ def make_numbers(record, field, text, rng):
         if float(new) != float(value) and not record.has_number(new, unit):
             yield edited(record, field, text, match.start(1), match.end(1), new, "number")
         name = quantity_before(record, text, match.start())
-        others = [str(lab["value"]) for lab in record.episode["labs"]
+        counted = [lab for lab in record.episode["labs"]
+                   if isinstance(lab["value"], (int, float))]
+        others = [str(lab["value"]) for lab in counted
                   if (lab.get("unit") or "") == unit and name and lab["name"] != name]
         rng.shuffle(others)
         for other in others[:6]:  # another quantity's true value: true nowhere of this one
-            mine = {float(lab["value"]) for lab in record.episode["labs"]
-                    if name in lab["name"] or lab["name"] in name}
+            mine = {float(lab["value"]) for lab in counted if name in lab["name"] or lab["name"] in name}
             if float(other) not in mine and not record.near(name, other, unit):
                 yield edited(record, field, text, match.start(1), match.end(1), other, "number")
                 break
