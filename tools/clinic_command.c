@@ -91,12 +91,14 @@ static int run_list(const struct clinic_options *options) {
     int opened = clinic_open(options, &store);
     if (opened != 0) return opened;
     struct actor actor = clinic_shell_actor();
-    struct episode_query query = {
-        .departments = options->departments.items,
-        .n_departments = options->departments.n_items ? options->departments.n_items : -1,
-        .text = options->text,
-        .state = options->state,
-        .limit = options->limit};
+    int n_departments = options->departments.n_items ? options->departments.n_items : -1;
+    for (int i = 0; i < options->departments.n_items; i++)
+        if (strcmp(options->departments.items[i], "*") == 0) n_departments = -1;
+    struct episode_query query = {.departments = options->departments.items,
+                                  .n_departments = n_departments,
+                                  .text = options->text,
+                                  .state = options->state,
+                                  .limit = options->limit};
     json_t *list = NULL;
     int64_t total = 0;
     bool is_good = store_list_episodes(store, &query, &list, &total, &error) &&
@@ -271,7 +273,8 @@ static const char summary[] =
     "  user add STORE NAME          make or change a user; also user disable, user list\n"
     "  verify-audit STORE           prove the audit chain and everything that hangs on it\n"
     "  export-audit STORE           the audit's lines, without texts of patients\n"
-    "  backup STORE FILE            a copy of the database while the server runs";
+    "  backup STORE FILE            a copy of the database while the server runs\n"
+    "  draft EPISODE.json           a draft on the terminal, without a store (draft --help)";
 
 static int run_line(int argc, char **argv) {
     static const char *positionals[ARGUMENTS_MAX + 1];

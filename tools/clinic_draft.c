@@ -27,7 +27,10 @@ struct draft_view { // what is on the terminal
     char field[48];      // that is being written; "": none
     size_t shown_bytes;  // of its text
     char shown[1 << 16]; // its text as it stands on the terminal
-    bool is_json, has_taken_back;
+    // Fields are shown in the template's order; those that are ready earlier wait.
+    json_t *held[TEMPLATE_FIELDS_MAX];
+    int next;
+    bool is_json;
 };
 
 static volatile sig_atomic_t is_interrupted;
@@ -57,7 +60,6 @@ static void begin_field(struct draft_view *view, const char *id) {
     const struct template_field *field = record_template_field(view->record, id);
     snprintf(view->field, sizeof view->field, "%s", id);
     view->shown_bytes = 0;
-    view->has_taken_back = false;
     clinic_page_name(&view->page, field ? field->name : id, "1");
     fflush(stdout);
 }
@@ -84,7 +86,6 @@ static void show_checked(struct draft_view *view, const char *text) {
         clinic_page_colour(&view->page, NULL);
         clinic_page_break(&view->page);
         view->shown_bytes = same;
-        view->has_taken_back = true;
     }
     show(view, text + same, n - same);
 }
@@ -171,6 +172,32 @@ static void show_field(struct draft_view *view, const json_t *field) {
     view->field[0] = '\0';
 }
 
+static int index_of(const struct draft_view *view, const char *id) {
+    for (int i = 0; i < view->record->n_fields; i++)
+        if (strcmp(view->record->fields[i].id, id) == 0) return i;
+    return 0;
+}
+
+static bool is_done(const json_t *field) {
+    return strcmp(text_of(field, "state"), "writing") != 0;
+}
+
+static void show_in_order(struct draft_view *view, json_t *field) {
+    int at = index_of(view, text_of(field, "id"));
+    if (at != view->next) {
+        json_decref(view->held[at]);
+        view->held[at] = json_incref(field);
+        return;
+    }
+    show_field(view, field);
+    if (!is_done(field)) return;
+    while (++view->next < view->record->n_fields && view->held[view->next]) {
+        show_field(view, view->held[view->next]);
+        json_decref(view->held[view->next]);
+        view->held[view->next] = NULL;
+    }
+}
+
 static bool on_event(void *user, const json_t *event) {
     struct draft_view *view = user;
     const char *name = text_of(event, "event");
@@ -181,7 +208,7 @@ static bool on_event(void *user, const json_t *event) {
     else if (strcmp(name, "text") == 0)
         show(view, text_of(data, "append"), strlen(text_of(data, "append")));
     else if (strcmp(name, "checked") == 0)
-        show_field(view, json_object_get(data, "field"));
+        show_in_order(view, json_object_get(data, "field"));
     return true;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A field as the model writes it: piece by piece, each judged against the record and against the
-// very piece that it rewrites. What fails is tried once more with what was wrong; what then lost
-// something or never ended is told by the rules' own words, what then says something that is not
-// in the record is kept and marked, with the rules' words offered instead.
+// very piece that it rewrites. What fails is tried once more, unseen, with what was wrong, and
+// replaced where that is better. What then lost something or never ended is told by the rules' own
+// words, what then says something that is not in the record is kept and marked, with the rules'
+// words offered instead.
 #include "clinic/draft/draft_compare.h"
 #include "clinic/draft/draft_form.h"
 #include "clinic/draft/draft_prompt.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS = 2, HINT_SPANS_MAX = 4 };
+enum { HINT_SPANS_MAX = 4 };
 
 struct field_writing {
     struct draft_run *run;
@@ -23,13 +24,15 @@ struct field_writing {
     struct draft_mark *marks;
     int n_marks;
     int n_model_pieces;
+    bool is_unseen; // a second attempt, which is shown only if it is better
     bool has_lost_memory;
 };
 
 struct judgement {
-    struct draft_comparison comparison;  // spans in the piece's text, and in the outline's
-    int n_refused;                       // claims that the record does not bear
-    bool is_complete, is_empty, is_idle; // idle: sentences of which the record knows nothing
+    struct draft_comparison comparison; // spans in the piece's text, and in the outline's
+    int n_refused; // claims that the record does not bear; of the piece's own only those beyond
+    int n_idle;    // sentences of which the record knows nothing
+    bool is_complete, is_empty;
 };
 
 // ---- Text as it comes --------------------------------------------------------------------------
@@ -40,6 +43,7 @@ static void hear_text(void *user, const char *text, size_t text_bytes) {
     struct clinic_error ignored;
     if (run->first_token_s <= 0) run->first_token_s = draft_run_seconds();
     text_buffer_add_bytes(&writing->text, text, text_bytes);
+    if (writing->is_unseen) return;
     json_t *piece = json_stringn(text, text_bytes);
     if (!draft_run_tell(run, "text",
                         json_pack("{s:s,s:o}", "field", writing->field->id, "append", piece),
@@ -85,43 +89,61 @@ static const char *written(const struct field_writing *writing) {
     return text_buffer_text(&writing->text) + writing->piece_start;
 }
 
-static void count_claims(const struct sentence_check *sentence, struct judgement *judgement) {
-    int n_refused = 0;
-    for (int i = 0; i < sentence->n_claims; i++)
-        n_refused += !sentence->claims[i].is_supported;
-    judgement->n_refused += n_refused;
-    if (sentence->verdict == VERDICT_UNSUPPORTED && n_refused == 0) judgement->is_idle = true;
-}
-
-static bool verify(struct field_writing *writing, struct judgement *judgement,
-                   struct clinic_error *error) {
+static bool count_claims(struct field_writing *writing, const char *text, int *n_refused,
+                         int *n_idle, struct clinic_error *error) {
     struct text_check check = {0};
     struct verifier *verifier = writing->run->request->ground->verifier;
-    const char *text = written(writing);
+    *n_refused = *n_idle = 0;
     if (!verifier_check(verifier, writing->field->id, text, strlen(text), &check, error))
         return false;
-    for (int i = 0; i < check.n_sentences; i++)
-        count_claims(&check.sentences[i], judgement);
+    for (int i = 0; i < check.n_sentences; i++) {
+        int n = 0;
+        for (int k = 0; k < check.sentences[i].n_claims; k++)
+            n += !check.sentences[i].claims[k].is_supported;
+        *n_refused += n;
+        *n_idle += n == 0 && check.sentences[i].verdict == VERDICT_UNSUPPORTED;
+    }
     text_check_deinit(&check);
     return true;
 }
 
+// A doubt that the rules' own words leave is not the model's: another attempt would not end it.
 static bool judge(struct field_writing *writing, const struct draft_piece *piece, bool is_complete,
                   struct judgement *judgement, struct clinic_error *error) {
+    int own_refused, own_idle;
     *judgement = (struct judgement){.is_complete = is_complete, .is_empty = !*written(writing)};
     if (!is_complete || judgement->is_empty) return true;
-    return draft_compare(writing->run->request->ground->lexicon, piece->text, written(writing),
-                         &judgement->comparison, error) &&
-           verify(writing, judgement, error);
+    if (!draft_compare(writing->run->request->ground->lexicon, piece->text, written(writing),
+                       &judgement->comparison, error) ||
+        !count_claims(writing, written(writing), &judgement->n_refused, &judgement->n_idle,
+                      error) ||
+        !count_claims(writing, piece->text, &own_refused, &own_idle, error))
+        return false;
+    judgement->n_refused -= own_refused < judgement->n_refused ? own_refused : judgement->n_refused;
+    judgement->n_idle -= own_idle < judgement->n_idle ? own_idle : judgement->n_idle;
+    return true;
 }
 
-static bool is_false(const struct judgement *judgement) {
-    return judgement->n_refused > 0 || judgement->comparison.n_strangers > 0;
+static int faults_of(const struct judgement *judgement) {
+    return judgement->n_refused + judgement->comparison.n_strangers;
 }
 
 static bool is_short(const struct judgement *judgement) {
-    return !judgement->is_complete || judgement->is_empty || judgement->is_idle ||
+    return !judgement->is_complete || judgement->is_empty || judgement->n_idle > 0 ||
            judgement->comparison.n_lost > 0;
+}
+
+static bool is_good(const struct judgement *judgement) {
+    return faults_of(judgement) == 0 && !is_short(judgement);
+}
+
+static bool is_better(const struct judgement *judgement, const struct judgement *than) {
+    bool is_text = judgement->is_complete && !judgement->is_empty;
+    bool was_text = than->is_complete && !than->is_empty;
+    if (is_text != was_text) return is_text;
+    if (faults_of(judgement) != faults_of(than)) return faults_of(judgement) < faults_of(than);
+    return judgement->comparison.n_lost + judgement->n_idle <
+           than->comparison.n_lost + than->n_idle;
 }
 
 static void add_spans(struct text_buffer *hint, const char *text, const struct compared_span *spans,
@@ -212,12 +234,6 @@ static bool ask(struct field_writing *writing, const struct draft_piece *piece, 
     return true;
 }
 
-// Takes an answer back and tells so, for the next attempt or for the rules' words.
-static bool take_back(struct field_writing *writing, struct clinic_error *error) {
-    text_buffer_cut(&writing->text, writing->piece_start);
-    return tell_so_far(writing, error);
-}
-
 static bool settle_piece(struct field_writing *writing, const struct draft_piece *piece,
                          const struct judgement *judgement, struct clinic_error *error) {
     bool is_text = judgement->is_complete && !judgement->is_empty;
@@ -226,34 +242,51 @@ static bool settle_piece(struct field_writing *writing, const struct draft_piece
         return true;
     }
     writing->n_model_pieces++;
-    return !is_false(judgement) || mark_piece(writing, piece, judgement, error);
+    return faults_of(judgement) == 0 || mark_piece(writing, piece, judgement, error);
+}
+
+// The second attempt: told what was wrong, and kept only if it is better.
+static bool try_again(struct field_writing *writing, const struct draft_piece *piece,
+                      struct judgement *judgement, struct clinic_error *error) {
+    char *hint = write_hint(writing, piece, judgement), *first = strdup(written(writing));
+    struct judgement second = {.is_empty = true};
+    bool is_written = false, is_complete, is_done = (hint && first) || clinic_fail_memory(error);
+    if (is_done) {
+        text_buffer_cut(&writing->text, writing->piece_start);
+        writing->is_unseen = true;
+        is_done = ask(writing, piece, hint, &is_written, &is_complete, error);
+        writing->is_unseen = false;
+    }
+    if (is_done && is_written) {
+        close_sentence(writing);
+        is_done = judge(writing, piece, is_complete, &second, error);
+    }
+    if (is_done && is_better(&second, judgement)) {
+        *judgement = second;
+    } else if (is_done) {
+        text_buffer_cut(&writing->text, writing->piece_start);
+        text_buffer_add(&writing->text, first);
+    }
+    free(hint);
+    free(first);
+    return is_done;
 }
 
 static bool write_piece(struct field_writing *writing, const struct draft_piece *piece,
                         struct clinic_error *error) {
     struct judgement judgement = {.is_empty = true};
-    char *hint = NULL;
-    bool is_done = true, is_written = true, is_complete;
+    bool is_written, is_complete;
     writing->piece_start = writing->text.bytes;
-    for (int attempt = 0; is_done && attempt < ATTEMPTS; attempt++) {
-        is_done = ask(writing, piece, hint, &is_written, &is_complete, error);
-        free(hint);
-        hint = NULL;
-        if (!is_done || !is_written) break;
+    if (!ask(writing, piece, NULL, &is_written, &is_complete, error)) return false;
+    if (is_written) {
         close_sentence(writing);
-        is_done = judge(writing, piece, is_complete, &judgement, error);
-        if (!is_done || (!is_false(&judgement) && !is_short(&judgement))) break;
-        if (attempt + 1 == ATTEMPTS) break;
-        hint = write_hint(writing, piece, &judgement);
-        is_done = (hint || clinic_fail_memory(error)) && take_back(writing, error);
+        if (!judge(writing, piece, is_complete, &judgement, error)) return false;
+        if (!is_good(&judgement) && !try_again(writing, piece, &judgement, error)) return false;
     }
-    free(hint);
-    if (!is_done) return false;
     if (draft_run_is_stopped(writing->run)) {
         text_buffer_cut(&writing->text, writing->piece_start); // half a sentence is no text
         return true;
     }
-    if (!is_written) judgement = (struct judgement){.is_empty = true};
     return settle_piece(writing, piece, &judgement, error) && tell_so_far(writing, error);
 }
 
