@@ -5,9 +5,7 @@
 #include "tools/clinic_command.h"
 #include "tools/terminal.h"
 
-#if defined(XINGLIN_HAS_FHIR)
 #include "clinic/record/fhir_import.h"
-#endif
 #include "clinic/store/store_episodes.h"
 
 #include <dirent.h>
@@ -47,13 +45,7 @@ static void put(struct import *import, const char *path, json_t *episode, const 
 
 static void put_bundle(struct import *import, const char *path, const json_t *bundle) {
     struct clinic_error error = {0};
-#if defined(XINGLIN_HAS_FHIR)
     json_t *episode = episode_from_fhir(bundle, NULL, &error);
-#else
-    json_t *episode = NULL;
-    clinic_fail(&error, CLINIC_BAD_INPUT, "this program reads no FHIR");
-    (void)bundle;
-#endif
     if (episode)
         put(import, path, episode, "fhir");
     else

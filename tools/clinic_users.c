@@ -13,7 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { PASSWORD_LINE_BYTES = 1100 };
+enum { PASSWORD_LINE_BYTES = 1100, INTERRUPT = 3 };
 
 // The first line of a stream, without its end. False: nothing, or it is too long.
 static bool read_line(FILE *file, char line[PASSWORD_LINE_BYTES]) {
@@ -29,13 +29,14 @@ static bool ask(const char *prompt, char line[PASSWORD_LINE_BYTES]) {
     struct termios shown, hidden;
     if (tcgetattr(STDIN_FILENO, &shown) != 0) return false;
     hidden = shown;
-    hidden.c_lflag &= (tcflag_t)~ECHO;
+    // An interrupt would leave the terminal without echo: it becomes a letter of the line.
+    hidden.c_lflag &= (tcflag_t) ~(ECHO | ISIG);
     fprintf(stderr, "%s: ", prompt);
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) != 0) return false;
     bool is_read = read_line(stdin, line);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
     fprintf(stderr, "\n");
-    return is_read;
+    return is_read && !strchr(line, INTERRUPT);
 }
 
 static bool ask_twice(char line[PASSWORD_LINE_BYTES]) {

@@ -15,7 +15,8 @@
 
 enum { SESSION_MINUTES = 15, KEY_LINE_BYTES = 2 * STORE_KEY_BYTES + 1 };
 
-static bool check_folder(const char *folder, bool create, struct clinic_error *error) {
+static bool check_folder(struct store *store, bool create, struct clinic_error *error) {
+    const char *folder = store->folder;
     struct stat found;
     if (create && mkdir(folder, 0700) != 0 && errno != EEXIST)
         return clinic_fail(error, CLINIC_STORAGE, "the store's folder cannot be made: %s",
@@ -29,20 +30,30 @@ static bool check_folder(const char *folder, bool create, struct clinic_error *e
     if (found.st_mode & 077)
         return clinic_fail(error, CLINIC_DENIED,
                            "others may enter the store's folder; chmod 700 it");
+    store->owner = found.st_uid;
+    store->group = found.st_gid;
     return true;
 }
 
-static bool make_file(const char *path, struct clinic_error *error) {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+void store_give_file(const struct store *store, int fd) {
+    if (fd < 0 || geteuid() != 0 || store->owner == 0) return;
+    int given = fchown(fd, store->owner, store->group);
+    (void)given; // whoever cannot use it will be told when opening it
+}
+
+static bool make_file(const struct store *store, struct clinic_error *error) {
+    int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return clinic_fail(error, CLINIC_STORAGE, "a file of the store cannot be made: %s",
                            strerror(errno));
+    store_give_file(store, fd);
     close(fd);
     return true;
 }
 
 // The whole key or no file: written beside its name first.
-static bool make_key(const char *folder, const char *path, struct clinic_error *error) {
+static bool make_key(const struct store *store, const char *path, struct clinic_error *error) {
+    const char *folder = store->folder;
     unsigned char key[STORE_KEY_BYTES];
     char line[KEY_LINE_BYTES + 1], temporary[STORE_PATH_BYTES + 32];
     if (!bytes_random(key, sizeof key))
@@ -51,6 +62,7 @@ static bool make_key(const char *folder, const char *path, struct clinic_error *
     line[KEY_LINE_BYTES - 1] = '\n';
     snprintf(temporary, sizeof temporary, "%s/launch.key.%ld", folder, (long)getpid());
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    store_give_file(store, fd);
     bool is_good = fd >= 0 && write(fd, line, KEY_LINE_BYTES) == KEY_LINE_BYTES && fsync(fd) == 0;
     if (fd >= 0) is_good &= close(fd) == 0;
     // link() leaves a key that another process made meanwhile.
@@ -70,7 +82,7 @@ static bool read_key(struct store *store, bool create, struct clinic_error *erro
     char path[STORE_PATH_BYTES + 16], line[KEY_LINE_BYTES + 1] = "";
     struct stat found;
     snprintf(path, sizeof path, "%s/launch.key", store->folder);
-    if (create && access(path, F_OK) != 0 && !make_key(store->folder, path, error)) return false;
+    if (create && access(path, F_OK) != 0 && !make_key(store, path, error)) return false;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     ssize_t n = fd >= 0 ? read(fd, line, sizeof line) : -1;
     bool is_private = fd >= 0 && fstat(fd, &found) == 0 && !(found.st_mode & 077);
@@ -87,8 +99,8 @@ static bool read_key(struct store *store, bool create, struct clinic_error *erro
 }
 
 static bool open_parts(struct store *store, bool create, struct clinic_error *error) {
-    if (!check_folder(store->folder, create, error)) return false;
-    if (create && !make_file(store->path, error)) return false;
+    if (!check_folder(store, create, error)) return false;
+    if (create && !make_file(store, error)) return false;
     if (access(store->path, F_OK) != 0)
         return clinic_fail(error, CLINIC_NOT_FOUND,
                            "there is no clinic.db in the folder (xinglin clinic init makes it)");

@@ -38,18 +38,24 @@ static json_t *digest_json(const unsigned char *digest) {
     return json_string(hex);
 }
 
-// Of a versioned object the state stands for what is after it.
+// What came from a client's address or a hand may be no UTF-8; the line is shown all the same.
+static json_t *text_json(const char *text) {
+    json_t *value = text ? json_string(text) : json_null();
+    return value ? value : json_string("(no UTF-8)");
+}
+
 static json_t *line_json(const struct audit_row *row) {
     char at[32];
     time_write(row->at_ms, at);
-    const unsigned char *after = row->digests[SIDE_AFTER];
-    return json_pack(
-        "{s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:I, s:o, s:o, s:o, s:o}", "seq",
-        (json_int_t)row->seq, "at", at, "user", row->user, "role", row->role, "address",
-        row->address, "session", row->session, "action", row->action, "episode", row->episode,
-        "object", row->object, "version", (json_int_t)row->version, "before_digest",
-        digest_json(row->digests[SIDE_BEFORE]), "after_digest", digest_json(after), "state_digest",
-        digest_json(row->digests[SIDE_STATE]), "hash", digest_json(row->hash));
+    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
+                     "seq", (json_int_t)row->seq, "at", at, "user", text_json(row->user), "role",
+                     text_json(row->role), "address", text_json(row->address), "session",
+                     text_json(row->session), "action", text_json(row->action), "episode",
+                     text_json(row->episode), "object", text_json(row->object), "version",
+                     (json_int_t)row->version, "before_digest",
+                     digest_json(row->digests[SIDE_BEFORE]), "after_digest",
+                     digest_json(row->digests[SIDE_AFTER]), "state_digest",
+                     digest_json(row->digests[SIDE_STATE]), "hash", digest_json(row->hash));
 }
 
 static bool has_prefix(const char *text, const char *prefix) {
@@ -122,6 +128,21 @@ static bool check_query(const struct audit_query *query, char action[ACTION_BYTE
     return true;
 }
 
+// Conditions only for what is asked, so that the indexes are used.
+static sqlite3_stmt *find_rows(struct store *store, const struct audit_query *query,
+                               const char *action, struct clinic_error *error) {
+    char sql[640];
+    snprintf(sql, sizeof sql,
+             "SELECT " AUDIT_COLUMNS " FROM audit WHERE coalesce(?1, ?2, ?3, ?4, 1) IS NOT NULL"
+             "%s%s%s%s AND (?5=0 OR at>=?5) AND (?6=0 OR at<?6) ORDER BY seq DESC LIMIT ?8",
+             query->episode ? " AND episode=?1" : "", query->user ? " AND user=?2" : "",
+             *action ? " AND action BETWEEN ?3 AND ?4" : "",
+             query->before_seq ? " AND seq<?7" : " AND ?7=0");
+    return database_query(&store->reader, error, sql, "ttttiiii", query->episode, query->user,
+                          query->action, action, query->from_ms, query->to_ms, query->before_seq,
+                          (int64_t)query->limit);
+}
+
 bool store_read_audit(struct store *store, const struct audit_query *query, json_t **rows,
                       struct clinic_error *error) {
     char action[ACTION_BYTES_MAX + 8];
@@ -131,14 +152,7 @@ bool store_read_audit(struct store *store, const struct audit_query *query, json
     if (!kept_ready(list, error)) return false;
     bool is_good = reading_begin(store, error);
     if (is_good) {
-        static const char sql[] =
-            "SELECT " AUDIT_COLUMNS " FROM audit WHERE (?1 IS NULL OR episode=?1)"
-            " AND (?2 IS NULL OR user=?2) AND (?3 IS NULL OR action BETWEEN ?3 AND ?4)"
-            " AND at>=?5 AND (?6=0 OR at<?6) AND (?7=0 OR seq<?7) ORDER BY seq DESC LIMIT ?8";
-        sqlite3_stmt *found =
-            database_query(&store->reader, error, sql, "ttttiiii", query->episode, query->user,
-                           query->action && *query->action ? query->action : NULL, action,
-                           query->from_ms, query->to_ms, query->before_seq, (int64_t)query->limit);
+        sqlite3_stmt *found = find_rows(store, query, action, error);
         is_good = found && read_rows(store, query, found, list, error);
         sqlite3_finalize(found);
         is_good = reading_end(store, is_good);

@@ -5,6 +5,7 @@
 #include "clinic/store/audit_chain.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -52,12 +53,22 @@ char *kept_text(const json_t *value, struct clinic_error *error) {
     return text;
 }
 
+// The parser does not tell when it was out of memory: it may drop a letter and go on. Every text
+// here is in one form, so what was read must give the same text again.
 json_t *kept_value(const char *text, struct clinic_error *error) {
     json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
-    if (!value)
+    if (!value) {
         clinic_fail(error, CLINIC_STORAGE,
                     "what is kept cannot be read: run verify-audit, restore a backup");
-    return value;
+        return NULL;
+    }
+    char *again = kept_text(value, error);
+    bool is_same = again && strcmp(again, text) == 0;
+    free(again);
+    if (is_same) return value;
+    clinic_fail_memory(error);
+    json_decref(value);
+    return NULL;
 }
 
 bool kept_ready(const json_t *value, struct clinic_error *error) {

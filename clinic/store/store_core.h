@@ -9,12 +9,15 @@
 #include "clinic/store/store_digest.h"
 
 #include <jansson.h>
+#include <sys/types.h>
 
 enum { STORE_PATH_BYTES = 4096, EPISODE_ID_BYTES = 129, STORE_FIELDS_MAX = 200 };
 
 struct store {
     struct database writer, reader; // changes; everything else
     char folder[STORE_PATH_BYTES], path[STORE_PATH_BYTES + 16];
+    uid_t owner; // of the folder: files that root makes are given to them
+    gid_t group;
     unsigned char launch_key[STORE_KEY_BYTES];
     // Of this store alone: what the audit's first line follows, and the key of text digests.
     unsigned char genesis[SHA256_BYTES], digest_key[SHA256_BYTES];
@@ -28,6 +31,9 @@ struct store {
 };
 
 int64_t store_now_ms(const struct store *store);
+// A file that was just made, to the folder's owner: a service must be able to use what an operator
+// made as root.
+void store_give_file(const struct store *store, int fd);
 
 // A change holds the writer's mutex and a transaction that nobody else may have. End it in any
 // case: `return change_begin(store, error) && change_end(store, work(...), error);`

@@ -4,6 +4,8 @@
 store and say what was acknowledged; after each kill everything that was said must be there, the
 chain must be whole, and nothing may be half. The database is read with Python's own SQLite.
 """
+import hashlib
+import hmac
 import json
 import os
 import pathlib
@@ -108,7 +110,8 @@ def test_kill_of_an_import(tmp_path):
     """The command itself: a killed import goes on where it was, and every printed line holds."""
     store = tmp_path / "store"
     clinic("init", store)
-    total = len(list(EPISODES.glob("*/episode.json")))
+    total = sum(json.loads(path.read_text()).get("format") == "xinglin-episode"
+                for path in EPISODES.glob("*/*.json"))
     for milliseconds in range(0, 60, 4):
         process = subprocess.Popen([XINGLIN, "clinic", "import", store, EPISODES],
                                    stdout=subprocess.PIPE, text=True)
@@ -156,6 +159,54 @@ def test_full_disk(tmp_path):
     assert (tmp_path / "status").read_text() == "4\n" and "disk is full" in said
     assert (tmp_path / "verified").read_text().startswith("whole: ")
     check_acknowledged(tmp_path / "copy", acknowledged(said))
+
+
+def test_backups_while_somebody_writes(tmp_path):
+    """Each copy is a whole store with at least what had been acknowledged before."""
+    store = tmp_path / "store"
+    clinic("init", store)
+    process, lines = start(store, "a"), []
+    for i in range(4):
+        lines += [process.stdout.readline() for _ in range(10)]
+        restored = tmp_path / f"restored{i}"
+        restored.mkdir(mode=0o700)
+        clinic("backup", store, restored / "clinic.db")
+        clinic("init", restored)
+        assert clinic("verify-audit", restored).startswith("whole: ")
+        check_acknowledged(restored, acknowledged("".join(lines)))
+    process.kill()
+    process.communicate()
+
+
+def field(value):
+    """As docs/CLINIC_STORE.md says: eight bytes of length, little-endian, and the bytes."""
+    if value is None:
+        return b"\xff" * 8
+    data = value.to_bytes(8, "little", signed=True) if isinstance(value, int) else value
+    data = data.encode() if isinstance(data, str) else data
+    return len(data).to_bytes(8, "little") + data
+
+
+def test_chain_by_its_description(worked):
+    """The format is not a secret of the program: the chain and all texts, computed here."""
+    with sqlite3.connect(worked / "clinic.db") as database:
+        meta = dict(database.execute("SELECT name, value FROM meta"))
+        rows = list(database.execute(
+            "SELECT seq, at, user, role, address, session, action, episode, object, version,"
+            " before, after, state, hash FROM audit ORDER BY seq"))
+        texts = {(seq, side): text for seq, side, text in database.execute("SELECT * FROM contents")}
+    database.close()
+    previous = meta["genesis"]
+    for *values, digest in rows:
+        previous = hashlib.sha256(b"".join(map(field, [previous, *values]))).digest()
+        assert previous == digest
+        for side, kept in enumerate(values[-3:]):
+            text = texts.pop((values[0], side), None)
+            assert (text is None) == (kept is None)
+            if text is not None:
+                assert hmac.digest(meta["digest_key"], text.encode(), "sha256") == kept
+    assert not texts and len(rows) >= 12
+    assert (worked / "audit.head").read_text() == f"{len(rows):020} {previous.hex()}\n"
 
 
 UNLOCK = "".join(f"DROP TRIGGER {name};" for name in

@@ -97,6 +97,27 @@ static enum test_result test_read(void) {
     return TEST_PASS;
 }
 
+// Whatever a client's address was, the line is kept, shown and proven.
+static enum test_result test_odd_names(void) {
+    struct store *store = store_with_work();
+    CHECK(store);
+    struct actor odd = {"li\xff", NULL, "\xc3\x28", ""};
+    struct audit_query query = {.limit = 1};
+    json_t *rows;
+    CHECK(store_audit(store, &odd, "read", NULL, "list", NULL, NULL, &error));
+    CHECK(store_read_audit(store, &query, &rows, &error) && json_array_size(rows) == 1);
+    CHECK(strcmp(json_string_value(json_object_get(json_array_get(rows, 0), "user")),
+                 "(no UTF-8)") == 0);
+    json_decref(rows);
+    CHECK(!store_audit(store, &odd, "", NULL, "list", NULL, NULL, &error));
+    CHECK(!store_audit(store, &odd, "read", NULL, NULL, NULL, NULL, &error));
+    query.limit = 1001;
+    CHECK(!store_read_audit(store, &query, &rows, &error) && error.failure == CLINIC_BAD_INPUT);
+    CHECK(fixture_is_whole(store, NULL));
+    store_close(store);
+    return TEST_PASS;
+}
+
 // No text of a patient stands in the lines themselves, whatever was done.
 static bool has_no_text(void *user, const json_t *line) {
     static const char *const texts[] = {"甲句", "新句", "治愈", "张示安", "肺炎"};
@@ -291,6 +312,7 @@ static enum test_result test_head_file(void) {
 int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"read", "filters, pages, before and after", test_read},
+        {"odd_names", "what is no UTF-8 is kept and shown", test_odd_names},
         {"lines_tell_no_text", "lines hold digests only", test_lines_tell_no_text},
         {"append_only", "the database refuses changes of the audit", test_append_only},
         {"changes_are_found", "every table that says something", test_changes_are_found},
