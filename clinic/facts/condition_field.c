@@ -183,10 +183,10 @@ static bool find_last_note(const struct episode *episode, struct place *place) {
 
 // Advice, consent and results of tests belong to other fields.
 static bool is_condition(const struct clause *clause) {
-    static const char *const OTHER[] = {"同意今日出院", "同意出院", "交代",     "立即就诊", "病理",
-                                        "周后",         "个月后",   "随诊",     "已告知",   "门诊",
-                                        "疼痛时可服",   "予出院",   "办理出院", "理解",     "复述",
-                                        "时出院",       "拆除",     "转康复",   "教会",     NULL};
+    static const char *const OTHER[] = {
+        "同意今日出院", "同意出院", "交代",   "立即就诊", "病理",       "周后",   "个月后",
+        "个月内",       "随诊",     "已告知", "门诊",     "疼痛时可服", "予出院", "办理出院",
+        "理解",         "复述",     "时出院", "拆除",     "转康复",     "教会",   NULL};
     return !clause_has_any(clause, OTHER) && !is_order_to_program(clause);
 }
 
@@ -198,7 +198,7 @@ static void add_condition_clause(struct wording *wording, const struct place *pl
     size_t inside = clause->start, before = wording->bytes;
     while (!*is_told && clause_next(clause->text, clause->end, CLAUSE_PART, &inside, &part)) {
         *is_told = clause_has(&part, "交代") || clause_has(&part, "告知");
-        if (!is_condition(&part)) continue;
+        if (!is_condition(&part)) break; // what follows it belongs to it
         if (wording->bytes > before)
             wording_add(wording, "，");
         else if (wording->bytes > begun && !wording_ends_with(wording, "。"))

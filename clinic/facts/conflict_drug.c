@@ -86,7 +86,8 @@ static bool has_order(const struct episode *episode, const char *stem, double do
 static bool is_past_or_future(const struct note_place *place, const struct clause *clause) {
     static const char *const WORDS[] = {"外院",   "院外", "平素", "既往", "平日",  "年前",
                                         "个月前", "减为", "建议", "可予", "最大",  "不超过",
-                                        "总量",   "若",   "共",   "U/kg", "mg/kg", NULL};
+                                        "总量",   "若",   "共",   "U/kg", "mg/kg", "灌肠",
+                                        "注入",   "冲洗", "封管", "外用", NULL};
     static const char *const SECTIONS[] = {"现病史",   "既往史",   "个人史", "会诊意见",
                                            "申请理由", "讨论意见", NULL};
     for (int i = 0; SECTIONS[i]; i++) {

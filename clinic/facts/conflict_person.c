@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who the record is about: name (X01), sex (X04), age (X03, X05); and times that cannot follow each
-// other (X08).
+// other (X08) or do not add up (X09).
 #include "clinic/facts/conflict_search.h"
 
 #include <stdlib.h>
@@ -68,6 +68,33 @@ static void check_name_behind(struct conflict_search *search, const struct note_
     }
 }
 
+// "患者张示安无发热": without a mark behind it a name is three characters that are no clinical
+// words (高热无…, 黄疸无…).
+static size_t name_in_sentence(const char *text) {
+    static const char *const FOLLOWERS[] = {"无", "未", "诉", "因", "于", "神志", "今", "昨", NULL};
+    static const char WORDS[] =
+        "龄热血疸染白压度质能效位频体温年前后内外中上下大小多少时分日月天无未不";
+    size_t bytes = name_length(text, FOLLOWERS);
+    if (bytes != 9) return 0;
+    for (size_t at = 3; at < bytes; at += 3) {
+        char character[4] = {text[at], text[at + 1], text[at + 2], 0};
+        if (strstr(WORDS, character)) return 0;
+    }
+    return bytes;
+}
+
+static void check_names_in_sentences(struct conflict_search *search,
+                                     const struct note_place *place) {
+    const char *text = place->section->text, *own = search->episode->patient.name;
+    for (const char *at = text; (at = strstr(at, "患者")); at += strlen("患者")) {
+        const char *name = at + strlen("患者");
+        size_t bytes = name_in_sentence(name);
+        if (bytes && strncmp(name, own, bytes) != 0)
+            report_words(search, place, CONFLICT_PERSON, SEVERITY_VETO, (size_t)(at - text),
+                         (size_t)(name - text) + bytes, "与本例患者姓名不同");
+    }
+}
+
 static void check_names(struct conflict_search *search, const struct note_place *place) {
     static const char *const AFTER_FIELD[] = {"；", "，", "。", " ", "\n", "性别", NULL};
     static const char *const AFTER_PATIENT[] = {"，男",   "，女", "（",       "及配偶",
@@ -76,6 +103,7 @@ static void check_names(struct conflict_search *search, const struct note_place 
     check_name_behind(search, place, "姓名：", AFTER_FIELD);
     check_name_behind(search, place, "患者", AFTER_PATIENT);
     check_name_behind(search, place, "患儿", AFTER_PATIENT);
+    check_names_in_sentences(search, place);
 }
 
 // --- sex
@@ -157,12 +185,37 @@ static void check_age(struct conflict_search *search, const struct note_place *p
         check_words(search, place, OF_CHILDREN, CONFLICT_AGE, SEVERITY_MIDDLE, "患者为成人");
 }
 
+// "实际住院6天" (X09)
+static void check_stay(struct conflict_search *search, const struct note_place *place) {
+    static const char *const MARKS[] = {"实际住院", "住院天数：", "共住院", NULL};
+    const char *text = place->section->text;
+    int days = episode_stay_days(search->episode);
+    for (int i = 0; days >= 0 && MARKS[i]; i++) {
+        for (const char *at = text; (at = strstr(at, MARKS[i])); at += strlen(MARKS[i])) {
+            const char *number = at + strlen(MARKS[i]);
+            size_t digits = number_length(number);
+            if (!digits || digits > 4 || !begins(number + digits, "天") ||
+                strtol(number, NULL, 10) == days)
+                continue;
+            struct wording words = {0};
+            wording_add(&words, "按入院和出院日期为");
+            wording_add_int(&words, days);
+            wording_add(&words, "天");
+            report_words(search, place, CONFLICT_TIME, SEVERITY_MIDDLE, (size_t)(at - text),
+                         (size_t)(number - text) + digits + strlen("天"),
+                         words.text ? words.text : "与入院和出院日期不符");
+            wording_deinit(&words);
+        }
+    }
+}
+
 void conflicts_of_person(struct conflict_search *search) {
     struct note_place place = {.section_row = -1};
     while (!conflict_search_is_over(search) && note_place_next(search->episode, &place)) {
         check_names(search, &place);
         check_sex(search, &place);
         check_age(search, &place);
+        check_stay(search, &place);
     }
 }
 

@@ -12,12 +12,12 @@
 static const struct {
     const char *rule;
     enum conflict_kind kind;
-} RULES[] = {{"X01", CONFLICT_PERSON}, {"B02", CONFLICT_PERSON},    {"X03", CONFLICT_AGE},
-             {"X04", CONFLICT_SEX},    {"X05", CONFLICT_AGE},       {"X06", CONFLICT_SIDE},
-             {"X08", CONFLICT_TIME},   {"X15", CONFLICT_OPERATION}, {"X16", CONFLICT_DIAGNOSIS},
-             {"X17", CONFLICT_VALUE},  {"X20", CONFLICT_DRUG},      {"X21", CONFLICT_ALLERGY},
-             {"X22", CONFLICT_DRUG},   {"X24", CONFLICT_VITAL},     {"X28", CONFLICT_VITAL},
-             {"X32", CONFLICT_BLOOD},  {"X44", CONFLICT_PENDING}};
+} RULES[] = {{"X01", CONFLICT_PERSON},    {"B02", CONFLICT_PERSON}, {"X03", CONFLICT_AGE},
+             {"X04", CONFLICT_SEX},       {"X05", CONFLICT_AGE},    {"X06", CONFLICT_SIDE},
+             {"X08", CONFLICT_TIME},      {"X09", CONFLICT_TIME},   {"X15", CONFLICT_OPERATION},
+             {"X16", CONFLICT_DIAGNOSIS}, {"X17", CONFLICT_VALUE},  {"X20", CONFLICT_DRUG},
+             {"X21", CONFLICT_ALLERGY},   {"X22", CONFLICT_DRUG},   {"X24", CONFLICT_VITAL},
+             {"X28", CONFLICT_VITAL},     {"X32", CONFLICT_BLOOD},  {"X44", CONFLICT_PENDING}};
 
 static bool kind_of_rule(const char *rule, enum conflict_kind *kind) {
     for (size_t i = 0; rule && i < sizeof RULES / sizeof *RULES; i++) {
