@@ -111,7 +111,7 @@ def test_kill_of_an_import(tmp_path):
     store = tmp_path / "store"
     clinic("init", store)
     total = sum(json.loads(path.read_text()).get("format") == "xinglin-episode"
-                for path in EPISODES.glob("*/*.json"))
+                for path in EPISODES.rglob("*.json"))
     for milliseconds in range(0, 60, 4):
         process = subprocess.Popen([XINGLIN, "clinic", "import", store, EPISODES],
                                    stdout=subprocess.PIPE, text=True)
