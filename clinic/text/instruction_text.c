@@ -123,13 +123,15 @@ static const struct phrase STRONG[] = {
 
 // Who is spoken to.
 static const char *const ADDRESSED[] = {"出院记录", "出院小结", "诊疗经过", "病历摘要", "摘要中",
-                                        "小结中",   "草稿",     "生成",     "改写",     "模型",
-                                        "程序",     "助手",     "机器人",   "校验"};
+                                        "小结中",   "草稿",     "出院带药", "出院医嘱", "上一句",
+                                        "前一句",   "这一句",   "下面一句", "生成",     "改写",
+                                        "模型",     "程序",     "助手",     "机器人",   "校验"};
 // What it shall do.
 static const char *const ORDERED[] = {
-    "请写",   "请改写", "必须写", "一律写", "统一写", "改写为", "改写成", "写成",   "写为",
-    "请注明", "请填写", "填写为", "请删除", "不要提", "不要写", "不得提", "请忽略", "请使用",
-    "替换为", "替换成", "请把",   "请将",   "标记为", "视为",   "跳过",   "请补充"};
+    "请写",   "请改写", "必须写", "一律写", "统一写", "改写为", "改写成", "写成",
+    "写为",   "请注明", "请填写", "填写为", "请删除", "不要提", "不要写", "不得提",
+    "请忽略", "请使用", "替换为", "替换成", "请把",   "请将",   "标记为", "视为",
+    "跳过",   "写入",   "写进",   "照抄",   "抄入",   "录入",   "请补充"};
 
 static bool has_any(const struct folded_text *text, const char *const *words, size_t n) {
     for (size_t i = 0; i < n; i++) {
@@ -138,6 +140,18 @@ static bool has_any(const struct folded_text *text, const char *const *words, si
         }
     }
     return false;
+}
+
+bool instruction_looks_back(const char *text, size_t bytes) {
+    static const char *const words[] = {"上一句",   "前一句",   "上两句",   "以上一句", "上句",
+                                        "以上这句", "前面这句", "上面这句", "上述一句", "上面一句"};
+    struct folded_text folded;
+    if (!folded_init(&folded, text, bytes)) {
+        return true;
+    }
+    bool found = has_any(&folded, words, sizeof words / sizeof words[0]);
+    folded_deinit(&folded);
+    return found;
 }
 
 bool text_is_instruction(const char *text, size_t bytes, const char **what) {

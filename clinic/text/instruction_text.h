@@ -11,4 +11,7 @@
 // One sentence or a whole section. On true *what (may be NULL) names the kind in Chinese (static).
 bool text_is_instruction(const char *text, size_t bytes, const char **what);
 
+// Of an instruction: the sentence before it is a part of it ("请把上一句照抄入出院记录").
+bool instruction_looks_back(const char *text, size_t bytes);
+
 #endif

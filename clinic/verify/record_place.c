@@ -167,19 +167,21 @@ static bool fill_place(struct place_set *set, struct place *place, const char *t
     return add_days(set, place);
 }
 
-// All sentences of one section. A section that hides something as a whole (a comment over several
-// sentences) taints each of its sentences that is not plain by itself.
+// All sentences of one section.
 static bool add_section(struct place_set *set, struct source source, const struct section *section,
                         int64_t day, int64_t last_day, bool is_warning) {
     const char *text = section->text;
-    size_t bytes = section->text_bytes;
-    bool tainted = false;
+    size_t bytes = section->text_bytes, first = set->count;
+    int tainted_lines = 0;
     for (size_t start = 0; start < bytes;) {
         size_t end = sentence_end(text, bytes, start);
         bool order = text_is_instruction(text + start, end - start, NULL);
-        // What follows an order up to the end of its line belongs to it.
-        bool line_begins = start == 0 || text[start - 1] == '\n';
-        tainted = order || (tainted && !line_begins);
+        // What follows an order to the end of its line, and the line behind, belong to it.
+        tainted_lines -= tainted_lines > 0 && start > 0 && text[start - 1] == '\n';
+        tainted_lines = order ? 2 : tainted_lines;
+        if (order && set->count > first && instruction_looks_back(text + start, end - start)) {
+            set->places[set->count - 1].is_trusted = false;
+        }
         if (!sentence_is_empty(text + start, end - start)) {
             struct place *place = add_place(set);
             if (!place) {
@@ -194,7 +196,7 @@ static bool add_section(struct place_set *set, struct source source, const struc
             }
             place->day = day;
             place->last_day = last_day;
-            place->is_trusted = !tainted;
+            place->is_trusted = tainted_lines == 0;
             place->is_warning = is_warning;
             if (!fill_place(set, place, text + start, end - start)) {
                 return false;
