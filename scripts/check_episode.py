@@ -58,6 +58,8 @@ GOLD_FIELDS = {
                  "出院情况", "出院医嘱"),
     "24小时内入出院记录": ("入院时间", "出院时间", "主诉", "入院情况", "入院诊断", "诊疗经过", "出院情况",
                            "出院诊断", "出院医嘱"),
+    "死亡记录": ("入院日期", "死亡时间", "住院天数", "入院诊断", "入院情况", "诊疗经过", "死亡原因",
+                 "死亡诊断"),
 }
 
 
@@ -79,7 +81,7 @@ class Episode:
     def __init__(self, folder):
         self.gold = json.loads((folder / "gold.json").read_text(encoding="utf-8"))
         self.planted = json.loads((folder / "defects.json").read_text(encoding="utf-8"))
-        self.read(json.loads((folder / "episode.json").read_text(encoding="utf-8")))
+        self.read(episode_defects.load(folder))
         before = folder / "first-stay" / "episode.json"
         self.before = json.loads(before.read_text(encoding="utf-8")) if before.exists() else None
 
@@ -146,7 +148,8 @@ def check_times(episode):
                                for name in ("event_time", "create_time", "sign_time"))
         if not episode.admitted <= event <= create <= sign:
             yield f"{doc['id']}: event, creation and signature are out of order"
-        if event > episode.discharged or sign > event + day:
+        late = event > episode.discharged and doc["type"] not in episode_rules.AFTERWARDS
+        if late or sign > event + day:
             yield f"{doc['id']}: after discharge, or signed more than 24 hours late"
     for lab in data["labs"]:
         if not moment(lab["collect_time"]) <= moment(lab["report_time"]) <= episode.discharged:
@@ -281,8 +284,9 @@ def check_gold_fields(episode):
     expected = {
         "入院日期": chinese_date(episode.admitted), "出院日期": chinese_date(episode.discharged),
         "住院天数": f"{days}天", "入院时间": chinese_minute(episode.admitted),
-        "出院时间": chinese_minute(episode.discharged)}
-    for stage, field in (("admission", "入院诊断"), ("discharge", "出院诊断")):
+        "出院时间": chinese_minute(episode.discharged), "死亡时间": chinese_minute(episode.discharged)}
+    for stage, field in (("admission", "入院诊断"), ("discharge", "出院诊断"),
+                         ("discharge", "死亡诊断")):
         names = episode.diagnoses(stage)
         expected[field] = "；".join(f"{i}. {name}" for i, name in enumerate(names, 1)) + "。"
     for field, text in expected.items():
@@ -370,7 +374,7 @@ CHECKS = EPISODE_CHECKS + (check_first_stay, check_gold_fields, check_gold_spans
 def main():
     root = Path(__file__).resolve().parent.parent / "examples" / "episodes"
     folders = [Path(name) for name in sys.argv[1:]] or sorted(
-        path.parent for path in root.rglob("episode.json"))
+        path.parent for name in ("episode.json", "variant.json") for path in root.rglob(name))
     passed = failed = 0
     for folder in folders:
         name = folder.resolve().relative_to(root) if root in folder.resolve().parents else folder

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the defective variant of an episode: applies the edits of defects.json to episode.json.
+"""Makes the variants of an episode: its other course (variant.json), and the defective one, to which
+the edits of defects.json are applied.
 
     episode_defects.py FOLDER [DEFECT...]     the defective episode.json on standard output
+    episode_defects.py --clean FOLDER         the episode.json of a folder with a variant.json
 
 An edit names what it expects to find and fails if it finds something else, so that the patch and the
 episode cannot drift apart. Spans are characters (Unicode code points) of the clean section.
@@ -71,15 +73,47 @@ def apply(data, defects):
     return result
 
 
+def diverge(data, variant):
+    """The same stay up to a moment, and what variant.json adds from there on."""
+    result, cut = copy.deepcopy(data), variant["cut"]
+    result["encounter"].update(variant["encounter"])
+    kept = {"docs": "event_time", "labs": "report_time", "reports": "report_time", "vitals": "time",
+            "orders": "start", "operations": "start"}
+    for table, member in kept.items():
+        result[table] = [row for row in result[table] if row[member] <= cut]
+        result[table] += variant["add"].get(table, [])
+        result[table].sort(key=lambda row, member=member: row[member])
+    result["diagnoses"] = [row for row in result["diagnoses"] if row["stage"] == "admission"]
+    result["diagnoses"] += variant["add"]["diagnoses"]
+    events = [event for event in result["encounter"]["events"] if event["time"] <= cut]
+    result["encounter"]["events"] = events + variant["add"]["events"]
+    end = max(event["time"] for event in variant["add"]["events"])
+    for order in result["orders"]:
+        if order.get("stop", "") > end:
+            order["stop"] = end
+    return result
+
+
+def load(folder):
+    """The clean episode of a folder."""
+    folder = Path(folder)
+    if not (folder / "variant.json").exists():
+        return json.loads((folder / "episode.json").read_text(encoding="utf-8"))
+    data = json.loads((folder.resolve().parent / "episode.json").read_text(encoding="utf-8"))
+    return diverge(data, json.loads((folder / "variant.json").read_text(encoding="utf-8")))
+
+
 def main():
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[-1] == "--clean":
         print(__doc__.split("\n\n")[1].strip(), file=sys.stderr)
         return 2
-    folder, wanted = Path(sys.argv[1]), sys.argv[2:]
-    data = json.loads((folder / "episode.json").read_text(encoding="utf-8"))
+    clean = sys.argv[1] == "--clean"
+    folder, wanted = Path(sys.argv[1 + clean]), sys.argv[2 + clean:]
+    data = load(folder)
     defects = json.loads((folder / "defects.json").read_text(encoding="utf-8"))["defects"]
-    chosen = [defect for defect in defects if not wanted or defect["id"] in wanted]
-    if len(chosen) < len(set(wanted)):
+    chosen = [defect for defect in defects
+              if not clean and (not wanted or defect["id"] in wanted)]
+    if not clean and len(chosen) < len(set(wanted)):
         print("no such defect", file=sys.stderr)
         return 2
     json.dump(apply(data, chosen), sys.stdout, ensure_ascii=False, indent=1)

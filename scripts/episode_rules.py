@@ -23,7 +23,7 @@ DOC_TYPES = {
     "C0042": ("transfer_out", "transfer_in"),
     "C0043": ("stage_summary",), "C0044": ("rescue_record",), "C0045": ("consultation",),
     "C0046": ("preop_summary",), "C0047": ("preop_discussion",), "C0048": ("post_op_note",),
-    "C0032": ("front_page",), "X-TALK": ("communication",), "X-CRIT": ("critical_value",),
+    "C0050": ("death_record",), "C0051": ("death_discussion",), "C0032": ("front_page",), "X-TALK": ("communication",), "X-CRIT": ("critical_value",),
 }
 # Course notes: what a gap in the record is measured by.
 NOTES = ("first_progress_note", "progress_note", "ward_round", "post_op_note", "transfer_out",
@@ -39,8 +39,12 @@ SECTIONS = {
                       "出院诊断", "出院医嘱"),
     "rescue_record": ("病情变化", "抢救措施", "抢救结果", "参加抢救人员"),
     "stage_summary": ("入院情况", "入院诊断", "诊疗经过", "目前情况", "目前诊断", "诊疗计划"),
+    "death_record": ("入院情况", "入院诊断", "诊疗经过", "抢救经过", "死亡原因", "死亡诊断", "死亡时间"),
+    "death_discussion": ("参加人员", "讨论意见", "主持人总结"),
     "case_discussion": ("参加人员", "讨论意见", "主持人总结"),
 }
+# Written after the stay has ended.
+AFTERWARDS = ("death_record", "death_discussion")
 FEMALE_ONLY = r"子宫|卵巢|月经|绝经|阴道|孕\d产\d"
 MALE_ONLY = r"前列腺|睾丸|阴囊|精囊"
 TIMES_A_DAY = {"每日1次": 1, "每日2次": 2, "每日3次": 3, "每6小时1次": 4, "每8小时1次": 3,
@@ -185,6 +189,28 @@ def check_rescues(episode):
             yield f"{doc['id']}: measures without times to the minute"
         if len(re.findall(r"[一-龥]示[一-龥](?:副?主[任治]|住院)医师", parts.get("参加抢救人员", ""))) < 2:
             yield f"{doc['id']}: people without name and title"
+
+
+def check_death(episode):
+    """a death has its record within 24 hours and its discussion within 7 days (T22, T23, C28, C29)"""
+    records, discussions = (of_type(episode, kind) for kind in AFTERWARDS)
+    died = [moment(event["time"]) for event in episode.data["encounter"]["events"]
+            if event["type"] == "death"]
+    if (episode.data["encounter"]["disposition"] == "死亡") != bool(died) or \
+            len(records) != len(died) or len(discussions) != len(died):
+        yield "disposition, event, 死亡记录 and 死亡病例讨论记录 do not fit each other"
+        return
+    for end, record, discussion in zip(died, records, discussions):
+        minute = f"{end.year}年{end.month}月{end.day}日{end.hour}时{end.minute:02d}分"
+        told = [part["text"] for part in record["sections"] if part["name"] == "死亡时间"]
+        if not told or minute not in told[0]:
+            yield f"{record['id']}: 死亡时间 is not {minute}"
+        if not end <= moment(record["sign_time"]) <= end + DAY:
+            yield f"{record['id']}: not signed within 24 hours after death"
+        if not end <= moment(discussion["sign_time"]) <= end + 7 * DAY:
+            yield f"{discussion['id']}: not within 7 days after death"
+        if not re.search(r"主任医师（主持）", text_of(discussion)):
+            yield f"{discussion['id']}: no 主任 or 副主任医师 in the chair"
 
 
 def check_front_page(episode):
@@ -430,7 +456,7 @@ def check_gold_numbers(episode):
                                                 for n in range(stay + 1))}
     bare = {number for number, _ in known}
     fields = {field["field"]: field["text"] for field in episode.gold["fields"]}
-    for name in ("入院情况", "诊疗经过", "出院情况", "出院医嘱"):
+    for name in fields.keys() & {"入院情况", "诊疗经过", "出院情况", "出院医嘱", "死亡原因"}:
         text = re.sub(r"(?:\d+年)?(?:(\d+)月)?(\d+)日", "", fields[name])
         for number, unit in quantities(text):
             listed = name == "出院医嘱" and number < 20
@@ -456,7 +482,7 @@ def check_gold_numbers(episode):
 
 
 RULES = (check_documents, check_deadlines, check_events, check_rescues,
-         check_front_page, check_operations,
+         check_death, check_front_page, check_operations,
          check_operation_count, check_sides,
          check_person, check_doses_by_weight, check_plausible, check_results_in_notes, check_chemotherapy,
          check_copies)
