@@ -3,7 +3,7 @@
 import { dateTime, isComposing, make, put, say } from "/clinic/ui/elements.js";
 import { post } from "/clinic/ui/clinic-server.js";
 
-const page_rows = 100;
+const page_rows = 100, shown_characters = 40;
 const actions = ["read", "import", "draft.create", "draft.stop", "draft.edit", "draft.regenerate", "draft.insert", "form.fill",
   "form.type", "form.undo", "override", "login", "login.failed", "logout", "launch", "user.put", "export"];
 
@@ -13,6 +13,12 @@ function asText(value) {
   if (typeof value === "string") return value;
   if (typeof value.text === "string") return value.reason ? `${value.text} [${value.reason}]` : value.text;
   return JSON.stringify(value);
+}
+
+// Long texts open on demand, so that the list stays a list.
+function folded(text) {
+  if (text.length <= shown_characters) return make("span", { text });
+  return make("details", {}, make("summary", { text: text.slice(0, shown_characters) + "…" }), make("p", { text }));
 }
 
 export class AuditView {
@@ -68,7 +74,7 @@ export class AuditView {
 
   row(row) {
     const action = actions.includes(row.action) ? make("td", { word: "action_" + row.action }) : make("td", { text: row.action });
-    const text = (value) => make("td", { class: "audit-text", lang: "zh-CN", text: asText(value) });
+    const text = (value) => make("td", { class: "audit-text", lang: "zh-CN" }, folded(asText(value)));
     return make("tr", { data: { seq: row.seq } }, make("th", { scope: "row", text: String(row.seq) }),
       make("td", { text: dateTime(String(row.at)) }),
       make("td", { text: [row.user, row.role].filter(Boolean).join(" · ") }), action,

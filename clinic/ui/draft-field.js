@@ -179,7 +179,9 @@ export class DraftField {
   focusSentence(index) {
     this.sentenceElements().forEach((one, i) => { one.tabIndex = i === index ? 0 : -1; });
     const element = this.sentenceElements()[index];
-    if (element) element.focus();
+    if (!element) return;
+    element.focus();
+    element.scrollIntoView({ block: "nearest" });
   }
 
   select(index) {
@@ -228,7 +230,10 @@ export class DraftField {
     const item = make("li", { data: { index } });
     const buttons = make("div", { class: "buttons" });
     const add = (name, run) => buttons.append(make("button", { class: "small", word: name, data: { action: name }, onclick: run }));
-    add("showSource", () => { if (this.selected !== index) this.select(index); });
+    add("showSource", () => {
+      if (this.selected !== index) this.select(index);
+      this.focusSentence(index);
+    });
     if (this.actions.canChange && !this.actions.isRunning()) {
       add("accept", () => this.askReason(item, sentence, index));
       add("change", () => this.startEdit(sentence));

@@ -4,7 +4,7 @@
 import { DraftField } from "/clinic/ui/draft-field.js";
 import { listSection, showConflicts, showOmissions } from "/clinic/ui/draft-lists.js";
 import { applyEvent, fillableFields, findField, unsupported } from "/clinic/ui/draft-state.js";
-import { make, say, tell } from "/clinic/ui/elements.js";
+import { dateTime, make, say, tell } from "/clinic/ui/elements.js";
 import { follow, get, path, post } from "/clinic/ui/clinic-server.js";
 import { word } from "/clinic/ui/clinic-words.js";
 
@@ -261,7 +261,7 @@ export class DraftWindow {
     if (!draft || this.isRunning()) return tell(this.note, "");
     return say(this.note, draft.first_token_ms ? "times" : "timesNoModel", {
       model: draft.model || "–", first: ((draft.first_token_ms || 0) / 1000).toFixed(2),
-      total: ((draft.total_ms || 0) / 1000).toFixed(1), at: (draft.created || "").slice(0, 16).replace("T", " ") });
+      total: ((draft.total_ms || 0) / 1000).toFixed(1), at: dateTime(draft.created) });
   }
 
   // After the form changed: what is in it, and the differences.

@@ -72,9 +72,13 @@ export function characters(text) {
   return Array.from(text);
 }
 
-// "2025-11-03T09:40:00+08:00" as the hospital's clock says it, not as this computer's would.
+// "2025-11-03T09:40:00+08:00" as the hospital's clock says it, not as this computer's would; times
+// of the server itself ("…Z") as this computer's clock says them.
 export function dateTime(text) {
-  return text ? text.slice(0, 16).replace("T", " ") : "";
+  if (!text) return "";
+  if (!text.endsWith("Z")) return text.slice(0, 16).replace("T", " ");
+  const at = new Date(text), two = (n) => String(n).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
 export function dateOnly(text) {

@@ -77,6 +77,10 @@ def fetch(visit, path, body=None):
 def drafted(visit, episode):
     visit.sign_in()
     visit.page.wait_for_selector("tbody a")
+    return drafted_again(visit, episode)
+
+
+def drafted_again(visit, episode):
     visit.open_episode(episode)
     visit.generate()
     visit.wait_done(seconds=60)

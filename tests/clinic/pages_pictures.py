@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from clinic_visit import Visit, open_host
-from pages_live import LiveServer, demo_model, drafted, fetch, field_of
+from pages_live import LiveServer, demo_model, drafted_again, field_of
 
 
 PILLOW = "pillow==11.1.0"
@@ -43,7 +43,7 @@ def show_streaming(visit, folder):
 
 
 def show_marked(visit, folder):
-    draft = drafted(visit, "E-2025-000001")
+    draft = drafted_again(visit, "E-2025-000001")
     text = field_of(draft, "course")["text"]
     wrong = text.replace("他唑巴坦钠4.5 g", "他唑巴坦钠2.5 g", 1)
     assert wrong != text
@@ -56,7 +56,6 @@ def show_marked(visit, folder):
     visit.page.click(".draft-window [data-action=next]")
     visit.card("course").locator("[data-action=showSource]").first.click()
     picture(visit, folder, "clinic-marked")
-    return fetch(visit, f"/clinic/api/drafts/{draft['id']}")[1]
 
 
 def show_rest(visit, folder):

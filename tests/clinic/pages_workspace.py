@@ -138,6 +138,8 @@ def test_wrong_dose_is_not_filled(visit, mock):
     assert "记录中为 4.5 g" in card.locator(".issues").inner_text()
     mark = card.locator(".sentence.unsupported").evaluate("one => getComputedStyle(one, '::before').content")
     assert "⚠" in mark, "marked by more than colour"
+    visit.press("course", "showSource")
+    assert visit.page.evaluate("document.activeElement.classList.contains('unsupported')")
     visit.page.click("[data-action=fillAll]")
     visit.until("document.getElementById('form-discharge_orders').value !== ''")
     assert visit.form("course") == "" and "诊疗经过" in visit.alert()
