@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // See conflict.h.
 #include "clinic/facts/conflict_search.h"
+#include "clinic/facts/stay_size.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,10 @@ const char *conflict_kind_name(enum conflict_kind kind) {
 
 bool conflict_search_is_over(const struct conflict_search *search) {
     return search->failed || search->list->n_conflicts >= CONFLICTS_MAX;
+}
+
+bool conflict_search_look(struct conflict_search *search) {
+    return ++search->looks <= CONFLICT_LOOKS_MAX;
 }
 
 static bool grow(struct conflict_list *list) {
@@ -122,9 +127,12 @@ bool conflicts_find(const struct episode *episode, struct conflict_list *conflic
         conflicts_of_instructions, conflicts_of_person, conflicts_of_drugs,  conflicts_of_sides,
         conflicts_of_operations,   conflicts_of_times,  conflicts_of_values, conflicts_of_vitals};
     *conflicts = (struct conflict_list){0};
+    if (!stay_size_check(episode, error)) return false;
     struct conflict_search search = {.episode = episode, .list = conflicts};
-    for (size_t i = 0; i < sizeof SEARCHES / sizeof *SEARCHES && !search.failed; i++)
+    for (size_t i = 0; i < sizeof SEARCHES / sizeof *SEARCHES && !search.failed; i++) {
+        search.looks = 0;
         SEARCHES[i](&search);
+    }
     if (search.failed) {
         conflict_list_deinit(conflicts);
         return clinic_fail_memory(error);

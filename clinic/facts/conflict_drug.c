@@ -121,6 +121,7 @@ static void check_dose(struct conflict_search *search, const struct note_place *
     char kind;
     int other;
     if (!digits || !base_dose(strtod(text + number, NULL), text + number + digits, &dose, &kind) ||
+        !conflict_search_look(search) ||
         has_order(search->episode, drug->stem, dose, kind, &other) || other < 0)
         return;
     struct clause clause = clause_around(place->section, at);

@@ -214,6 +214,7 @@ void conflicts_of_instructions(struct conflict_search *search) {
         struct clause clause;
         size_t position = 0;
         const struct section *section = place.section;
+        if (!text_is_instruction(section->text, section->text_bytes, NULL)) continue;
         while (!conflict_search_is_over(search) &&
                clause_next(section->text, section->text_bytes, CLAUSE_CLAUSE, &position, &clause)) {
             const char *what = NULL;

@@ -12,7 +12,13 @@ struct conflict_search {
     const struct episode *episode;
     struct conflict_list *list;
     bool failed; // no memory
+    int looks;   // into tables; a record that asks for too many is not looked through to its end
 };
+
+#define CONFLICT_LOOKS_MAX 20000
+
+// Counts a look; false: no more.
+bool conflict_search_look(struct conflict_search *search);
 
 // Takes the wording (it is empty afterwards). The second source may be NULL. Doubles are dropped.
 void conflict_report(struct conflict_search *search, enum conflict_kind kind,

@@ -124,6 +124,7 @@ static void check_quotation(struct conflict_search *search, const struct note_pl
         text[number + digits] == '+' || text[number + digits] == '/')
         return;
     bool is_right;
+    if (!conflict_search_look(search)) return;
     int row = nearest_row(search->episode, name, strtod(text + number, NULL), place->doc->event,
                           &is_right);
     if (is_right || row < 0) return;
@@ -234,6 +235,7 @@ static void check_chart(struct conflict_search *search, const struct note_place 
         report_vital(search, place, words, at, end, -1);
         return;
     }
+    if (!conflict_search_look(search)) return;
     int row = nearest_vital(search->episode, words, value, place->doc->event, &apart);
     if (row < 0 || apart <= words->tolerance) return;
     struct clause clause = clause_around(place->section, at);

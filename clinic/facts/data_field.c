@@ -4,6 +4,7 @@
 
 #include "clinic/facts/condition_field.h"
 #include "clinic/facts/episode_facts.h"
+#include "clinic/facts/stay_size.h"
 #include "clinic/facts/wording.h"
 
 #include <stdlib.h>
@@ -295,6 +296,7 @@ bool data_field(const struct episode *episode, const char *value_name, char **te
     if (!words)
         return clinic_fail(error, CLINIC_NOT_FOUND,
                            "there is no data field of that name; see clinic/facts/data_field.h");
+    if (!stay_size_check(episode, error)) return false;
     struct wording wording = {0};
     if (!words(&wording, episode, sources, error)) {
         wording_deinit(&wording);

@@ -224,10 +224,12 @@ static bool take_clause(struct note *note, const struct clause *clause) {
 
 static bool take_section(struct note *note) {
     const struct section *section = &note->context.doc->sections[note->section];
+    bool is_suspect = text_is_instruction(section->text, section->text_bytes, NULL);
     struct clause clause;
     size_t position = 0;
     while (clause_next(section->text, section->text_bytes, CLAUSE_CLAUSE, &position, &clause)) {
-        if (text_is_instruction(clause.text + clause.start, clause.end - clause.start, NULL))
+        if (is_suspect &&
+            text_is_instruction(clause.text + clause.start, clause.end - clause.start, NULL))
             continue;
         if (!take_clause(note, &clause)) return false;
     }

@@ -6,26 +6,32 @@
 #include "clinic/facts/document_facts.h"
 #include "clinic/facts/drug_stem.h"
 #include "clinic/facts/fact_told.h"
+#include "clinic/facts/stay_size.h"
 #include "clinic/facts/table_facts.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define COMPARISONS_MAX 200000 // of two facts: beyond that doubles stay
 
 bool facts_of_document(const struct episode *episode, int doc_row, struct fact_list *facts,
                        struct clinic_error *error) {
     struct note_drugs drugs;
     if (doc_row < 0 || doc_row >= episode->n_docs)
         return clinic_fail(error, CLINIC_NOT_FOUND, "no document %d in this episode", doc_row);
-    bool done = note_drugs_init(&drugs, episode, error) &&
-                facts_of_note(episode, &drugs, doc_row, facts, error);
+    bool done = stay_size_check(episode, error);
+    drugs = (struct note_drugs){0};
+    done = done && note_drugs_init(&drugs, episode, error) &&
+           facts_of_note(episode, &drugs, doc_row, facts, error);
     note_drugs_deinit(&drugs);
     return done;
 }
 
 bool facts_of_tables(const struct episode *episode, struct fact_list *facts,
                      struct clinic_error *error) {
-    return facts_of_stay(episode, facts, error) && facts_of_orders(episode, facts, error) &&
-           facts_of_labs(episode, facts, error) && facts_of_reports(episode, facts, error);
+    return stay_size_check(episode, error) && facts_of_stay(episode, facts, error) &&
+           facts_of_orders(episode, facts, error) && facts_of_labs(episode, facts, error) &&
+           facts_of_reports(episode, facts, error);
 }
 
 static bool facts_of_documents(const struct episode *episode, struct fact_list *facts,
@@ -119,11 +125,18 @@ static void merge_pair(const struct episode *episode, struct fact *first, struct
     }
 }
 
+static bool may_be_same(const struct fact *a, const struct fact *b) {
+    return a->fact_class == b->fact_class && a->fact_class != FACT_CLASSES &&
+           is_near(a->at, b->at, days_apart(a->fact_class));
+}
+
 static void merge(const struct episode *episode, struct fact_list *facts) {
+    int left = COMPARISONS_MAX;
     for (int i = 0; i < facts->n_facts; i++) {
-        for (int k = i + 1; facts->facts[i].fact_class != FACT_CLASSES && k < facts->n_facts; k++) {
-            if (facts->facts[k].fact_class == facts->facts[i].fact_class)
-                merge_pair(episode, &facts->facts[i], &facts->facts[k]);
+        for (int k = i + 1; left > 0 && k < facts->n_facts; k++) {
+            if (!may_be_same(&facts->facts[i], &facts->facts[k])) continue;
+            merge_pair(episode, &facts->facts[i], &facts->facts[k]);
+            left--;
         }
     }
     int kept = 0;

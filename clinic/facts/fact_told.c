@@ -171,35 +171,38 @@ static bool has_stem(const struct window *window, const char *stem) {
            window_has_bytes(window, stem, short_bytes);
 }
 
+struct stems {
+    char stems[FACT_SOURCES_MAX][DRUG_STEM_BYTES];
+    int n;
+};
+
 // Stems of the drugs that a fact is about: of its order, else what its own words name.
-static int fact_stems(const struct episode *episode, const struct fact *fact,
-                      char stems[FACT_SOURCES_MAX][DRUG_STEM_BYTES]) {
-    int n = 0;
+static void fact_stems(const struct episode *episode, const struct fact *fact,
+                       struct stems *drugs) {
+    drugs->n = 0;
     for (int i = 0; i < fact->n_sources; i++) {
         const struct source *source = &fact->sources[i];
         if (source->kind == SOURCE_ORDER && strstr(fact->text, episode->orders[source->row].name))
-            drug_stem(episode->orders[source->row].name, stems[n++]);
+            drug_stem(episode->orders[source->row].name, drugs->stems[drugs->n++]);
     }
-    for (int i = 0; n == 0 && i < episode->n_orders; i++) {
+    for (int i = 0; drugs->n == 0 && i < episode->n_orders; i++) {
         if (strcmp(episode->orders[i].order_class, "drug") != 0) continue;
-        drug_stem(episode->orders[i].name, stems[0]);
-        if (strstr(fact->text, stems[0])) n = 1;
+        drug_stem(episode->orders[i].name, drugs->stems[0]);
+        if (strstr(fact->text, drugs->stems[0])) drugs->n = 1;
     }
-    return n;
 }
 
 static bool is_stop(const struct fact *fact) {
     return strncmp(fact->text, "停", strlen("停")) == 0;
 }
 
-static bool tells_drug(const struct window *window, const struct episode *episode,
-                       const struct fact *fact, const struct pairs *pairs) {
+static bool tells_drug(const struct window *window, const struct fact *fact,
+                       const struct pairs *pairs, const struct stems *drugs) {
     static const char *const STOPPED[] = {"停", "改", "换", "至", "不再", "用到", NULL};
-    char stems[FACT_SOURCES_MAX][DRUG_STEM_BYTES];
-    int n = fact_stems(episode, fact, stems);
-    if (n == 0) return coverage(window, pairs) >= 0.5 && numbers_found(window, fact->text) >= 0.5;
-    for (int i = 0; i < n; i++) {
-        if (!has_stem(window, stems[i])) return false;
+    if (drugs->n == 0)
+        return coverage(window, pairs) >= 0.5 && numbers_found(window, fact->text) >= 0.5;
+    for (int i = 0; i < drugs->n; i++) {
+        if (!has_stem(window, drugs->stems[i])) return false;
     }
     if (is_stop(fact)) return window_has_any(window, STOPPED);
     if (strstr(fact->text, "泵入")) return true; // its rate changed by the hour
@@ -403,7 +406,7 @@ static bool tells_allergy(const struct window *window, const struct episode *epi
 }
 
 static bool tells(const struct window *window, const struct episode *episode,
-                  const struct fact *fact, const struct pairs *pairs) {
+                  const struct fact *fact, const struct pairs *pairs, const struct stems *drugs) {
     const struct lab *lab = fact_lab(episode, fact);
     if (lab) return tells_lab(window, lab);
     if (fact->n_sources && fact->sources[0].kind == SOURCE_REPORT)
@@ -414,7 +417,7 @@ static bool tells(const struct window *window, const struct episode *episode,
         return true;
     switch (fact->fact_class) {
     case FACT_DRUG:
-        return tells_drug(window, episode, fact, pairs);
+        return tells_drug(window, fact, pairs, drugs);
     case FACT_CONSULT:
         return tells_consult(window, fact);
     case FACT_PENDING:
@@ -430,26 +433,24 @@ static bool tells(const struct window *window, const struct episode *episode,
     }
 }
 
-static bool begins_with_drug(const struct window *window, const struct episode *episode,
-                             const struct fact *fact) {
-    char stems[FACT_SOURCES_MAX][DRUG_STEM_BYTES];
+static bool begins_with_drug(const struct window *window, const struct stems *drugs) {
     size_t opening = window->bytes < OPENING_BYTES ? window->bytes : OPENING_BYTES;
     struct window start = {.text = window->text, .bytes = opening};
-    return fact_stems(episode, fact, stems) > 0 && has_stem(&start, stems[0]);
+    return drugs->n > 0 && has_stem(&start, drugs->stems[0]);
 }
 
 // What is taken home has to stand as a line of its own ("1. 左氧氟沙星片0.5 g，口服，每日1次"):
 // that it was given in hospital is another fact.
-static bool tells_prescription(const struct told_text *told, const struct episode *episode,
-                               const struct fact *fact) {
+static bool tells_prescription(const struct told_text *told, const struct fact *fact,
+                               const struct stems *drugs) {
     struct clause clause;
     struct pairs pairs = {.n = 0};
     size_t position = 0;
     while (clause_next(told->text, strlen(told->text), CLAUSE_CLAUSE, &position, &clause)) {
         struct window window = {.text = told->text + clause.start,
                                 .bytes = clause.end - clause.start};
-        if (window.bytes <= PRESCRIPTION_BYTES && begins_with_drug(&window, episode, fact) &&
-            tells_drug(&window, episode, fact, &pairs))
+        if (window.bytes <= PRESCRIPTION_BYTES && begins_with_drug(&window, drugs) &&
+            tells_drug(&window, fact, &pairs, drugs))
             return true;
     }
     return false;
@@ -472,8 +473,10 @@ bool told_text_has(const struct told_text *told, const struct episode *episode,
     const char *words = fact->fact_class == FACT_OPERATION && fact->value ? fact->value
                         : fact->fact_class == FACT_DIAGNOSIS ? skip_diagnosed(fact->text)
                                                              : fact->text;
+    struct stems drugs = {.n = 0};
+    if (fact->fact_class == FACT_DRUG) fact_stems(episode, fact, &drugs);
     if (strncmp(fact->text, "出院带药", strlen("出院带药")) == 0)
-        return tells_prescription(told, episode, fact);
+        return tells_prescription(told, fact, &drugs);
     const char *reason = fact->fact_class == FACT_FOLLOWUP ? strstr(words, "以排除") : NULL;
     find_pairs(words, reason ? (size_t)(reason - words) : strlen(words), &pairs);
     if (fact->fact_class == FACT_FOLLOWUP) keep_advice_pairs(&pairs);
@@ -481,7 +484,7 @@ bool told_text_has(const struct told_text *told, const struct episode *episode,
         size_t start = i ? told->ends[i - 1] : 0;
         for (int k = i; k < told->n_sentences && k < i + 2; k++) {
             struct window window = {.text = told->text + start, .bytes = told->ends[k] - start};
-            if (tells(&window, episode, fact, &pairs)) return true;
+            if (tells(&window, episode, fact, &pairs, &drugs)) return true;
         }
     }
     return false;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define QUOTE_SECONDS (3 * 86400)
+#define QUOTE_BYTES_MAX (256u << 10) // notes of three days
 
 static const char *const WEIGHING[] = {"上级医师意见", "会诊意见", "拟诊讨论",   "分析与处理",
                                        "诊断依据",     "术后评估", "治疗后评估", NULL};
@@ -87,6 +88,27 @@ static bool find_in_document(const struct episode *episode, int doc_row, const c
     return *found && quote->is_weighed;
 }
 
+// Documents are in time order: the first one at or behind a moment.
+static int first_document(const struct episode *episode, struct moment moment) {
+    int low = 0, high = episode->n_docs;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (episode->docs[middle].event.seconds < moment.seconds)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool take_bytes(const struct document *doc, size_t *left) {
+    for (int s = 0; s < doc->n_sections; s++) {
+        if (doc->sections[s].text_bytes > *left) return false;
+        *left -= doc->sections[s].text_bytes;
+    }
+    return true;
+}
+
 bool lab_quote_find(const struct episode *episode, int lab_row, struct lab_quote *quote) {
     const struct lab *lab = &episode->labs[lab_row];
     char name[128];
@@ -97,12 +119,14 @@ bool lab_quote_find(const struct episode *episode, int lab_row, struct lab_quote
     memcpy(name, lab->name, bytes);
     name[bytes] = '\0';
     bool found = false;
-    for (int i = 0; i < episode->n_docs; i++) {
+    size_t left = QUOTE_BYTES_MAX;
+    for (int i = first_document(episode, lab->collect); i < episode->n_docs; i++) {
         const struct document *doc = &episode->docs[i];
         if (doc->sign.seconds == MOMENT_UNKNOWN || doc->event.seconds < lab->collect.seconds)
             continue;
         if (doc->event.seconds > lab->report.seconds + QUOTE_SECONDS) break;
-        if (find_in_document(episode, i, name, lab, &found, quote)) break;
+        if (!take_bytes(doc, &left) || find_in_document(episode, i, name, lab, &found, quote))
+            break;
     }
     return found;
 }

@@ -33,6 +33,16 @@ static const char *order_member(const struct order *order, const char *member) {
     return json_string_value(json_object_get(order->json, member));
 }
 
+// The orders with the stems of their names, which are compared again and again.
+struct order_table {
+    const struct episode *episode;
+    char (*stems)[DRUG_STEM_BYTES]; // [n_orders]
+};
+
+static bool is_same_drug(const struct order_table *table, int row, int other) {
+    return strcmp(table->stems[row], table->stems[other]) == 0;
+}
+
 static void add_value(struct wording *value, const struct order *order) {
     wording_add_dose(value, order);
     if (order->frequency && strcmp(order->frequency, "立即") != 0) {
@@ -43,27 +53,28 @@ static void add_value(struct wording *value, const struct order *order) {
 }
 
 // The order of this drug that began last before this one, or NULL.
-static const struct order *order_before(const struct episode *episode, int row) {
+static const struct order *order_before(const struct order_table *table, int row) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row], *before = NULL;
     for (int i = 0; i < episode->n_orders; i++) {
         const struct order *other = &episode->orders[i];
         if (i == row || !is_kind(other, "长期", "drug") || !other->has_dose ||
-            other->start.seconds >= order->start.seconds ||
-            !drug_stem_is_same(other->name, order->name))
+            other->start.seconds >= order->start.seconds || !is_same_drug(table, i, row))
             continue;
         if (!before || other->start.seconds > before->start.seconds) before = other;
     }
     return before;
 }
 
-static bool is_continued(const struct episode *episode, int row) {
+static bool is_continued(const struct order_table *table, int row) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
     for (int i = 0; i < episode->n_orders; i++) {
         const struct order *other = &episode->orders[i];
         if (i != row && is_kind(other, "长期", "drug") &&
             other->start.seconds > order->start.seconds &&
             other->start.seconds <= order->stop.seconds + 2 * DAY_SECONDS &&
-            drug_stem_is_same(other->name, order->name))
+            is_same_drug(table, i, row))
             return true;
     }
     return false;
@@ -86,9 +97,10 @@ static bool is_same_dose(const struct order *a, const struct order *b) {
            strcmp(a->frequency, b->frequency) == 0;
 }
 
-static bool add_course_start(const struct episode *episode, int row, struct fact_list *facts,
+static bool add_course_start(const struct order_table *table, int row, struct fact_list *facts,
                              struct clinic_error *error) {
-    const struct order *order = &episode->orders[row], *before = order_before(episode, row);
+    const struct episode *episode = table->episode;
+    const struct order *order = &episode->orders[row], *before = order_before(table, row);
     if (before && is_same_dose(before, order) &&
         order->start.seconds - before->stop.seconds <= 2 * DAY_SECONDS)
         return true; // the same, by another route or under a new number
@@ -105,11 +117,12 @@ static bool add_course_start(const struct episode *episode, int row, struct fact
     return fact_entry_end(&entry, facts, error);
 }
 
-static bool add_course_stop(const struct episode *episode, int row, struct fact_list *facts,
+static bool add_course_stop(const struct order_table *table, int row, struct fact_list *facts,
                             struct clinic_error *error) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
     struct moment discharge = episode->encounter.discharge;
-    if (order->stop.seconds == MOMENT_UNKNOWN || is_continued(episode, row) ||
+    if (order->stop.seconds == MOMENT_UNKNOWN || is_continued(table, row) ||
         (discharge.seconds != MOMENT_UNKNOWN &&
          order->stop.seconds >= discharge.seconds - 3 * 3600))
         return true;
@@ -120,19 +133,22 @@ static bool add_course_stop(const struct episode *episode, int row, struct fact_
     return fact_entry_end(&entry, facts, error);
 }
 
-static bool is_loading(const struct episode *episode, const struct order *order) {
+static bool is_loading(const struct order_table *table, int row) {
+    const struct episode *episode = table->episode;
+    const struct order *order = &episode->orders[row];
     for (int i = 0; i < episode->n_orders; i++) {
         const struct order *other = &episode->orders[i];
         if (is_kind(other, "长期", "drug") && other->has_dose && other->dose_unit &&
             order->dose_unit && strcmp(other->dose_unit, order->dose_unit) == 0 &&
-            order->dose >= 1.9 * other->dose && drug_stem_is_same(other->name, order->name))
+            order->dose >= 1.9 * other->dose && is_same_drug(table, i, row))
             return true;
     }
     return false;
 }
 
-static bool add_single(const struct episode *episode, int row, struct fact_list *facts,
+static bool add_single(const struct order_table *table, int row, struct fact_list *facts,
                        struct clinic_error *error) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
     if (!order->has_dose) {
         if (!order->result) return true;
@@ -142,7 +158,7 @@ static bool add_single(const struct episode *episode, int row, struct fact_list 
         fact_entry_row(&test, SOURCE_ORDER, row);
         return fact_entry_end(&test, facts, error);
     }
-    bool is_loaded = is_loading(episode, order);
+    bool is_loaded = is_loading(table, row);
     struct fact_entry entry = fact_entry_begin(FACT_DRUG, is_loaded, order->start);
     wording_add(&entry.text, "予");
     wording_add(&entry.text, order->name);
@@ -153,8 +169,9 @@ static bool add_single(const struct episode *episode, int row, struct fact_list 
     return fact_entry_end(&entry, facts, error);
 }
 
-static bool add_discharge_drug(const struct episode *episode, int row, struct fact_list *facts,
+static bool add_discharge_drug(const struct order_table *table, int row, struct fact_list *facts,
                                struct clinic_error *error) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
     struct fact_entry entry = fact_entry_begin(FACT_DRUG, true, order->start);
     wording_add(&entry.text, "出院带药：");
@@ -180,8 +197,9 @@ static int count_class(const struct episode *episode, const char *order_class) {
 }
 
 // Where blood was given again and again, a record tells the sum.
-static bool add_blood(const struct episode *episode, int row, struct fact_list *facts,
+static bool add_blood(const struct order_table *table, int row, struct fact_list *facts,
                       struct clinic_error *error) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
     const char *volume = order_member(order, "volume");
     bool is_red = strstr(order->name, "红细胞") || strstr(order->name, "全血");
@@ -196,8 +214,9 @@ static bool add_blood(const struct episode *episode, int row, struct fact_list *
     return fact_entry_end(&entry, facts, error);
 }
 
-static bool add_consult(const struct episode *episode, int row, struct fact_list *facts,
+static bool add_consult(const struct order_table *table, int row, struct fact_list *facts,
                         struct clinic_error *error) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
     struct fact_entry entry =
         fact_entry_begin(FACT_CONSULT, consult_is_must(episode, order->name), order->start);
@@ -208,8 +227,9 @@ static bool add_consult(const struct episode *episode, int row, struct fact_list
     return fact_entry_end(&entry, facts, error);
 }
 
-static bool add_care_moment(const struct episode *episode, int row, bool is_stop,
+static bool add_care_moment(const struct order_table *table, int row, bool is_stop,
                             struct fact_list *facts, struct clinic_error *error) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
     struct moment at = is_stop ? order->stop : order->start;
     bool is_alarm = strstr(order->name, "病危") || strstr(order->name, "病重");
@@ -221,20 +241,22 @@ static bool add_care_moment(const struct episode *episode, int row, bool is_stop
     return fact_entry_end(&entry, facts, error);
 }
 
-static bool add_care(const struct episode *episode, int row, struct fact_list *facts,
+static bool add_care(const struct order_table *table, int row, struct fact_list *facts,
                      struct clinic_error *error) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
     struct moment discharge = episode->encounter.discharge;
     if (!is_in(order->name, TOLD_CARE)) return true;
-    if (!add_care_moment(episode, row, false, facts, error)) return false;
+    if (!add_care_moment(table, row, false, facts, error)) return false;
     if (order->stop.seconds == MOMENT_UNKNOWN ||
         (discharge.seconds != MOMENT_UNKNOWN && order->stop.seconds >= discharge.seconds - 3600))
         return true;
-    return add_care_moment(episode, row, true, facts, error);
+    return add_care_moment(table, row, true, facts, error);
 }
 
-static bool add_pending(const struct episode *episode, int row, struct fact_list *facts,
+static bool add_pending(const struct order_table *table, int row, struct fact_list *facts,
                         struct clinic_error *error) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
     struct fact_entry entry = fact_entry_begin(FACT_PENDING, true, order->start);
     wording_add(&entry.text, order->name);
@@ -244,25 +266,33 @@ static bool add_pending(const struct episode *episode, int row, struct fact_list
     return fact_entry_end(&entry, facts, error);
 }
 
-static bool add_order(const struct episode *episode, int row, struct fact_list *facts,
+static bool add_order(const struct order_table *table, int row, struct fact_list *facts,
                       struct clinic_error *error) {
+    const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
-    if (order->is_pending) return add_pending(episode, row, facts, error);
-    if (is_kind(order, "出院带药", "drug")) return add_discharge_drug(episode, row, facts, error);
+    if (order->is_pending) return add_pending(table, row, facts, error);
+    if (is_kind(order, "出院带药", "drug")) return add_discharge_drug(table, row, facts, error);
     if (is_kind(order, "长期", "drug") && order->has_dose)
-        return add_course_start(episode, row, facts, error) &&
-               add_course_stop(episode, row, facts, error);
-    if (is_kind(order, "临时", "drug")) return add_single(episode, row, facts, error);
-    if (strcmp(order->order_class, "blood") == 0) return add_blood(episode, row, facts, error);
-    if (strcmp(order->order_class, "consult") == 0) return add_consult(episode, row, facts, error);
-    if (strcmp(order->order_class, "care") == 0) return add_care(episode, row, facts, error);
+        return add_course_start(table, row, facts, error) &&
+               add_course_stop(table, row, facts, error);
+    if (is_kind(order, "临时", "drug")) return add_single(table, row, facts, error);
+    if (strcmp(order->order_class, "blood") == 0) return add_blood(table, row, facts, error);
+    if (strcmp(order->order_class, "consult") == 0) return add_consult(table, row, facts, error);
+    if (strcmp(order->order_class, "care") == 0) return add_care(table, row, facts, error);
     return true;
 }
 
 bool facts_of_orders(const struct episode *episode, struct fact_list *facts,
                      struct clinic_error *error) {
-    for (int i = 0; i < episode->n_orders; i++) {
-        if (!add_order(episode, i, facts, error)) return false;
-    }
-    return true;
+    struct order_table table = {.episode = episode};
+    bool done = true;
+    if (episode->n_orders == 0) return true;
+    table.stems = calloc((size_t)episode->n_orders, sizeof *table.stems);
+    if (!table.stems) return clinic_fail_memory(error);
+    for (int i = 0; i < episode->n_orders; i++)
+        drug_stem(episode->orders[i].name, table.stems[i]);
+    for (int i = 0; done && i < episode->n_orders; i++)
+        done = add_order(&table, i, facts, error);
+    free(table.stems);
+    return done;
 }
