@@ -130,7 +130,7 @@ static int run_verify(const struct clinic_options *options) {
     }
     printf("whole: %lld lines, %lld texts, head %s\n", (long long)report.n_lines,
            (long long)report.n_contents, report.head);
-    if (!report.is_anchored && !options->expect)
+    if (!report.is_anchored && !options->expect && report.n_lines > 0)
         fprintf(stderr,
                 "%s: there is no audit.head (a restored copy?): only --expect HASH can tell "
                 "whether the tail was cut\n",
