@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define BRACKET_BYTES_MAX 400
+#define SENTENCE_BYTES_MAX 2400
 
 static bool stands(const char *text, size_t bytes, size_t at, const char *word) {
     size_t n = strlen(word);
@@ -94,7 +95,21 @@ static bool item_begins(const char *text, size_t bytes, size_t at) {
     return n > 0 && at + n < bytes && text[at + n] == ' ';
 }
 
-size_t sentence_end(const char *text, size_t bytes, size_t start) {
+// Where a sentence that does not end is cut: behind its last comma, else between two characters.
+static size_t forced_end(const char *text, size_t start, size_t limit) {
+    for (size_t at = limit - 3; at > start + SENTENCE_BYTES_MAX / 2; at--) {
+        if (stands(text, limit, at, "，")) {
+            return at + 3;
+        }
+    }
+    size_t at = limit;
+    while (at > limit - 4 && ((unsigned char)text[at] & 0xC0) == 0x80) {
+        at--;
+    }
+    return at;
+}
+
+static size_t natural_end(const char *text, size_t bytes, size_t start) {
     size_t at = skip_blanks(text, bytes, start);
     at += at < bytes ? item_bytes(text, bytes, at) : 0;
     while (at < bytes) {
@@ -113,6 +128,15 @@ size_t sentence_end(const char *text, size_t bytes, size_t start) {
         }
     }
     return bytes;
+}
+
+size_t sentence_end(const char *text, size_t bytes, size_t start) {
+    size_t limit = start + SENTENCE_BYTES_MAX;
+    if (bytes - start <= SENTENCE_BYTES_MAX) {
+        return natural_end(text, bytes, start);
+    }
+    size_t end = natural_end(text, limit, start);
+    return end < limit ? end : forced_end(text, start, limit);
 }
 
 bool sentence_is_empty(const char *text, size_t bytes) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where sentences of clinical Chinese end: behind 。！？； and a newline, not inside brackets or
-// quotation marks, not at the dot of 4.5; a numbered list ("1. … 2. …") is cut at its numbers.
+// quotation marks, not at the dot of 4.5; a numbered list ("1. … 2. …") is cut at its numbers; what
+// does not end within 2,400 bytes is cut there.
 #ifndef XL_CLINIC_SENTENCE_H
 #define XL_CLINIC_SENTENCE_H
 

@@ -192,7 +192,6 @@ static const struct unit_row UNITS[] = {
     {"腔", "腔", 1},
     {"孔", "孔", 1},
     {"号", "号", 1},
-    {"导联", "导联", 1},
     {"倍", "倍", 1},
     {"+", "+", 1},
     {"子", "子", 1},
@@ -206,6 +205,11 @@ struct unit unit_at(const struct folded_text *text, size_t at) {
         size_t n = folded_match(text, at, UNITS[i].word);
         // "2 m" is metres, "2 mg" not; a Latin unit ends where the letters end.
         bool times = text->chars[at + n] == 'x' && character_is_digit(text->chars[at + n + 1]);
+        uint32_t next = text->chars[at + n]; // 0.12升至18.6 is no litre
+        if (n == 1 && strcmp(UNITS[i].word, "升") == 0 &&
+            (next == 0x81F3 || next == 0x9AD8 || next == 0x4E3A)) {
+            continue;
+        }
         if (n > best.length && !(character_is_latin(text->chars[at + n - 1]) &&
                                  character_is_latin(text->chars[at + n]) && !times)) {
             best = (struct unit){UNITS[i].base, UNITS[i].factor, n};

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verifier on the bundled episode 1: what it says of true and false sentences, as JSON, and of
+// any bytes. How many injected errors it catches is measured by test_error_injection.py.
+#include "clinic/verify/verifier.h"
+#include "harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct episode *episode;
+static struct verifier *verifier;
+
+static bool open_episode(void) {
+    char path[4096];
+    if (!harness_repo_path("examples/episodes/01-pneumonia/episode.json", path, sizeof path)) {
+        return false;
+    }
+    json_t *root = json_load_file(path, 0, NULL);
+    episode = root ? episode_read(root, NULL) : NULL;
+    json_decref(root);
+    verifier = episode ? verifier_create(episode, NULL) : NULL;
+    return verifier != NULL;
+}
+
+// Verdict of a text of one sentence; why (256 bytes) gets the words of its first failed claim.
+static enum verdict judge(const char *field, const char *text, char why[256]) {
+    struct text_check check;
+    enum verdict verdict = VERDICT_ACCEPTED;
+    why[0] = 0;
+    if (verifier_check(verifier, field, text, strlen(text), &check, NULL)) {
+        verdict = check.n_sentences == 1 ? check.sentences[0].verdict : VERDICT_ACCEPTED;
+        for (int i = 0; check.n_sentences == 1 && i < check.sentences[0].n_claims; i++) {
+            const struct claim *claim = &check.sentences[0].claims[i];
+            if (!claim->is_supported && why[0] == 0) {
+                snprintf(why, 256, "%s: %s", claim_kind_name(claim->kind), claim->why);
+            }
+        }
+        text_check_deinit(&check);
+    }
+    return verdict;
+}
+
+static enum test_result test_true(void) {
+    static const char *const rows[][2] = {
+        {"admit_date", "2025年11月3日"},
+        {"admit_date", "2025-11-03"},
+        {"stay_days", "8天"},
+        {"course", "11月3日起予头孢曲松钠2000 mg静滴qd抗感染。"},
+        {"course", "11月6日痰培养回报肺炎克雷伯菌，头孢曲松耐药。"},
+        {"course", "11月10日白细胞7.4×10⁹/L，C反应蛋白9.2 mg/L。"},
+        {"course", "甘精胰岛素由12 U调整为14 U睡前皮下注射。"},
+        {"course", "11月8日体温恢复正常。"},
+        {"admission_condition", "患者男性，66岁，体温38.9℃，右下肺可闻及湿啰音。"},
+        {"discharge_condition", "患者无发热、胸痛、气促，体温36.5℃。"},
+        {"discharge_orders", "左氧氟沙星片0.5 g，口服，每日1次，5天。"},
+        {"discharge_orders", "如再发热、咯血，立即就诊。"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char why[256];
+        enum verdict verdict = judge(rows[i][0], rows[i][1], why);
+        CHECK_MESSAGE(verdict != VERDICT_UNSUPPORTED && verdict != VERDICT_ACCEPTED, "%s (%s)",
+                      rows[i][1], why);
+    }
+    return TEST_PASS;
+}
+
+static enum test_result test_false(void) {
+    static const char *const rows[][3] = {
+        {"admit_date", "2025年11月4日", "date"},
+        {"stay_days", "9天", "number"},
+        {"course", "予哌拉西林钠他唑巴坦钠2.5 g静脉滴注。", "dose"},
+        {"course", "予头孢曲松钠2.0 mg静脉滴注。", "dose"},
+        {"course", "哌拉西林钠他唑巴坦钠4.5 g静脉滴注、每日1次。", "dose"},
+        {"course", "予头孢曲松钠2.0 g口服。", "dose"},
+        {"course", "予万古霉素1.0 g静脉滴注。", "drug"},
+        {"course", "改用亚胺培南抗感染。", "drug"},
+        {"course", "11月10日白细胞13.20×10⁹/L。", "number"},
+        {"course", "白细胞15.62×10¹²/L。", "number"},
+        {"course", "C反应蛋白15.62 mg/L。", "number"},
+        {"course", "11月8日内分泌科会诊。", "date"},
+        {"course", "胸部CT：左肺下叶实变。", "side"},
+        {"course", "左侧胸腔少量积液。", "side"},
+        {"course", "ESBL阴性。", "negation"},
+        {"discharge_condition", "患者发热、咳痰、胸痛。", "negation"},
+        {"course", "患者有高血压病史。", "diagnosis"},
+        {"discharge_diagnoses", "1. 肺栓塞。", "diagnosis"},
+        {"course", "患者王示强，女性。", "patient"},
+        {"course", "患者女性。", "patient"},
+        {"course", "家属要求转往上级医疗机构行心脏移植评估。", "statement"},
+        {"discharge_orders", "甘精胰岛素注射液12 U，皮下注射。", "dose"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char why[256];
+        enum verdict verdict = judge(rows[i][0], rows[i][1], why);
+        CHECK_MESSAGE(verdict == VERDICT_UNSUPPORTED, "%s", rows[i][1]);
+        CHECK_MESSAGE(strncmp(why, rows[i][2], strlen(rows[i][2])) == 0, "%s: %s", rows[i][1], why);
+        CHECK_MESSAGE(strlen(why) > strlen(rows[i][2]) + 4, "%s: no reason", rows[i][1]);
+    }
+    return TEST_PASS;
+}
+
+static enum test_result test_why(void) {
+    char why[256];
+    judge("course", "予哌拉西林钠他唑巴坦钠2.5 g静脉滴注。", why);
+    CHECK_MESSAGE(strstr(why, "4.5 g"), "%s", why);
+    judge("course", "11月7日痰培养回报肺炎克雷伯菌，ESBL阳性。", why);
+    CHECK_MESSAGE(strstr(why, "11月6日") || strstr(why, "11月3日"), "%s", why);
+    judge("stay_days", "9天", why);
+    CHECK_MESSAGE(strstr(why, "8天"), "%s", why);
+    return TEST_PASS;
+}
+
+static enum test_result test_json(void) {
+    static const char text[] = "体温38.9℃。予万古霉素1.0 g静脉滴注。";
+    struct text_check check;
+    CHECK(verifier_check(verifier, "course", text, sizeof text - 1, &check, NULL));
+    json_t *told = text_check_to_json(episode, text, &check);
+    CHECK(told);
+    const json_t *sentences = json_object_get(told, "sentences");
+    CHECK(json_array_size(sentences) == 2);
+    const json_t *second = json_array_get(sentences, 1);
+    CHECK(json_integer_value(json_object_get(second, "start")) == 8);
+    CHECK(json_integer_value(json_object_get(second, "end")) == 23);
+    CHECK(strcmp(json_string_value(json_object_get(second, "verdict")), "unsupported") == 0);
+    CHECK(json_is_null(json_object_get(second, "suggestion")));
+    const json_t *first = json_array_get(sentences, 0);
+    const json_t *source = json_array_get(json_object_get(first, "sources"), 0);
+    CHECK(source && json_object_get(source, "quote") && json_object_get(source, "label"));
+    const json_t *verified = json_object_get(told, "verified");
+    CHECK(json_integer_value(json_object_get(verified, "all")) == check.n_claims);
+    CHECK(json_integer_value(json_object_get(verified, "ok")) == check.n_supported);
+    CHECK(check.n_supported < check.n_claims);
+    json_decref(told);
+    text_check_deinit(&check);
+    return TEST_PASS;
+}
+
+static bool spans_hold(const struct text_check *check, size_t bytes) {
+    size_t at = 0;
+    for (int i = 0; i < check->n_sentences; i++) {
+        const struct sentence_check *s = &check->sentences[i];
+        bool ok = s->start == at && s->end > s->start && s->end <= bytes;
+        for (int k = 0; ok && k < s->n_claims; k++) {
+            ok = s->claims[k].start >= s->start && s->claims[k].end <= s->end &&
+                 s->claims[k].start <= s->claims[k].end &&
+                 (s->claims[k].is_supported || s->claims[k].why[0]);
+        }
+        if (!ok) {
+            return false;
+        }
+        at = s->end;
+    }
+    return at == bytes;
+}
+
+// Mutants of a field: no crash, spans in order, the same result twice.
+static enum test_result test_mutants(void) {
+    static const char seed[] =
+        "11月3日起予头孢曲松钠2.0 g静脉滴注、每日1次；白细胞15.62×10⁹/L，右侧胸腔少量积液，无咯血。"
+        "11月6日痰培养回报ESBL阳性，改哌拉西林钠他唑巴坦钠4.5 g每8小时1次，住院8天。";
+    uint64_t state = 2463534242u;
+    for (int round = 0; round < 400; round++) {
+        char text[sizeof seed];
+        memcpy(text, seed, sizeof seed);
+        size_t bytes = sizeof seed - 1;
+        for (int k = 0; k < 5; k++) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            text[state % bytes] = (char)(state >> 24);
+        }
+        bytes -= state % 30;
+        struct text_check one, two;
+        CHECK(verifier_check(verifier, "course", text, bytes, &one, NULL));
+        CHECK(verifier_check(verifier, "course", text, bytes, &two, NULL));
+        CHECK(spans_hold(&one, bytes));
+        CHECK(one.n_claims == two.n_claims && one.n_supported == two.n_supported);
+        json_t *told = text_check_to_json(episode, text, &one);
+        CHECK(told);
+        json_decref(told);
+        text_check_deinit(&one);
+        text_check_deinit(&two);
+    }
+    return TEST_PASS;
+}
+
+static enum test_result test_budget(void) {
+    size_t bytes = VERIFIER_TEXT_BYTES_MAX + 1;
+    char *text = malloc(bytes);
+    static const char unit[] = "白细胞15.62×10⁹/L，无咯血，右侧";
+    struct text_check check;
+    struct clinic_error error;
+    CHECK(text);
+    for (size_t i = 0; i < bytes; i++) {
+        text[i] = unit[i % (sizeof unit - 1)];
+    }
+    bool refused = !verifier_check(verifier, NULL, text, bytes, &check, &error) &&
+                   error.failure == CLINIC_BAD_INPUT;
+    bool taken = verifier_check(verifier, NULL, text, bytes - 1, &check, &error);
+    if (taken) {
+        text_check_deinit(&check);
+    }
+    memset(text, '1', bytes); // one number of 65,536 digits
+    bool digits = verifier_check(verifier, NULL, text, bytes - 1, &check, &error);
+    if (digits) {
+        text_check_deinit(&check);
+    }
+    free(text);
+    CHECK(refused && taken && digits);
+    CHECK(verifier_check(verifier, NULL, "", 0, &check, NULL) && check.n_sentences == 0);
+    text_check_deinit(&check);
+    return TEST_PASS;
+}
+
+int main(int argc, char **argv) {
+    static const struct test tests[] = {
+        {"true", "true sentences are supported", test_true},
+        {"false", "false ones are not, by the claim that is false", test_false},
+        {"why", "the reason tells what the record has", test_why},
+        {"json", "the form that pages and store know", test_json},
+        {"mutants", "any bytes: spans hold, results repeat", test_mutants},
+        {"budget", "long and hostile texts", test_budget},
+    };
+    if (!open_episode()) {
+        printf("FAIL the bundled episode cannot be read\n");
+        return 1;
+    }
+    int status = harness_main("verifier", tests, sizeof tests / sizeof *tests, argc, argv);
+    verifier_free(verifier);
+    episode_free(episode);
+    return status;
+}
