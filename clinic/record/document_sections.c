@@ -210,7 +210,7 @@ static void trim_lines(struct text_gather *part) {
 // The first line of the body is often the title again.
 static void drop_title(struct text_gather *body, const char *local_title) {
     size_t length = strlen(local_title);
-    if (body->bytes < length || memcmp(body->text, local_title, length) != 0) return;
+    if (length == 0 || body->bytes < length || memcmp(body->text, local_title, length) != 0) return;
     if (body->bytes > length && body->text[length] != '\n') return;
     size_t skip = body->bytes > length ? length + 1 : length;
     memmove(body->text, body->text + skip, body->bytes - skip);

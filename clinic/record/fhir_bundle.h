@@ -69,7 +69,9 @@ json_t *fhir_add_row(struct fhir_bundle *bundle, const char *table, const char *
 
 // The id in staff[] of the person that a Reference means; NULL: nobody is named.
 const char *fhir_person(struct fhir_bundle *bundle, const json_t *reference, const json_t *holder);
-// The name in a HumanName, family before given. A new string or NULL.
-json_t *fhir_name(const json_t *names);
+// The name in a HumanName, family before given. A new string; NULL: there is none, or no memory.
+json_t *fhir_name(struct fhir_bundle *bundle, const json_t *names);
+// A value that was just made: want of memory is remembered.
+json_t *fhir_made(struct fhir_bundle *bundle, json_t *value);
 
 #endif

@@ -53,6 +53,7 @@ bool fhir_read_document(struct fhir_bundle *bundle, const json_t *resource) {
     json_t *sections = document_sections_from(attachment.content, attachment.bytes,
                                               attachment.format, title, type, bundle->error);
     free(attachment.content);
+    if (!sections && bundle->error && bundle->error->failure == CLINIC_NO_MEMORY) return false;
     if (!sections)
         return fhir_fail(bundle, resource, "content.attachment.data",
                          "has no text, is no UTF-8, or is too large");

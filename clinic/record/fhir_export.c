@@ -157,7 +157,8 @@ json_t *composition_from_fields(const struct episode *episode, const struct comp
     for (int i = 0; is_made && i < n_fields; i++) {
         if (!fields[i].text || fields[i].text[0] == '\0') continue;
         is_made = append(sections, make_section(&fields[i]));
-        if (is_made && fields[i].is_from_draft && !has_label) has_label = set_labels(composition);
+        if (is_made && fields[i].is_from_draft && !has_label)
+            is_made = has_label = set_labels(composition);
     }
     if (is_made) return composition;
     json_decref(composition);

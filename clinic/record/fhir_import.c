@@ -99,11 +99,12 @@ json_t *episode_from_fhir(const json_t *root, const struct title_map *map,
     struct fhir_bundle bundle = {.map = map, .error = error};
     json_t *result = NULL;
     if (fhir_bundle_open(&bundle, root) && read_all(&bundle)) {
-        struct episode *episode = bundle.has_no_memory ? NULL : episode_read(bundle.episode, error);
-        if (bundle.has_no_memory) clinic_fail_memory(error);
-        if (episode) result = json_incref(bundle.episode);
+        struct episode *episode = episode_read(bundle.episode, error);
+        if (episode && !bundle.has_no_memory) result = json_incref(bundle.episode);
         episode_free(episode);
     }
+    // What is missing for want of memory may have been refused as missing.
+    if (bundle.has_no_memory) clinic_fail_memory(error);
     fhir_bundle_close(&bundle);
     title_map_close(own);
     return result;

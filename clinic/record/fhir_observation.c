@@ -83,23 +83,26 @@ static bool put_of_patient(struct fhir_bundle *bundle, const json_t *resource) {
 }
 
 // The value as the table has it: a number, or words. NULL: there is none.
-static json_t *lab_value(const json_t *holder) {
+static json_t *lab_value(struct fhir_bundle *bundle, const json_t *holder) {
     const json_t *quantity = fhir_find(holder, "valueQuantity"),
                  *value = fhir_find(quantity, "value");
     const char *comparator = fhir_string(quantity, "comparator");
-    if (json_is_number(value) && !comparator) return json_deep_copy(value);
+    if (json_is_number(value) && !comparator) return fhir_made(bundle, json_deep_copy(value));
     if (json_is_integer(value))
-        return json_sprintf("%s%lld", comparator, (long long)json_integer_value(value));
-    if (json_is_real(value)) return json_sprintf("%s%.10g", comparator, json_real_value(value));
+        return fhir_made(bundle,
+                         json_sprintf("%s%lld", comparator, (long long)json_integer_value(value)));
+    if (json_is_real(value))
+        return fhir_made(bundle, json_sprintf("%s%.10g", comparator, json_real_value(value)));
     value = fhir_find(holder, "valueInteger");
-    if (json_is_integer(value)) return json_deep_copy(value);
+    if (json_is_integer(value)) return fhir_made(bundle, json_deep_copy(value));
     const json_t *above = fhir_find(holder, "valueRatio.numerator.value");
     const json_t *below = fhir_find(holder, "valueRatio.denominator.value");
     if (json_is_number(above) && json_is_number(below))
-        return json_sprintf("%.10g:%.10g", json_number_value(above), json_number_value(below));
+        return fhir_made(bundle, json_sprintf("%.10g:%.10g", json_number_value(above),
+                                              json_number_value(below)));
     const char *text = fhir_string(holder, "valueString");
     if (!text) text = fhir_concept(fhir_find(holder, "valueCodeableConcept"));
-    return text ? json_string(text) : NULL;
+    return text ? fhir_made(bundle, json_string(text)) : NULL;
 }
 
 static void put_flag(struct fhir_bundle *bundle, json_t *row, const json_t *holder) {
@@ -156,7 +159,7 @@ static const char *local_code(const json_t *code) {
 // `holder` has code and value: the Observation itself or one of its components.
 static bool add_lab(struct fhir_bundle *bundle, const json_t *resource, const json_t *holder,
                     int number) {
-    json_t *value = lab_value(holder);
+    json_t *value = lab_value(bundle, holder);
     char id[96];
     if (!value) return true; // not there yet, or dataAbsentReason
     const json_t *code = fhir_find(holder, "code");

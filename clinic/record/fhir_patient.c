@@ -30,7 +30,7 @@ bool fhir_read_patient(struct fhir_bundle *bundle) {
                       : strcmp(gender, "male") == 0   ? "男"
                       : strcmp(gender, "female") == 0 ? "女"
                                                       : "未知";
-    json_t *name = fhir_name(json_object_get(resource, "name"));
+    json_t *name = fhir_name(bundle, json_object_get(resource, "name"));
     if (!name) return fhir_fail(bundle, resource, "name", "is missing");
     fhir_put(bundle, patient, "name", name);
     fhir_put_string(bundle, patient, "id", fhir_id(bundle, resource));
@@ -134,7 +134,7 @@ bool fhir_read_encounter(struct fhir_bundle *bundle) {
 }
 
 bool fhir_read_practitioner(struct fhir_bundle *bundle, const json_t *resource) {
-    json_t *name = fhir_name(json_object_get(resource, "name"));
+    json_t *name = fhir_name(bundle, json_object_get(resource, "name"));
     if (!name) return true; // nobody that a reader would know
     json_t *row = fhir_add_row(bundle, "staff", fhir_id(bundle, resource));
     fhir_put(bundle, row, "name", name);
@@ -171,7 +171,7 @@ const char *fhir_person(struct fhir_bundle *bundle, const json_t *reference, con
     return name ? add_person(bundle, name) : NULL;
 }
 
-static json_t *join_reactions(const json_t *resource) {
+static json_t *join_reactions(struct fhir_bundle *bundle, const json_t *resource) {
     json_t *joined = json_string("");
     const json_t *rows = json_object_get(resource, "reaction");
     for (size_t i = 0; i < json_array_size(rows) && i < 20; i++) {
@@ -182,19 +182,24 @@ static json_t *join_reactions(const json_t *resource) {
             if (!sign || !before || strstr(before, sign)) continue;
             json_t *longer = json_sprintf("%s%s%s", before, before[0] ? "、" : "", sign);
             json_decref(joined);
-            joined = longer;
+            joined = fhir_made(bundle, longer);
         }
     }
     return joined;
 }
 
+static void add_avoided(struct fhir_bundle *bundle, json_t *avoid, json_t *name) {
+    if (!name || json_array_append_new(avoid, name) != 0) bundle->has_no_memory = true;
+}
+
 // Parts of drug names that may not be ordered: the reactions' substances, else the substance.
-static json_t *list_avoided(const json_t *resource, const char *substance) {
+static json_t *list_avoided(struct fhir_bundle *bundle, const json_t *resource,
+                            const char *substance) {
     json_t *avoid = json_array();
     const json_t *rows = json_object_get(resource, "reaction");
     for (size_t i = 0; i < json_array_size(rows) && i < 20; i++) {
         const char *name = fhir_concept(fhir_find(json_array_get(rows, i), "substance"));
-        if (name) json_array_append_new(avoid, json_string(name));
+        if (name) add_avoided(bundle, avoid, json_string(name));
     }
     if (json_array_size(avoid) > 0) return avoid;
     static const char *const ends[] = {"类药物", "类药", "类", NULL};
@@ -205,7 +210,7 @@ static json_t *list_avoided(const json_t *resource, const char *substance) {
         bytes -= end;
         break;
     }
-    json_array_append_new(avoid, json_stringn(substance, bytes));
+    add_avoided(bundle, avoid, json_stringn(substance, bytes));
     return avoid;
 }
 
@@ -219,7 +224,7 @@ bool fhir_read_allergy(struct fhir_bundle *bundle, const json_t *resource) {
     json_t *row = json_object();
     if (!row || json_array_append_new(rows, row) != 0) return clinic_fail_memory(bundle->error);
     fhir_put_string(bundle, row, "substance", substance);
-    fhir_put(bundle, row, "reaction", join_reactions(resource));
-    fhir_put(bundle, row, "avoid", list_avoided(resource, substance));
+    fhir_put(bundle, row, "reaction", join_reactions(bundle, resource));
+    fhir_put(bundle, row, "avoid", list_avoided(bundle, resource, substance));
     return true;
 }

@@ -76,17 +76,22 @@ const char *fhir_type(const json_t *resource) {
     return type ? type : "";
 }
 
-json_t *fhir_name(const json_t *names) {
+json_t *fhir_made(struct fhir_bundle *bundle, json_t *value) {
+    if (!value) bundle->has_no_memory = true;
+    return value;
+}
+
+json_t *fhir_name(struct fhir_bundle *bundle, const json_t *names) {
     const json_t *name = names;
     for (size_t i = 0; i < json_array_size(names); i++) { // the official one, else the first
         const json_t *row = json_array_get(names, i);
         if (i == 0 || fhir_is(row, "use", "official")) name = row;
     }
     const char *text = fhir_string(name, "text");
-    if (text) return json_string(text);
+    if (text) return fhir_made(bundle, json_string(text));
     const char *family = fhir_string(name, "family"), *given = fhir_string(name, "given");
     if (!family && !given) return NULL;
-    return json_sprintf("%s%s", family ? family : "", given ? given : "");
+    return fhir_made(bundle, json_sprintf("%s%s", family ? family : "", given ? given : ""));
 }
 
 const char *fhir_time(const struct fhir_bundle *bundle, const json_t *value, char text[32],

@@ -23,7 +23,7 @@ bool id_is_valid(const char *id) {
     if (bytes == 0 || bytes > ID_BYTES_MAX) return false;
     for (size_t i = 0; i < bytes; i++) {
         unsigned char c = (unsigned char)id[i];
-        if (c <= ' ' || c == 0x7F || c == '"' || c == '\\' || c == '<' || c == '>') return false;
+        if (c <= ' ' || c >= 0x7F || c == '"' || c == '\\' || c == '<' || c == '>') return false;
     }
     return true;
 }
@@ -49,7 +49,7 @@ static const char *read_text(const struct member *member, const json_t *value,
     if (bytes == 0 && member->need == MEMBER_REQUIRED) return "must not be empty";
     if (bytes == 0 && member->need == MEMBER_NULLABLE) text = NULL;
     if (member->kind == MEMBER_ID && bytes > 0 && !id_is_valid(text))
-        return "is no id: 1 to 64 bytes without spaces, quotes and control characters";
+        return "is no id: 1 to 64 ASCII characters without spaces and quotes";
     if (member->kind == MEMBER_DATE && bytes > 0 && !calendar_day_parse(text, &day))
         return "is no date: write 2025-11-03";
     if (member->choice && text && bytes > 0 && !is_choice(member->choice, text))

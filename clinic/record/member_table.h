@@ -8,7 +8,7 @@
 #include "clinic/record/episode.h"
 
 enum member_kind {
-    MEMBER_ID,     // const char *: 1 to 64 bytes without spaces and control characters
+    MEMBER_ID,     // const char *: 1 to 64 ASCII characters without spaces, quotes, <>
     MEMBER_TEXT,   // const char *: at most TEXT_BYTES_MAX
     MEMBER_PROSE,  // const char *: at most PROSE_BYTES_MAX
     MEMBER_NUMBER, // double
