@@ -10,7 +10,7 @@ const hover_ms = 120;
 
 export class DraftField {
   // actions: {fill, regenerate, lock, edit, accept, beforeCopy, showSources, clearSources, selected,
-  // formText, isRunning, canChange, canFill}
+  // isHeld, formText, isRunning, canChange, canFill}
   constructor(field, actions) {
     this.field = field;
     this.actions = actions;
@@ -140,7 +140,7 @@ export class DraftField {
       tabindex: isFirst ? "0" : "-1", "aria-pressed": String(index === this.selected), data: { index },
       "aria-describedby": sentence.verdict === "unsupported" ? this.issueId(index) : null,
       onclick: () => this.select(index), onfocus: () => this.hover(sentence), onblur: () => this.leave(),
-      onmouseenter: () => this.hover(sentence), onmouseleave: () => this.leave() }, ...parts);
+      onmouseenter: () => { if (!this.actions.isHeld()) this.hover(sentence); }, onmouseleave: () => this.leave() }, ...parts);
     return element;
   }
 

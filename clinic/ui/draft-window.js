@@ -67,6 +67,7 @@ export class DraftWindow {
       formText: (id) => this.host.formText(id),
       showSources: (sources, how) => this.host.showSources(sources, how),
       clearSources: (isHeld) => this.host.clearSources(isHeld),
+      isHeld: () => [...this.cards.values()].some((card) => card.selected >= 0), // the pointer then changes nothing
       selected: (card) => { for (const one of this.cards.values()) if (one !== card) one.closeDetail(); },
       fill: (id) => this.fill([id]),
       beforeCopy: this.host.beforeCopy ? (id) => this.act(() => this.host.beforeCopy(this.draft, id)) : null,

@@ -14,6 +14,7 @@ PILLOW = "pillow==11.1.0"
 
 
 def picture(visit, folder, name):
+    visit.page.mouse.move(5, 5)
     visit.page.wait_for_timeout(400)
     path = os.path.join(folder, name + ".png")
     visit.page.screenshot(path=path)

@@ -75,6 +75,9 @@ def test_sentence_shows_its_source(visit, mock):
         b = document.querySelector('.documents-body').getBoundingClientRect();
         return a.top >= b.top - 1 && a.bottom <= b.bottom + 1; }"""
     assert visit.page.evaluate(is_seen)
+    visit.card("admission_condition").locator(".sentence").nth(0).hover()
+    visit.page.wait_for_timeout(300)
+    assert visit.page.eval_on_selector_all("mark.source", "all => all.map(one => one.textContent)") == quotes
     sentence.click()
     visit.until("document.querySelectorAll('mark.source').length === 0")
     visit.card("admission_condition").locator(".sentence").nth(0).hover()
