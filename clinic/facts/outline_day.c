@@ -284,7 +284,10 @@ bool outline_day_write(const struct episode *episode, const struct fact_list *fa
             day_end++;
         write_day(&writing, facts, begin, day_end, choice);
     }
-    if (wording.bytes == 0 && !wording.failed) return true;
+    if (wording.bytes == 0 && !wording.failed) {
+        wording_deinit(&wording);
+        return true;
+    }
     wording_add(&wording, "。");
     line->text = wording_take(&wording);
     return line->text ? true : clinic_fail_memory(error);
