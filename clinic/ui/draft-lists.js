@@ -74,13 +74,25 @@ function omissionItem(omission, draft, actions) {
   return item;
 }
 
+// How many that must be told, and how many that may be, wait for a decision.
+export function openOmissions(draft) {
+  const open = (draft.omissions || []).filter((one) => one.state === "open");
+  const must = open.filter((one) => one.need === "must").length;
+  return { must, may: open.length - must };
+}
+
+// What must be told is shown; what may be is folded, so that it does not hide the other.
 export function showOmissions(section, draft, actions) {
-  const list = draft.omissions || [], n = list.filter((one) => one.state === "open").length;
+  const list = draft.omissions || [], { must, may } = openOmissions(draft), box = section.querySelector("details");
+  const rank = (one) => (one.state === "open" ? 0 : 1);
+  const items = (need) => list.filter((one) => (one.need === "must") === need).sort((a, b) => rank(a) - rank(b))
+    .map((one) => omissionItem(one, draft, actions));
   section.hidden = list.length === 0;
-  say(section.querySelector("summary"), "omissions", { n });
-  const rank = (one) => (one.state === "open" ? 0 : 2) + (one.need === "must" ? 0 : 1);
-  const sorted = list.slice().sort((a, b) => rank(a) - rank(b));
-  section.querySelector("ul").replaceChildren(...sorted.map((one) => omissionItem(one, draft, actions)));
+  say(section.querySelector("summary"), must ? "omissions" : "noOmissions", { n: must });
+  section.querySelector("ul").replaceChildren(...items(true));
+  say(box.querySelector("summary"), "mayOmissions", { n: may });
+  box.querySelector("ul").replaceChildren(...items(false));
+  box.hidden = box.querySelector("li") === null;
 }
 
 export function showConflicts(section, conflicts, actions) {
@@ -94,6 +106,7 @@ export function showConflicts(section, conflicts, actions) {
 }
 
 export function listSection(name) {
-  const list = make("ul", { class: "findings" });
-  return make("details", { class: "list-section " + name, open: true, hidden: true }, make("summary", {}), list);
+  const folded = name === "omissions" ? make("details", { class: "may" }, make("summary", {}), make("ul", { class: "findings" })) : null;
+  return make("details", { class: "list-section " + name, open: true, hidden: true }, make("summary", {}),
+    make("ul", { class: "findings" }), folded);
 }

@@ -2,7 +2,7 @@
 // The draft window: starts a draft, follows it as it is written, shows its fields, passes on what
 // the doctor decides. Bound to one episode for life: after close() nothing that arrives is shown.
 import { DraftField } from "/clinic/ui/draft-field.js";
-import { listSection, showConflicts, showOmissions } from "/clinic/ui/draft-lists.js";
+import { listSection, openOmissions, showConflicts, showOmissions } from "/clinic/ui/draft-lists.js";
 import { applyEvent, fillableFields, findField, unsupported } from "/clinic/ui/draft-state.js";
 import { dateTime, make, say, tell } from "/clinic/ui/elements.js";
 import { follow, get, path, post } from "/clinic/ui/clinic-server.js";
@@ -215,9 +215,9 @@ export class DraftWindow {
     }
     if (change.omissions) {
       showOmissions(this.omissions, this.draft, this.actions());
-      const n = (this.draft.omissions || []).filter((one) => one.state === "open").length;
-      this.omittedButton.hidden = n === 0;
-      say(this.omittedButton, "omissions", { n });
+      const { must, may } = openOmissions(this.draft);
+      this.omittedButton.hidden = must + may === 0;
+      say(this.omittedButton, must ? "omissions" : "mayOmissions", { n: must || may });
     }
     if (change.conflicts) showConflicts(this.conflicts, this.draft.conflicts, this.actions());
     if (change.message) this.showAlert(change.message);
@@ -299,6 +299,7 @@ export class DraftWindow {
 
   showOmitted() {
     this.omissions.open = true;
+    if (openOmissions(this.draft).must === 0) this.omissions.querySelector("details").open = true;
     this.omissions.scrollIntoView({ block: "start" });
     this.omissions.querySelector("summary").focus();
   }

@@ -127,7 +127,9 @@ class ClinicMock:
         if source:
             draft["pending"] = ([{"id": "m1", "class": "positive", "need": "must", "text": "左肺上叶微小结节",
                                   "field": "discharge_condition", "sentence": "左肺上叶微小结节需随访。",
-                                  "sources": [source], "state": "open"}],
+                                  "sources": [source], "state": "open"},
+                                 {"id": "m2", "class": "event", "need": "may", "text": "外院就诊", "field": "course",
+                                  "sentence": "入院前曾在社区就诊。", "sources": [source], "state": "open"}],
                                 [{"id": "c1", "kind": "dose", "text": "11月9日病程写2.5 g，医嘱为4.5 g", "severity": "H",
                                   "sources": [source]}])
         self.drafts[draft["id"]] = draft

@@ -165,6 +165,8 @@ def test_omission_is_inserted(visit, live):
     visit.card("course").locator("textarea").fill("患者入院后完善相关检查。")
     visit.page.keyboard.press("Control+Enter")
     visit.until("document.querySelector('[data-field=course] .draft-text').textContent === '患者入院后完善相关检查。'")
+    visit.page.click(".draft-window [data-action=omitted]")
+    visit.page.evaluate("for (const one of document.querySelectorAll('.omissions details')) one.open = true")
     before = visit.page.locator(".omissions [data-state=open]").count()
     words = visit.page.locator(".omissions [data-state=open] .suggestion q").first.inner_text()
     visit.page.locator(".omissions [data-action=insert]").first.click()

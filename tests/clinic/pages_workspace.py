@@ -236,10 +236,15 @@ def test_omissions_and_conflicts(visit, mock):
     visit.page.click(".conflicts .source-button")
     assert visit.page.inner_text("mark.source") == "左肺上叶"
     assert "应写" in visit.page.inner_text(".omissions")
+    assert visit.page.inner_text(".draft-window [data-action=omitted]") == "可能遗漏 1 项"
+    assert not visit.page.is_visible(".omissions [data-omission=m2]"), "what may be told hides what must be"
     visit.page.click(".omissions [data-action=dismiss]")
     visit.page.fill(".reason input", "已写在诊断中")
     visit.page.click(".omissions .reason .strong")
     visit.page.wait_for_selector(".omissions [data-state=dismissed]")
+    assert "未发现应写的遗漏" in visit.page.inner_text(".omissions")
+    visit.page.click(".draft-window [data-action=omitted]")
+    assert visit.page.is_visible(".omissions [data-omission=m2]")
     visit.generate()
     visit.wait_done()
     visit.page.click(".omissions [data-action=insert]")
