@@ -14,7 +14,7 @@ enum {
     EPISODE_VALUES_MAX = 4000000,
     EPISODE_ROWS_MAX = 100000,
     EPISODE_DOCS_MAX = 2000,
-    EPISODE_SECTIONS_MAX = 1000
+    EPISODE_SECTIONS_MAX = 200
 };
 
 // Depth, count of values, bytes of all strings, and that every string is valid UTF-8 without NUL.

@@ -170,7 +170,7 @@ static bool read_sections(const json_t *row, struct document *document, const st
     if (!json_is_array(array))
         return place_fail(place, "sections", error, "is missing, or no array");
     if (json_array_size(array) > EPISODE_SECTIONS_MAX)
-        return place_fail(place, "sections", error, "has more than 1000 rows");
+        return place_fail(place, "sections", error, "has more than 200 rows");
     if (!episode_open_table(row, "sections", "sections", EPISODE_SECTIONS_MAX,
                             sizeof *document->sections, (void **)&document->sections,
                             &document->n_sections, error))

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEY_BYTES = 256 };
+enum { KEY_BYTES = 256, CONTAINED_MAX = 100 };
 
 bool fhir_fail(struct fhir_bundle *bundle, const json_t *resource, const char *member,
                const char *what) {
@@ -62,7 +62,7 @@ static bool index_entries(struct fhir_bundle *bundle) {
 
 static const json_t *find_contained(const json_t *holder, const char *id) {
     const json_t *contained = json_object_get(holder, "contained");
-    for (size_t i = 0; i < json_array_size(contained); i++) {
+    for (size_t i = 0; i < json_array_size(contained) && i < CONTAINED_MAX; i++) {
         const json_t *resource = json_array_get(contained, i);
         if (fhir_is(resource, "id", id)) return resource;
     }
@@ -167,12 +167,14 @@ bool fhir_bundle_open(struct fhir_bundle *bundle, const json_t *root) {
                            "the Bundle has more than 400000 entries");
     bundle->index = json_object();
     bundle->names = json_object();
+    bundle->orders = json_object();
     bundle->panels = json_object();
     bundle->staff = json_object();
     bundle->episode = json_pack("{s:s, s:i, s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[]}",
                                 "format", "xinglin-episode", "version", 1, "staff", "diagnoses",
                                 "operations", "docs", "orders", "labs", "vitals", "reports");
-    if (!bundle->index || !bundle->names || !bundle->panels || !bundle->staff || !bundle->episode)
+    if (!bundle->index || !bundle->names || !bundle->orders || !bundle->panels || !bundle->staff ||
+        !bundle->episode)
         return clinic_fail_memory(bundle->error);
     return index_entries(bundle) && find_heads(bundle);
 }
@@ -180,6 +182,7 @@ bool fhir_bundle_open(struct fhir_bundle *bundle, const json_t *root) {
 void fhir_bundle_close(struct fhir_bundle *bundle) {
     json_decref(bundle->index);
     json_decref(bundle->names);
+    json_decref(bundle->orders);
     json_decref(bundle->panels);
     json_decref(bundle->staff);
     json_decref(bundle->episode);

@@ -14,6 +14,7 @@ struct fhir_bundle {
     const json_t *entries;
     json_t *index;                     // by fullUrl and "Type/id": the resource
     json_t *names;                     // of resources without id, by address
+    json_t *orders;                    // id: row
     json_t *panels;                    // key of an Observation: name of its panel
     json_t *staff;                     // name of a person who is no resource: id
     const json_t *patient, *encounter; // the resources

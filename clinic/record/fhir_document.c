@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // DocumentReference and Composition as documents with sections.
 #include "clinic/record/document_sections.h"
+#include "clinic/record/episode_budget.h"
 #include "clinic/record/fhir_attachment.h"
 #include "clinic/record/fhir_import_parts.h"
 
@@ -71,43 +72,53 @@ bool fhir_read_document(struct fhir_bundle *bundle, const json_t *resource) {
     return json_object_get(row, "event_time") || fhir_fail(bundle, resource, "date", "is missing");
 }
 
+// The sections of a Composition, as they are read.
+struct section_walk {
+    struct fhir_bundle *bundle;
+    const json_t *resource;
+    json_t *sections;
+    size_t n_read;
+};
+
 // One section a name: what is there twice is joined.
-static bool add_text(struct fhir_bundle *bundle, json_t *sections, const char *name,
-                     const char *text) {
-    for (size_t i = 0; i < json_array_size(sections); i++) {
-        json_t *row = json_array_get(sections, i);
+static bool add_text(struct section_walk *walk, const char *name, const char *text) {
+    for (size_t i = 0; i < json_array_size(walk->sections); i++) {
+        json_t *row = json_array_get(walk->sections, i);
         if (!fhir_is(row, "name", name)) continue;
-        fhir_put(bundle, row, "text",
+        fhir_put(walk->bundle, row, "text",
                  json_sprintf("%s\n%s", json_string_value(json_object_get(row, "text")), text));
         return true;
     }
     json_t *row = json_pack("{s:s, s:s}", "name", name, "text", text);
-    return json_array_append_new(sections, row) == 0 || clinic_fail_memory(bundle->error);
+    return json_array_append_new(walk->sections, row) == 0 ||
+           clinic_fail_memory(walk->bundle->error);
+}
+
+static bool add_narrative(struct section_walk *walk, const char *name, const char *html) {
+    static const struct document_type plain = {.c_code = "X", .type = "x", .body = "x"};
+    struct clinic_error ignored = {0}; // an empty narrative is no section
+    json_t *found = document_sections_from(html, strlen(html), "html", "", &plain, &ignored);
+    const char *text = fhir_string(json_array_get(found, 0), "text");
+    bool is_added = !text || add_text(walk, name, text);
+    json_decref(found);
+    if (ignored.failure == CLINIC_NO_MEMORY) walk->bundle->has_no_memory = true;
+    return is_added;
 }
 
 // A section's narrative, and those inside it behind it.
-static bool read_section(struct fhir_bundle *bundle, const json_t *resource, const json_t *section,
-                         const char *name, int depth, json_t *sections) {
-    static const struct document_type plain = {.c_code = "X", .type = "x", .body = "x"};
-    const char *title = fhir_string(section, "title");
+static bool read_section(struct section_walk *walk, const json_t *section, const char *name,
+                         int depth) {
+    const char *title = fhir_string(section, "title"), *html = fhir_string(section, "text.div");
+    const json_t *inner = json_object_get(section, "section");
     if (!title) title = fhir_concept(fhir_find(section, "code"));
     if (title) name = title;
-    const char *html = fhir_string(section, "text.div");
-    if (html) {
-        struct clinic_error ignored = {0};
-        json_t *found = document_sections_from(html, strlen(html), "html", "", &plain, &ignored);
-        const char *text = fhir_string(json_array_get(found, 0), "text");
-        bool is_added = !text || add_text(bundle, sections, name, text);
-        json_decref(found);
-        if (ignored.failure == CLINIC_NO_MEMORY || !is_added)
-            return clinic_fail_memory(bundle->error);
-    }
-    const json_t *inner = json_object_get(section, "section");
-    if (depth >= NESTED_MAX && json_array_size(inner) > 0)
-        return fhir_fail(bundle, resource, "section", "is nested more than 8 deep");
+    if (++walk->n_read > EPISODE_SECTIONS_MAX)
+        return fhir_fail(walk->bundle, walk->resource, "section", "there are more than 200");
+    if (depth > NESTED_MAX)
+        return fhir_fail(walk->bundle, walk->resource, "section", "is nested more than 8 deep");
+    if (html && !add_narrative(walk, name, html)) return false;
     for (size_t i = 0; i < json_array_size(inner); i++) {
-        if (!read_section(bundle, resource, json_array_get(inner, i), name, depth + 1, sections))
-            return false;
+        if (!read_section(walk, json_array_get(inner, i), name, depth + 1)) return false;
     }
     return true;
 }
@@ -131,10 +142,10 @@ bool fhir_read_composition(struct fhir_bundle *bundle, const json_t *resource) {
     const struct document_type *type = type_of(bundle, resource, title);
     json_t *sections = json_array();
     const json_t *rows = json_object_get(resource, "section");
+    struct section_walk walk = {.bundle = bundle, .resource = resource, .sections = sections};
     if (!sections) return clinic_fail_memory(bundle->error);
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        if (read_section(bundle, resource, json_array_get(rows, i), type->body, 1, sections))
-            continue;
+        if (read_section(&walk, json_array_get(rows, i), type->body, 1)) continue;
         json_decref(sections);
         return false;
     }

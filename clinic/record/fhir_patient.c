@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Patient, Encounter, Practitioner, AllergyIntolerance.
 #include "clinic/record/fhir_import_parts.h"
+#include "clinic/record/member_table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -179,7 +180,8 @@ static json_t *join_reactions(struct fhir_bundle *bundle, const json_t *resource
         for (size_t k = 0; k < json_array_size(signs) && k < 20; k++) {
             const char *sign = fhir_concept(json_array_get(signs, k));
             const char *before = json_string_value(joined);
-            if (!sign || !before || strstr(before, sign)) continue;
+            if (!sign || !before || strlen(before) > TEXT_BYTES_MAX || strstr(before, sign))
+                continue;
             json_t *longer = json_sprintf("%s%s%s", before, before[0] ? "、" : "", sign);
             json_decref(joined);
             joined = fhir_made(bundle, longer);

@@ -59,17 +59,11 @@ static const char *report_type(const json_t *resource) {
     return "other";
 }
 
-static const json_t *find_order(const struct fhir_bundle *bundle, const json_t *resource,
-                                json_t **row) {
+// The row of the order that a report answers; NULL: none.
+static json_t *find_order(const struct fhir_bundle *bundle, const json_t *resource) {
     const json_t *order = fhir_resolve(bundle, fhir_find(resource, "basedOn"), resource);
     const char *id = order ? fhir_id(bundle, order) : NULL;
-    json_t *rows = json_object_get(bundle->episode, "orders");
-    for (size_t i = 0; id && i < json_array_size(rows); i++) {
-        *row = json_array_get(rows, i);
-        if (fhir_is(*row, "id", id)) return order;
-    }
-    *row = NULL;
-    return NULL;
+    return id ? json_object_get(bundle->orders, id) : NULL;
 }
 
 // Not final yet: what waits for it is told by the order.
@@ -93,8 +87,7 @@ bool fhir_read_report(struct fhir_bundle *bundle, const json_t *resource) {
     const char *conclusion = fhir_string(resource, "conclusion");
     const char *name = fhir_concept(fhir_find(resource, "code"));
     const json_t *form = fhir_find(resource, "presentedForm");
-    json_t *ordered;
-    find_order(bundle, resource, &ordered);
+    json_t *ordered = find_order(bundle, resource);
     if (is_unfinished(resource) && ordered) {
         fhir_put(bundle, ordered, "pending", json_true());
         fhir_put_string(bundle, ordered, "pending_name", name);

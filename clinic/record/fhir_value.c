@@ -150,5 +150,7 @@ json_t *fhir_add_row(struct fhir_bundle *bundle, const char *table, const char *
         return NULL;
     }
     fhir_put_string(bundle, row, "id", id);
+    if (strcmp(table, "orders") == 0 && id && json_object_set(bundle->orders, id, row) != 0)
+        bundle->has_no_memory = true;
     return row;
 }

@@ -176,7 +176,9 @@ static const char html_2[] =
 
 const char *const html_seeds[] = {html_1, html_2, NULL};
 
-static const char text_1[] = "﻿入院记录\n姓名：某示\n主诉：咳3天。\n【现病史】3天前受凉；一般情况"
+static const char text_1[] = "\xEF\xBB\xBF"
+                             "入院记录\n姓名：某示\n主诉：咳3天。\n【现病史】3天前受凉；一般情"
+                             "况"
                              "：可。\n一、体格"
                              "检查：38.9℃\n（二）初步诊断：1. 肺炎\n医师签名：医示\n";
 
