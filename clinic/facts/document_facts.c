@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define ANSWER_BYTES 180    // of a consultation
+#define PURPOSE_BYTES 90    // of its request
+#define SHORT_BYTES 100     // an answer that needs no choice
 #define GROUP_BYTES_MAX 600 // a longer group is cut: it is a fact, not a paragraph
 
 bool note_drugs_init(struct note_drugs *drugs, const struct episode *episode,
@@ -243,16 +245,40 @@ static void add_answer(struct wording *wording, const struct clause *sentence) {
     struct clause part;
     size_t position = sentence->start, begun = wording->bytes;
     if (clause_has(sentence, "到场")) return;
-    if (sentence->end - sentence->start <= ANSWER_BYTES) {
+    size_t bytes = sentence->end - sentence->start;
+    if (bytes <= SHORT_BYTES || (bytes <= ANSWER_BYTES && clause_has_any(sentence, JUDGING))) {
         wording_add_bytes(wording, sentence->text + sentence->start,
                           sentence->end - sentence->start);
         return;
     }
     while (clause_next(sentence->text, sentence->end, CLAUSE_PART, &position, &part)) {
-        if (!clause_has_any(&part, JUDGING) || part.end - part.start > ANSWER_BYTES) continue;
+        if (!clause_has_any(&part, JUDGING) || clause_has(&part, "诊断性") ||
+            part.end - part.start > ANSWER_BYTES)
+            continue;
         wording_add(wording, wording->bytes == begun ? "" : "，");
         wording_add_bytes(wording, part.text + part.start, part.end - part.start);
         if (wording->bytes - begun > ANSWER_BYTES) break;
+    }
+}
+
+// Why the other department was asked: "请协助调整降糖方案" of the request.
+static void add_purpose(struct wording *wording, const struct document *doc) {
+    for (int s = 0; s < doc->n_sections; s++) {
+        const struct section *section = &doc->sections[s];
+        struct clause part;
+        size_t position = 0;
+        if (!strstr(section->name, "理由") && !strstr(section->name, "目的")) continue;
+        while (clause_next(section->text, section->text_bytes, CLAUSE_PART, &position, &part)) {
+            size_t bytes = part.end - part.start;
+            if (!clause_starts(&part, "请") || bytes <= strlen("请") || bytes > PURPOSE_BYTES ||
+                clause_has(&part, "会诊") ||
+                text_is_instruction(part.text + part.start, bytes, NULL))
+                continue;
+            wording_add(wording, "（");
+            wording_add_bytes(wording, part.text + part.start + strlen("请"), bytes - strlen("请"));
+            wording_add(wording, "）");
+            return;
+        }
     }
 }
 
@@ -265,6 +291,7 @@ static bool add_opinion(struct note *note, const struct section *section, const 
     wording_add_bytes(&entry.text, title,
                       end ? (size_t)(end - title) + strlen("会诊") : strlen(title));
     wording_add(&entry.value, entry.text.text);
+    add_purpose(&entry.text, note->context.doc);
     wording_add(&entry.text, "：");
     size_t named = entry.text.bytes;
     while (entry.text.bytes == named &&

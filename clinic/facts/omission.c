@@ -11,8 +11,10 @@
 #include <string.h>
 
 #define OMISSIONS_MAX 120
-#define MAY_OMISSIONS_MAX 25 // of a rank: more things that may be told help nobody
 #define RANKS 3
+
+// Of each rank: more things that may be told help nobody.
+static const int MAY_OMISSIONS_MAX[RANKS] = {16, 12, 8};
 
 static bool is_discharge_drug(const struct fact *fact) {
     return strncmp(fact->text, "出院带药", strlen("出院带药")) == 0;
@@ -91,7 +93,7 @@ static int rank_of(const struct fact *fact) {
 static bool find(const struct episode *episode, const struct fact_list *facts,
                  const struct told_text *told, bool is_must, int rank, struct omission_list *list,
                  struct clinic_error *error) {
-    int left = is_must ? OMISSIONS_MAX : MAY_OMISSIONS_MAX;
+    int left = is_must ? OMISSIONS_MAX : MAY_OMISSIONS_MAX[rank];
     for (int i = 0; i < facts->n_facts && left > 0; i++) {
         const struct fact *fact = &facts->facts[i];
         if (fact->is_must != is_must || rank_of(fact) != rank || !counts(fact) ||
