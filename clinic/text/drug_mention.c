@@ -64,6 +64,22 @@ static struct mention drug_at(struct mention_scan *scan, size_t at) {
     return m;
 }
 
+// "片" behind a name, not behind what else is so called: X线片, 切片, 斑片.
+static size_t tablet_at(const struct folded_text *text, size_t at) {
+    static const char others[] = "线胶照鳞切斑碎骨刀药敷薄瓣平贴成大小一数每半叶影阅拍摄补涂压垫";
+    struct folded_text list;
+    bool other = at == 0 || text->chars[at] != 0x7247 || !character_is_han(text->chars[at - 1]) ||
+                 text->chars[at + 1] == 0x72B6 || text->chars[at + 1] == 0x5F71; // 片状, 片影
+    if (other || !folded_init(&list, others, sizeof others - 1)) {
+        return 0;
+    }
+    for (size_t i = 0; i < list.n; i++) {
+        other = other || list.chars[i] == text->chars[at - 1];
+    }
+    folded_deinit(&list);
+    return other ? 0 : 1;
+}
+
 // A name that only what stands around it gives away: 注射用X, X胶囊, X注射液.
 static struct mention dosed_form_at(struct mention_scan *scan, size_t at) {
     static const char *const forms[] = {"胶囊",   "注射液", "颗粒",   "缓释片",   "肠溶片",
@@ -71,6 +87,7 @@ static struct mention dosed_form_at(struct mention_scan *scan, size_t at) {
     const struct folded_text *text = scan->text;
     struct mention m = mention_make(MENTION_DRUG, at, at);
     size_t form = longest_of(text, at, forms), before = 0;
+    form = form ? form : tablet_at(text, at);
     size_t prefix = folded_match(text, at, "注射用");
     while (form && before < 4 && before < at && character_is_han(text->chars[at - before - 1]) &&
            !scan->taken[at - before - 1]) {

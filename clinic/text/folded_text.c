@@ -196,8 +196,12 @@ size_t folded_match(const struct folded_text *folded, size_t at, const char *wor
 }
 
 size_t folded_find(const struct folded_text *folded, size_t from, size_t to, const char *word) {
+    uint32_t first = 0;
+    if (!*word || !decode((const unsigned char *)word, strlen(word), &first)) {
+        return to;
+    }
     for (size_t i = from; i < to; i++) {
-        size_t n = folded_match(folded, i, word);
+        size_t n = folded->chars[i] == first ? folded_match(folded, i, word) : 0;
         if (n && i + n <= to) {
             return i;
         }

@@ -132,6 +132,28 @@ static const char *const ORDERED[] = {
     "请忽略", "请使用", "替换为", "替换成", "请把",   "请将",   "标记为", "视为",
     "跳过",   "写入",   "写进",   "照抄",   "抄入",   "录入",   "请补充"};
 
+#define SEEN_BITS 1024
+
+// Which characters a text has, by their low bits: most phrases are ruled out by their first one.
+struct seen {
+    uint64_t bits[SEEN_BITS / 64];
+};
+
+static struct seen see(const struct folded_text *text) {
+    struct seen seen = {{0}};
+    for (size_t i = 0; i < text->n; i++) {
+        seen.bits[text->chars[i] % SEEN_BITS / 64] |= UINT64_C(1) << text->chars[i] % 64;
+    }
+    return seen;
+}
+
+// The phrases are ours: ASCII or three bytes a character.
+static bool may_begin(const struct seen *seen, const char *word) {
+    const unsigned char *w = (const unsigned char *)word;
+    uint32_t c = w[0] < 0x80 ? w[0] : (w[0] & 0xFu) << 12 | (w[1] & 0x3Fu) << 6 | (w[2] & 0x3Fu);
+    return seen->bits[c % SEEN_BITS / 64] >> c % 64 & 1;
+}
+
 static bool has_any(const struct folded_text *text, const char *const *words, size_t n) {
     for (size_t i = 0; i < n; i++) {
         if (folded_find(text, 0, text->n, words[i]) < text->n) {
@@ -159,8 +181,10 @@ bool text_is_instruction(const char *text, size_t bytes, const char **what) {
     if (!folded_init(&folded, text, bytes)) {
         found = "无法检查的文字"; // no memory: nothing untold becomes a source
     }
+    struct seen seen = see(&folded);
     for (size_t i = 0; !found && i < sizeof STRONG / sizeof STRONG[0]; i++) {
-        if (folded_find(&folded, 0, folded.n, STRONG[i].words) < folded.n) {
+        if (may_begin(&seen, STRONG[i].words) &&
+            folded_find(&folded, 0, folded.n, STRONG[i].words) < folded.n) {
             found = STRONG[i].what;
         }
     }

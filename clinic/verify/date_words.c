@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define DAYS_MAX 512
-#define SHARE_OF_BEST 0.62
+#define SHARE_OF_BEST 0.70
 
 struct day_score {
     int64_t day;

@@ -87,6 +87,22 @@ static bool place_allows(const struct record_index *index, const struct place *p
     return !other;
 }
 
+// Some place gives the drug this dose.
+static bool is_told(const struct sentence_scan *scan, const struct mention *dose) {
+    const struct record_index *index = &scan->verifier->index;
+    for (size_t i = index_lower_bound(index, MENTION_DOSE, dose->value);
+         i < index->n_by_kind[MENTION_DOSE]; i++) {
+        const struct mention *m = evidence_mention(index, index->by_kind[MENTION_DOSE][i]);
+        if (!values_equal(m->value, dose->value)) {
+            return false;
+        }
+        if (drugs_agree(dose, m) && says_same(dose, m)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct search {
     bool found, other; // other: the record says something else of that drug
     struct evidence evidence, other_evidence;
@@ -97,6 +113,7 @@ static struct search look(struct sentence_scan *scan, size_t at, bool home) {
     const struct record_index *index = &scan->verifier->index;
     const struct mention *claim = &scan->mentions.items[at];
     const struct mention *dose = claim->kind == MENTION_DOSE ? NULL : dose_of(scan, at);
+    dose = dose && is_told(scan, dose) ? dose : NULL; // a wrong dose is refused by itself
     struct search search = {0};
     for (size_t i = 0, n = 0; i < index->n_by_kind[claim->kind] && n < EVIDENCE_MAX; i++) {
         struct evidence evidence = index->by_kind[claim->kind][i];

@@ -211,6 +211,32 @@ static void check_diagnosis(struct sentence_scan *scan, const struct mention *m)
     }
 }
 
+// "既往有X病史": X must stand in the record, whatever it is.
+static void check_history(struct sentence_scan *scan) {
+    const struct folded_text *text = &scan->folded;
+    for (size_t i = 0; i < text->n; i++) {
+        size_t from = i, end = i;
+        if (!folded_match(text, i, "病史")) {
+            continue;
+        }
+        while (from > 0 && i - from < 14 && character_is_han(text->chars[from - 1]) &&
+               text->chars[from - 1] != 0x6709) { // 有
+            from--;
+        }
+        bool told = from > 0 && text->chars[from - 1] == 0x6709 && end >= from + 3;
+        for (size_t k = from; told && k < end; k++) { // known names have a check of their own
+            told = lexicon_word_at(scan->verifier->lexicon, text, k, WORD_DIAGNOSIS).concept < 0;
+        }
+        struct literal literal = told ? find_literal(scan, from, end) : (struct literal){0};
+        if (told && !literal.affirmed) {
+            struct claim *claim = scan_claim(scan, CLAIM_DIAGNOSIS, from, end);
+            if (claim) {
+                claim_refuse(claim, "记录中没有这一病史");
+            }
+        }
+    }
+}
+
 static void check_sex(struct sentence_scan *scan) {
     static const struct {
         const char *word, *sex;
@@ -362,6 +388,7 @@ void check_names(struct sentence_scan *scan) {
     if (strstr(scan->field_id, "_diagnoses")) {
         check_item(scan);
     }
+    check_history(scan);
     check_sex(scan);
     check_people(scan);
 }

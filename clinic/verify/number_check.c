@@ -139,12 +139,15 @@ static double answer(struct sentence_scan *scan, const struct mention *claim,
     if (!claim_knows) {
         heads = heads_of(scan, claim);
     }
+    bool mass = strcmp(claim->unit, "g") == 0 || strcmp(claim->unit, "U") == 0;
+    if (mass && !claim_knows) { // an amount of something that is no known drug: 糖类15 g
+        bool same = same_word_before(&scan->folded, claim, place, m);
+        if (same || heads.n == 0) {
+            return same ? 1 + fit : 0;
+        }
+    }
     if (heads.n && !has_head(scan, &heads, place, m)) {
         return 0;
-    }
-    bool mass = strcmp(claim->unit, "g") == 0 || strcmp(claim->unit, "U") == 0;
-    if (mass && !claim_knows && heads.n == 0 && !same_word_before(&scan->folded, claim, place, m)) {
-        return 0; // an amount of something that is no known drug
     }
     bool same_unit = values_equal(claim->written, m->written) ||
                      scan->folded.chars[claim->end] == place->folded.chars[m->end];
