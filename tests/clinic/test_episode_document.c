@@ -277,14 +277,16 @@ static enum test_result test_own_map(void) {
     title_map_find(map, "查房记录乙", &c_code, &type);
     CHECK(strcmp(c_code, "C0039") == 0);
     title_map_close(map);
+    static const char titles_empty[] =
+        "{\"format\":\"xinglin-document-titles\",\"version\":1,\"types\":[{\"c_code\":\"C1\","
+        "\"type\":\"a\",\"body\":\"b\",\"titles\":[\"\"]}]}";
     static const char *const wrong[] = {
         "",
         "[]",
         "{}",
         "{\"format\":\"xinglin-document-titles\",\"version\":1}",
         "{\"format\":\"xinglin-document-titles\",\"version\":1,\"types\":[{}]}",
-        "{\"format\":\"xinglin-document-titles\",\"version\":1,\"types\":[{\"c_code\":\"C1\","
-        "\"type\":\"a\",\"body\":\"b\",\"titles\":[\"\"]}]}",
+        titles_empty,
         "{\"format\":\"xinglin-document-titles\",\"version\":1,\"types\":[],\"other\":{}}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         error = (struct clinic_error){0};
