@@ -9,15 +9,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Sentences that speak to a program are no part of a chart: the conflicts list shows them.
+static bool has_chat_mark(const char *text, size_t bytes) {
+    for (size_t i = 0; i + 1 < bytes; i++)
+        if ((text[i] == '<' && text[i + 1] == '|') || (text[i] == '|' && text[i + 1] == '>') ||
+            (text[i] == '[' && (text[i + 1] == 'I' || text[i + 1] == '/')))
+            return true;
+    return false;
+}
+
+// Sentences that speak to a program are no part of a chart, nor what stands behind a mark of a
+// chat in the same section: the conflicts list shows them.
 static void append_section(struct text_buffer *page, const struct section *section) {
     size_t start = 0;
     text_buffer_add(page, section->name);
     text_buffer_add(page, "：");
+    size_t before = page->bytes; // where the sentence before begins
     while (start < section->text_bytes) {
-        size_t end = sentence_end(section->text, section->text_bytes, start);
-        if (!text_is_instruction(section->text + start, end - start, NULL))
-            text_buffer_add_bytes(page, section->text + start, end - start);
+        size_t end = sentence_end(section->text, section->text_bytes, start), bytes = end - start;
+        const char *sentence = section->text + start;
+        bool is_instruction = text_is_instruction(sentence, bytes, NULL);
+        if (is_instruction && has_chat_mark(sentence, bytes)) break;
+        if (is_instruction && instruction_looks_back(sentence, bytes))
+            text_buffer_cut(page, before);
+        if (!is_instruction) {
+            before = page->bytes;
+            text_buffer_add_bytes(page, sentence, bytes);
+        }
         start = end;
     }
     text_buffer_add(page, "\n");
