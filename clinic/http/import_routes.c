@@ -75,6 +75,12 @@ static bool check_members(struct clinic_call *call) {
     return true;
 }
 
+static bool is_plain_id(const char *id) {
+    size_t n = strlen(id);
+    return n > 0 && n <= 64 &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
+}
+
 static void set_member(json_t *document, const char *name, const char *value) {
     if (value) json_object_set_new(document, name, json_string(value));
 }
@@ -92,6 +98,11 @@ static json_t *document_of_text(struct clinic_call *call) {
         return NULL;
     if (strlen(title) > TITLE_BYTES_MAX) {
         clinic_call_refuse(call, 400, "invalid_value", "local_title is too long");
+        return NULL;
+    }
+    if (id && !is_plain_id(id)) {
+        clinic_call_refuse(call, 400, "invalid_value",
+                           "id has 1 to 64 letters, digits, dots, - and _");
         return NULL;
     }
     if (!document_from_text(json_string_value(content), json_string_length(content), format, title,

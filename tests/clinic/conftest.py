@@ -144,6 +144,20 @@ class User:
         return {field["id"]: field for field in fields}
 
 
+def make_templates(folder):
+    """A record type whose only field of the model is short, so that a whole run is."""
+    fields = [("admit_date", "入院日期", "data", "admit_date"),
+              ("condition", "出院情况", "rule", "discharge_condition"),
+              ("summary", "小结", "model", "discharge_diagnoses")]
+    rows = [{"id": name, "name": title, "from": origin, "value": value, "max_characters": 400,
+             **({"context": "none", "prompt": "改写："} if origin == "model" else {})}
+            for name, title, origin, value in fields]
+    (folder / "short.json").write_text(json.dumps(
+        {"format": "xinglin-record-template", "version": 1, "id": "short", "name": "短记录",
+         "system": "你是医师。", "fields": rows}, ensure_ascii=False), encoding="utf-8")
+    return folder
+
+
 def field_of(draft, name):
     return next(field for field in draft["fields"] if field["id"] == name)
 

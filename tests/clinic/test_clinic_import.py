@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What hospitals push: episodes, FHIR Bundles, documents as text and HTML; and that none of it ever
+stands in a log."""
+import copy
+import json
+import re
+
+import pytest
+from conftest import EPISODES, ONE, command, make_store, new_key, read_episode
+
+
+@pytest.fixture(scope="module")
+def admin(clinic):
+    return clinic.user("admin")
+
+
+def renamed(number, name):
+    episode = copy.deepcopy(read_episode(number))
+    episode["encounter"]["id"] = name
+    return episode
+
+
+def test_the_same_twice_is_one_version(admin):
+    episode = renamed(1, "E-TWICE")
+    assert admin.push("episodes", episode).json == {"id": "E-TWICE", "version": 1, "created": True,
+                                                    "changed": True}
+    shuffled = dict(reversed(list(episode.items())))
+    assert admin.push("episodes", shuffled).json == {"id": "E-TWICE", "version": 1,
+                                                     "created": False, "changed": False}
+    episode["encounter"]["bed"] = "77"
+    assert admin.push("episodes", episode).json["version"] == 2
+
+
+@pytest.mark.parametrize("change", [
+    {"format": "other"}, {"version": 7}, {"patient": None}, {"encounter": []}, {"docs": {}},
+    {"labs": [{"id": 1}]}, {"orders": "x"}, {"staff": [None]}])
+def test_bad_episodes_name_the_place_and_keep_nothing(admin, clinic, change):
+    episode = {**renamed(1, "E-BAD"), **change}
+    reply = admin.push("episodes", episode)
+    assert reply.status == 400, reply.bytes
+    assert clinic.user("doctor").get("episodes/E-BAD").status == 404
+    assert "张示安" not in reply.bytes.decode()
+
+
+def bundle():
+    """A small one by the test's own hand."""
+    def entry(**resource):
+        return {"fullUrl": f"urn:uuid:{resource['resourceType']}-{resource['id']}",
+                "resource": resource}
+
+    return {"resourceType": "Bundle", "type": "collection", "entry": [
+        entry(resourceType="Patient", id="P1", name=[{"text": "贾示凡"}], gender="male",
+              birthDate="1960-02-03"),
+        entry(resourceType="Encounter", id="E-FHIR-1", status="finished",
+              **{"class": {"code": "IMP"}}, subject={"reference": "Patient/P1"},
+              period={"start": "2025-03-01T08:00:00+08:00", "end": "2025-03-05T10:00:00+08:00"},
+              serviceProvider={"display": "示范医院"}, serviceType={"text": "呼吸内科"}),
+        entry(resourceType="Condition", id="C1", subject={"reference": "Patient/P1"},
+              encounter={"reference": "Encounter/E-FHIR-1"}, code={"text": "肺炎"},
+              category=[{"coding": [{"code": "encounter-diagnosis"}]}],
+              recordedDate="2025-03-01T09:00:00+08:00"),
+    ]}
+
+
+def test_fhir(admin, clinic):
+    reply = clinic.request("POST", "/clinic/episodes", json.dumps(bundle()), {
+        "Content-Type": "application/fhir+json", **admin.headers})
+    assert reply.status == 200, reply.bytes
+    name = reply.json["id"]
+    assert admin.push("episodes", bundle()).json == {"id": name, "version": 1, "created": False,
+                                                     "changed": False}
+    read = clinic.user("doctor").get(f"episodes/{name}").json["episode"]
+    assert read["patient"]["name"] == "贾示凡" and read["patient"]["sex"] == "男"
+    assert admin.push("episodes", {"resourceType": "Patient"}).status == 400
+    assert admin.push("episodes", {"resourceType": "Bundle", "entry": [{}]}).status == 400
+
+
+NOTE = {"local_title": "日常病程记录", "format": "text", "author": "",
+        "event_time": "2025-11-08T09:00:00+08:00", "sign_time": "2025-11-08T09:20:00+08:00"}
+
+
+def test_a_text_becomes_a_document(admin, clinic):
+    assert admin.push("episodes", renamed(1, "E-DOC")).status == 200
+    said = {"episode": "E-DOC", **NOTE, "content": "患者今日咳嗽减轻，体温36.8℃。继续目前治疗。"}
+    reply = admin.push("documents", said)
+    assert (reply.status, reply.json["version"]) == (200, 2), reply.bytes
+    assert admin.push("documents", said).json["changed"] is False
+    newer = admin.push("documents", {**said, "content": "患者今日无咳嗽，体温36.6℃。"})
+    assert newer.json["version"] == 3
+    docs = clinic.user("doctor").get("episodes/E-DOC").json["episode"]["docs"]
+    assert len(docs) == len(read_episode(1)["docs"]) + 1  # replaced, not added again
+    mine = next(doc for doc in docs if doc["local_title"] == "日常病程记录"
+                and "无咳嗽" in json.dumps(doc, ensure_ascii=False))
+    assert mine["c_code"] == "C0038"
+
+
+def test_html_is_text_and_runs_nothing(admin, clinic):
+    assert admin.push("episodes", renamed(2, "E-HTML")).status == 200
+    html = ("<html><script>alert('x')</script><body onload=alert(1)><p>患者神志清楚，"
+            "<b>血压</b>120/80 mmHg。</p><img src=x onerror=alert(2)></body>")
+    reply = admin.push("documents", {"episode": "E-HTML", **NOTE, "format": "html",
+                                     "event_time": read_episode(2)["docs"][-1]["event_time"],
+                                     "sign_time": read_episode(2)["docs"][-1]["sign_time"],
+                                     "content": html})
+    assert reply.status == 200, reply.bytes
+    reply = clinic.user("doctor").get("episodes/E-HTML")
+    assert reply.headers["Content-Type"] == "application/json"
+    text = json.dumps(reply.json, ensure_ascii=False)
+    assert "血压120/80 mmHg" in text and "alert" not in text and "onerror" not in text
+
+
+@pytest.mark.parametrize("change,status", [
+    ({"episode": "E-none"}, 404), ({"episode": ""}, 404), ({"episode": 7}, 404),
+    ({"content": None}, 400), ({"content": 7}, 400), ({"format": "pdf"}, 400),
+    ({"local_title": ""}, 400), ({"local_title": "长" * 200}, 400), ({"event_time": "gestern"}, 400),
+    ({"sign_time": "2020"}, 400), ({"author": "nobody"}, 400), ({"extra": "x"}, 400),
+    ({"id": "a/b"}, 400), ({"document": {}}, 400)])
+def test_bad_documents(admin, change, status):
+    body = {"episode": ONE, **NOTE, "content": "文字。", **change}
+    reply = admin.push("documents", {k: v for k, v in body.items() if v is not None})
+    assert reply.status == status, reply.bytes
+
+
+def test_a_key_pushes(serve, tmp_path):
+    secret, file = new_key(tmp_path, "his", "scopes=clinic")
+    clinic = serve("--api-key-file", file)
+    reply = clinic.post("/clinic/episodes", renamed(1, "E-KEY"), key=secret)
+    assert reply.status == 200, reply.bytes
+    line = clinic.user("auditor").post("audit/search", {"episode": "E-KEY"}).json["rows"][-1]
+    assert (line["user"], line["action"]) == ("key:his", "import")
+
+
+def test_two_hundred_are_listed(serve, tmp_path):
+    store = make_store(tmp_path, [])
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for n in range(200):
+        episode = renamed(1 + n % 9, f"E-MANY-{n:03d}")
+        episode["patient"]["name"] = f"示{n:03d}"
+        (folder / f"{n}.json").write_text(json.dumps(episode), encoding="utf-8")
+    command("import", store, folder)
+    clinic = serve(store=store)
+    doctor = clinic.user("doctor")
+    reply = doctor.post("episodes/search", {"limit": 200})
+    assert reply.json["total"] == 200 and len(reply.json["episodes"]) == 200
+    names = [entry["id"] for entry in reply.json["episodes"]]
+    pages = [doctor.post("episodes/search", {"limit": 30, "offset": at}).json["episodes"]
+             for at in range(0, 200, 30)]
+    assert [entry["id"] for page in pages for entry in page] == names
+    found = doctor.post("episodes/search", {"text": "示017"}).json
+    assert [entry["id"] for entry in found["episodes"]] == ["E-MANY-017"]
+    assert doctor.post("episodes/search", {"state": "filled"}).json["total"] == 0
+    assert doctor.post("episodes/search", {"state": "unheard"}).status == 400
+    assert doctor.post("episodes/search", {"limit": 0}).status == 400
+
+
+def phrases():
+    """Names, ids, and stretches of every bundled document."""
+    for path in EPISODES:
+        episode = json.loads(path.read_text(encoding="utf-8"))
+        yield episode["patient"]["name"]
+        yield episode["patient"].get("id_card") or episode["patient"]["name"]
+        for doc in episode["docs"]:
+            for section in doc["sections"]:
+                for sentence in re.split("[，。；：\n]", section["text"]):
+                    if len(sentence) >= 6:
+                        yield sentence
+
+
+def test_no_patient_text_in_logs(serve, tmp_path):
+    access, audit = tmp_path / "access.log", tmp_path / "audit.log"
+    clinic = serve("--access-log", access, "--audit-log", audit)
+    doctor, admin = clinic.user("doctor"), clinic.user("admin")
+    name = read_episode(1)["patient"]["name"]
+    doctor.post("episodes/search", {"text": name})
+    for number in range(1, len(EPISODES) + 1):
+        episode = read_episode(number)
+        admin.push("episodes", {**episode, "patient": {**episode["patient"], "sex": name}})
+        admin.push("episodes", {**episode, "docs": [{"id": name}]})
+        draft = doctor.draft(episode["encounter"]["id"])
+        doctor.post(f"drafts/{draft['id']}/fill", {"fields": ["course", "admit_date"],
+                                                   "versions": {}})
+    clinic.get("/clinic/api/episodes/" + "%E5%BC%A0%E7%A4%BA%E5%AE%89", **doctor.headers)
+    clinic.get("/clinic/%E5%BC%A0%E7%A4%BA%E5%AE%89?x=%E5%BC%A0%E7%A4%BA%E5%AE%89")
+    clinic.login(name)
+    clinic.stop()
+    logs = clinic.log + access.read_text() + audit.read_text()
+    assert "/clinic/api/episodes/search" in logs
+    found = {phrase for phrase in phrases() if phrase in logs}
+    assert not found
+    exported = command("export-audit", clinic.store).stdout
+    assert "draft.create" in exported
+    assert not {phrase for phrase in phrases() if phrase in exported}
