@@ -48,6 +48,19 @@ static bool find_place(const struct episode *episode, const char *type, const ch
     return place->text != NULL && place->text->text_bytes > 0;
 }
 
+// The section of any signed document, the first in time: hospitals have forms of their own.
+static bool find_anywhere(const struct episode *episode, const char *name, struct place *place) {
+    for (int i = 0; i < episode->n_docs; i++) {
+        place->doc_row = i;
+        place->text = episode->docs[i].sign.seconds == MOMENT_UNKNOWN
+                          ? NULL
+                          : document_section(&episode->docs[i], name, &place->section);
+        if (place->text && place->text->text_bytes) return true;
+    }
+    place->text = NULL;
+    return false;
+}
+
 static bool is_order_to_program(const struct clause *stretch) {
     return text_is_instruction(stretch->text + stretch->start, stretch->end - stretch->start, NULL);
 }
@@ -131,11 +144,16 @@ static bool add_features(struct wording *wording, const struct episode *episode,
 void condition_add_admission(struct wording *wording, const struct episode *episode,
                              struct source_list *sources) {
     struct place complaint = {0}, place;
-    if (find_place(episode, "admission_note", "主诉", &complaint))
+    if (find_place(episode, "admission_note", "主诉", &complaint) ||
+        find_anywhere(episode, "主诉", &complaint))
         add_complaint(wording, &complaint, sources);
     else
         complaint.text = NULL;
     if (add_features(wording, episode, &complaint, sources)) return;
+    if (find_anywhere(episode, "入院情况", &place)) {
+        add_sentences(wording, &place, 6, sources);
+        return;
+    }
     if (find_place(episode, "admission_note", "既往史", &place))
         add_sentences(wording, &place, 1, sources);
     if (find_place(episode, "admission_note", "体格检查", &place))

@@ -158,8 +158,9 @@ static bool is_bare_stop(const struct clause *part) {
 
 // "左氧氟沙星可引起血糖异常，须监测血糖": advice whose reason stands before it.
 static bool leans_back(const struct clause *part) {
-    static const char *const STARTS[] = {"须",     "需",   "应",   "不可",     "避免",
-                                         "总疗程", "至少", "不得", "出院后服", NULL};
+    static const char *const STARTS[] = {"须",       "需",       "应",   "不可",     "避免",
+                                         "总疗程",   "至少",     "不得", "出院后服", "立即就诊",
+                                         "及时就诊", "随时就诊", NULL};
     return clause_starts_any(part, STARTS);
 }
 
@@ -203,12 +204,10 @@ static bool take_part(struct note *note, struct group *group, const struct claus
         group->view.is_must = group->view.is_must || view.is_must;
         return true;
     }
-    bool was_free = group->view.fact_class == FACT_CLASSES;
-    bool was_drug = group->view.fact_class == FACT_DRUG;
+    bool was_advice = group->view.fact_class == FACT_FOLLOWUP;
     if (!flush(note, group)) return false;
     *group = (struct group){.stretch = *part, .view = view};
-    if (view.fact_class == FACT_FOLLOWUP && before->end && leans_back(part) &&
-        (was_free || was_drug))
+    if (view.fact_class == FACT_FOLLOWUP && before->end && leans_back(part) && !was_advice)
         group->stretch.start = before->start;
     return true;
 }

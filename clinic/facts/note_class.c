@@ -157,9 +157,9 @@ static bool is_late(const struct note_context *context) {
 static bool is_advice(const struct note_context *context, const struct clause *part) {
     if (clause_starts(part, "出院后复查") && part->end - part->start == strlen("出院后复查"))
         return false; // of what?
-    static const char *const PAST[] = {"病史", "年前",         "个月前", "发病", "术后第",
-                                       "不符", "同意今日出院", "再服",   "连用", "禁忌",
-                                       "了解", "要求",         NULL};
+    static const char *const PAST[] = {"病史", "年前",         "个月前",   "发病", "术后第",
+                                       "不符", "同意今日出院", "再服",     "连用", "禁忌",
+                                       "了解", "要求",         "小时监测", NULL};
     if (clause_has_any(part, PAST)) return false;
     if (clause_has_any(part, ADVICE_ALWAYS)) return true;
     if (context->is_last && has_later_date(context, part)) return true;
@@ -178,9 +178,10 @@ static bool is_drug_change(const struct note_context *context, const struct clau
 // What might be or was looked out for, what explains something else, how long ago it was.
 static bool is_complication(const struct clause *part) {
     static const char *const ABOUT[] = {
-        "监测", "防",   "预案", "所致", "有关",   "诱因",     "极易", "诱发", "高危", "率高",
-        "视为", "大于", "小于", "应在", "后第",   "立即处理", "病史", "如何", "联系", "明确",
-        "缓解", "说明", "危及", "导致", "加重时", "入院诊断", "复查", "标准", NULL};
+        "监测", "防",   "预案", "所致", "有关", "诱因", "极易",     "诱发",     "高危",
+        "率高", "视为", "大于", "小于", "应在", "后第", "立即处理", "病史",     "如何",
+        "联系", "明确", "缓解", "说明", "危及", "导致", "加重时",   "入院诊断", "复查",
+        "标准", "危险", "不能", "教会", "识别", "高于", "低于",     NULL};
     return clause_has_any(part, COMPLICATIONS) && !clause_has_any(part, NEGATIVE) &&
            !clause_has_any(part, ABOUT);
 }

@@ -27,6 +27,9 @@ static bool begins(const char *text, const char *start) {
 static int weigh_order(const struct episode *episode, const struct fact *fact) {
     const struct order *order = &episode->orders[fact->sources[0].row];
     if (begins(fact->text, "出院带药")) return 0;
+    if (order->stop.seconds != MOMENT_UNKNOWN && strcmp(order->kind, "长期") == 0 &&
+        moment_day_number(order->start) == moment_day_number(order->stop))
+        return 0; // begun and given up on one day
     if (fact->is_must) return 3;
     if (fact->fact_class == FACT_EVENT)
         return strstr(fact->text, "病") || strstr(fact->text, "透析") ? 3 : 2;
@@ -61,7 +64,10 @@ static int weigh(const struct episode *episode, const struct fact *fact) {
     switch (fact->fact_class) {
     case FACT_OPERATION:
         if (fact_kind(fact) == SOURCE_OPERATION) return 4;
-        return strstr(fact->text, "条形码") || strstr(fact->text, "标签") ? 0 : 2;
+        return (strstr(fact->text, "置入") || strstr(fact->text, "植入")) &&
+                       !strstr(fact->text, "条形码")
+                   ? 2
+                   : 0;
     case FACT_CONSULT:
         return fact->is_must ? 4 : 2;
     case FACT_PENDING:
