@@ -87,7 +87,9 @@ static bool add_of_series(const struct episode *episode, const struct series *se
     bool is_weighed = is_quoted && quote.is_weighed;
     bool is_turn = i == series->first_abnormal || i == series->worst ||
                    (i == series->last && series->first_abnormal < i);
-    if (!lab->is_critical && !(is_turn && (is_quoted || severity(lab) >= SEVERITY_ALONE)) &&
+    bool is_quality = !lab->is_number && i == series->first_abnormal; // 阳性, 3+
+    if (!lab->is_critical && !is_quality &&
+        !(is_turn && (is_quoted || severity(lab) >= SEVERITY_ALONE)) &&
         !(is_weighed && is_abnormal(lab)))
         return true;
     bool is_must =

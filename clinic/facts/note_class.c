@@ -17,8 +17,9 @@ static const char *const PLANNED[] = {"拟",       "待",   "必要时", "完善
                                       "明日复查", "明晨", "决定",   "若",   "再复查", NULL};
 static const char *const PENDING[] = {"未回报",   "待回报", "未报告", "待报告",
                                       "结果未回", "未归",   NULL};
-static const char *const ADVICE_ALWAYS[] = {
-    "出院后", "避孕", "不得自行停药", "不可自行停药", "不可漏服", "漏服", NULL};
+static const char *const ADVICE_ALWAYS[] = {"出院后",   "避孕", "不得自行停药", "不可自行停药",
+                                            "不可漏服", "漏服", "不得停用",     "不可停用",
+                                            "不能停用", NULL};
 static const char *const ADVICE_VISIT[] = {"门诊", "随诊",   "随访", "复诊",   "复查", "评估",
                                            "拆线", "取病理", "减为", "总疗程", "长期", "至少",
                                            "禁",   "避免",   "低脂", "低盐",   NULL};
@@ -123,6 +124,14 @@ static bool is_after_discharge(const struct note_context *context, const struct 
     return moment_day_number(context->doc->event) + days > moment_day_number(discharge);
 }
 
+static bool is_day_of_month(const char *text) {
+    static const char *const PARTS[] = {"上旬", "中旬", "下旬", "初", "底", NULL};
+    for (int i = 0; PARTS[i]; i++) {
+        if (strncmp(text, PARTS[i], strlen(PARTS[i])) == 0) return true;
+    }
+    return number_length(text) > 0;
+}
+
 // "8月25日注射维生素B12": a day behind the day of discharge (of the year of the note).
 static bool has_later_date(const struct note_context *context, const struct clause *part) {
     struct moment discharge = context->episode->encounter.discharge;
@@ -136,7 +145,7 @@ static bool has_later_date(const struct note_context *context, const struct clau
             continue;
         }
         if (digits <= 2 && strncmp(behind, "月", strlen("月")) == 0 &&
-            number_length(behind + strlen("月"))) {
+            is_day_of_month(behind + strlen("月"))) {
             long month = strtol(part->text + at, NULL, 10);
             long day = strtol(behind + strlen("月"), NULL, 10);
             if (month > last.month || (month == last.month && day > last.day))
@@ -187,7 +196,9 @@ static bool is_complication(const struct clause *part) {
 }
 
 static bool is_finding(const struct clause *part) {
+    static const char *const CHANGES[] = {"降至", "升至", "减至", "增至", NULL};
     if (clause_has_any(part, PLANNED)) return false;
+    if (clause_has(part, "由") && clause_has_any(part, CHANGES) && has_digit(part)) return true;
     if (clause_has_any(part, EXAMINED))
         return (clause_has(part, "：") || clause_has(part, "示") || has_digit(part) ||
                 clause_has(part, "未见")) &&
