@@ -64,6 +64,7 @@ def all_steps():
         ("manual", 120, "tests/package/check_manual.py"),
         ("deb", 600, "tests/package/check_deb.py"),
         ("page", 300, "tests/server/test_page.py"),
+        ("clinic", 1800, "tests/clinic/run_clinic_tests.py"),
         ("clinic-pages", 900, "tests/clinic/test_pages.py"),
         ("clinic-eval", 900, "tests/clinic/test_clinic_eval.py", f"{programs}/xinglin"),
         ("server", 1800, "tests/server/run_server_tests.py"),

@@ -5,6 +5,7 @@ import copy
 import http.client
 import random
 import signal
+import sqlite3
 import threading
 
 import pytest
@@ -142,9 +143,7 @@ def test_no_audit_no_work(serve, tmp_path):
     clinic = serve(store=make_store(tmp_path))
     doctor = clinic.user("doctor")
     assert doctor.get(f"episodes/{ONE}").status == 200
-    import sqlite3
     lock = sqlite3.connect(clinic.store / "clinic.db", isolation_level=None)
-    lock.execute("DROP TRIGGER IF EXISTS no_such_trigger")
     tables = [row[0] for row in lock.execute("SELECT name FROM sqlite_master WHERE type='table'")]
     audit = next(name for name in tables if name.startswith("audit"))
     lock.execute(f"CREATE TRIGGER full BEFORE INSERT ON {audit} BEGIN "
@@ -154,10 +153,11 @@ def test_no_audit_no_work(serve, tmp_path):
                       doctor.get(f"forms/{ONE}/{RECORD}")):
             assert reply.status in (500, 503), reply.status
             assert "示" not in reply.bytes.decode()
-        assert doctor.post("drafts", {"episode": ONE, "template": RECORD}).status in (500, 503)
+        assert doctor.post("drafts", {"episode": ONE, "template": RECORD}).status >= 400
         typed = doctor.post(f"forms/{ONE}/{RECORD}", {"field": "course", "text": "x", "version": 0})
-        assert typed.status in (500, 503)
+        assert typed.status >= 400
     finally:
         lock.execute("DROP TRIGGER full")
         lock.close()
-    assert doctor.get(f"episodes/{ONE}").status == 200
+    assert doctor.get(f"episodes/{ONE}").json["drafts"] == []
+    assert doctor.form()["course"]["version"] == 0

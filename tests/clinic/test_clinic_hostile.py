@@ -55,7 +55,7 @@ def test_what_is_no_body(clinic, everybody, draft, body):
             continue
         reply = clinic.request("POST", path, body, {**JSON, **user.headers})
         check(reply, (path, body[:40]))
-        assert reply.status in (400, 401, 413, 429), (path, reply.status)
+        assert reply.status in (400, 401, 404, 413, 429), (path, reply.status)
 
 
 def test_values_of_every_kind(clinic, everybody, draft):
