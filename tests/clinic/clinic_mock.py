@@ -90,6 +90,7 @@ class ClinicMock:
         handler = type("BoundHandler", (Handler,), {"mock": mock})
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *arguments: None  # a browser that leaves is no error
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

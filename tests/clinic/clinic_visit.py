@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A visit to the clinic's pages in a headless Chromium, with everything that went wrong on it: errors,
 requests to elsewhere, what the page's policy refused, what it keeps. And what these tests need."""
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import venv
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PLAYWRIGHT = "playwright==1.65.2"
+AXE = "axe-playwright-python==0.1.4"  # for the older axe.min.js in it, where there is no npm
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 NODE_FOLDER = os.path.join(ROOT, "build", "node-clinic-pages")
 PAGES = os.path.join(ROOT, "clinic", "ui")
@@ -34,11 +36,12 @@ def run_in_environment():
     done = subprocess.run([python, "-m", "pip", "install", "-q", PLAYWRIGHT], capture_output=True)
     if done.returncode != 0:
         return skip("playwright could not be installed (no network?)")
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", AXE], capture_output=True)
     return subprocess.run([python, *sys.argv]).returncode
 
 
 def node_module(*path):
-    """A file of the modules of pages/package-lock.json, or None where they cannot be had."""
+    """A file of a module of pages/package-lock.json, or None where they cannot be had."""
     wanted = os.path.join(NODE_FOLDER, "node_modules", *path)
     if not os.path.exists(wanted) and shutil.which("npm"):
         os.makedirs(NODE_FOLDER, exist_ok=True)
@@ -54,8 +57,11 @@ class Missing(Exception):
 
 def axe():
     path = node_module("axe-core", "axe.min.js")
+    found = importlib.util.find_spec("axe_playwright_python")
+    if not path and found:
+        path = os.path.join(found.submodule_search_locations[0], "axe.min.js")
     if not path:
-        raise Missing("axe-core could not be installed (npm, network?)")
+        raise Missing("axe-core could not be installed (no network?)")
     with open(path, encoding="utf-8") as file:
         return file.read()
 

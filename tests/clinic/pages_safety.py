@@ -137,8 +137,9 @@ def test_accessibility(visit, mock):
     visit.page.goto(visit.url + "/clinic")
     visit.page.wait_for_selector("#user")
     faults += visit.serious_faults(source)
-    for scheme in ("light", "dark"):
-        visit.page.emulate_media(color_scheme=scheme)
+    for look in ({"color_scheme": "light"}, {"color_scheme": "dark"}, {"contrast": "more", "color_scheme": "light"},
+                 {"forced_colors": "active", "contrast": "no-preference"}):
+        visit.page.emulate_media(**look)
         visit.sign_in()
         visit.page.wait_for_selector("tbody a")
         faults += visit.serious_faults(source)
@@ -160,11 +161,18 @@ def test_accessibility(visit, mock):
     visit.sign_in()
     visit.page.wait_for_selector("tr[data-seq='3']")
     faults += visit.serious_faults(source)
+    visit.page.emulate_media(forced_colors="none")
+    mock.role = "doctor"
     frame = open_host(visit, mock)
+    frame.click("[data-action=generate]")
+    visit.until("document.querySelector('[data-part=state]').textContent === '已完成'", frame, 20)
     frame.evaluate("() => {" + source + "}")
     faults += frame.evaluate("""async () => (await axe.run(document)).violations
         .filter(one => ['serious', 'critical'].includes(one.impact)).map(one => 'embed ' + one.id)""")
+    faults += visit.serious_faults(source)
     assert faults == [], "\n".join(faults)
+    visit.page.evaluate("document.body.append(document.createElement('button'))")
+    assert any(fault.startswith("button-name") for fault in visit.serious_faults(source)), "axe finds nothing at all"
 
 
 def test_print_shows_the_form(visit, mock):

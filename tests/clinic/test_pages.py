@@ -21,7 +21,7 @@ from clinic_mock import ClinicMock  # noqa: E402
 from clinic_visit import CHROMIUM, Missing, Visit, run_in_environment, skip  # noqa: E402
 
 
-def tests_of(*modules):
+def find_tests(*modules):
     return {name[5:]: run for module in modules for name, run in sorted(vars(module).items()) if name.startswith("test_")}
 
 
@@ -43,12 +43,12 @@ def run_one(browser, name, run, server):
 
 def run_tests(browser, wanted):
     done = []
-    for name, run in tests_of(pages_workspace, pages_embedding, pages_safety).items():
+    for name, run in find_tests(pages_workspace, pages_embedding, pages_safety).items():
         if not wanted or name in wanted:
             mock = ClinicMock()
             done.append(run_one(browser, name, run, mock))
             mock.close()
-    chosen = {name: run for name, run in tests_of(pages_live).items() if not wanted or name in wanted}
+    chosen = {name: run for name, run in find_tests(pages_live).items() if not wanted or name in wanted}
     live = None
     try:
         live = pages_live.LiveServer() if chosen else None
