@@ -183,23 +183,36 @@ size_t folded_end_byte(const struct folded_text *folded, const char *text, size_
     return last + (end > last ? decode((const unsigned char *)text + last, end - last, &c) : 0);
 }
 
+// One character of a word of ours (valid UTF-8 of one to three bytes); moves behind it.
+static uint32_t next_of(const unsigned char **word) {
+    const unsigned char *w = *word;
+    if (w[0] < 0x80) {
+        *word += 1;
+        return w[0];
+    }
+    if (w[0] < 0xE0) {
+        *word += 2;
+        return (w[0] & 0x1Fu) << 6 | (w[1] & 0x3Fu);
+    }
+    *word += 3;
+    return (w[0] & 0xFu) << 12 | (w[1] & 0x3Fu) << 6 | (w[2] & 0x3Fu);
+}
+
 size_t folded_match(const struct folded_text *folded, size_t at, const char *word) {
-    size_t bytes = strlen(word), n = 0;
-    for (size_t i = 0; i < bytes; n++) {
-        uint32_t c;
-        i += decode((const unsigned char *)word + i, bytes - i, &c);
-        if (at + n >= folded->n || folded->chars[at + n] != c) {
+    const unsigned char *w = (const unsigned char *)word;
+    size_t n = 0;
+    while (*w) { // the text's 0 at its end is no character of a word
+        if (folded->chars[at + n] != next_of(&w)) {
             return 0;
         }
+        n++;
     }
     return n;
 }
 
 size_t folded_find(const struct folded_text *folded, size_t from, size_t to, const char *word) {
-    uint32_t first = 0;
-    if (!*word || !decode((const unsigned char *)word, strlen(word), &first)) {
-        return to;
-    }
+    const unsigned char *w = (const unsigned char *)word;
+    uint32_t first = *w ? next_of(&w) : 0;
     for (size_t i = from; i < to; i++) {
         size_t n = folded->chars[i] == first ? folded_match(folded, i, word) : 0;
         if (n && i + n <= to) {

@@ -30,7 +30,8 @@ bool character_ends_clause(uint32_t c);
 // True at an end of a sentence: 。 ; ! ? newline and the end.
 bool character_ends_sentence(uint32_t c);
 
-// Characters of `word` (UTF-8, already in folded form) that stand at chars[at]; 0: not there.
+// Characters of `word` that stand at chars[at], at <= n; 0: not there. The word is in folded form,
+// UTF-8 of up to three bytes a character, and the program's own: it is not checked.
 size_t folded_match(const struct folded_text *folded, size_t at, const char *word);
 // The first place in [from, to) where the word stands; `to` if nowhere.
 size_t folded_find(const struct folded_text *folded, size_t from, size_t to, const char *word);

@@ -10,6 +10,7 @@
 
 #define WORD_CHARACTERS_MAX 24
 #define CONCEPTS_MAX 8192
+#define FIRST_CHARACTERS 65536 // beyond them no word begins
 
 struct entry {
     uint64_t hash;
@@ -24,7 +25,8 @@ struct lexicon {
     size_t pool_used, pool_capacity;
     char **names; // by concept
     int n_names, names_capacity;
-    size_t longest;
+    // Of the characters that words begin with: how long those words are at most, and their kinds.
+    unsigned char longest[FIRST_CHARACTERS], kinds[FIRST_CHARACTERS];
 };
 
 static uint64_t hash_step(uint64_t hash, uint32_t c) {
@@ -105,7 +107,7 @@ static bool grow_pool(struct lexicon *lexicon, size_t n) {
 static bool add_word(struct lexicon *lexicon, int kind, int concept, const uint32_t *chars,
                      size_t n) {
     uint64_t hash = hash_of(chars, n);
-    if (n == 0 || n > WORD_CHARACTERS_MAX) {
+    if (n == 0 || n > WORD_CHARACTERS_MAX || chars[0] >= FIRST_CHARACTERS) {
         return true;
     }
     if (!grow_table(lexicon) || !grow_pool(lexicon, n)) {
@@ -118,7 +120,9 @@ static bool add_word(struct lexicon *lexicon, int kind, int concept, const uint3
     place(lexicon, (struct entry){hash, kind, concept, n, lexicon->pool_used});
     lexicon->pool_used += n;
     lexicon->count++;
-    lexicon->longest = n > lexicon->longest ? n : lexicon->longest;
+    unsigned char *longest = &lexicon->longest[chars[0]];
+    *longest = n > *longest ? (unsigned char)n : *longest;
+    lexicon->kinds[chars[0]] |= (unsigned char)kind;
     return true;
 }
 
@@ -345,8 +349,11 @@ struct word lexicon_word_at(const struct lexicon *lexicon, const struct folded_t
                             size_t at, int kinds) {
     struct word best = {0, -1, 0};
     uint64_t hash = 0xCBF29CE484222325u;
-    size_t longest = lexicon->longest < text->n - at ? lexicon->longest : text->n - at;
-    for (size_t n = 1; at < text->n && n <= longest; n++) {
+    uint32_t first = at < text->n ? text->chars[at] : FIRST_CHARACTERS;
+    bool may = first < FIRST_CHARACTERS && (lexicon->kinds[first] & kinds);
+    size_t longest = may ? lexicon->longest[first] : 0;
+    longest = longest < text->n - at ? longest : text->n - at;
+    for (size_t n = 1; may && n <= longest; n++) {
         hash = hash_step(hash, text->chars[at + n - 1]);
         const struct entry *entry = look_up(lexicon, text->chars + at, n, hash, kinds);
         if (entry && is_whole(text, at, n)) {
