@@ -139,8 +139,11 @@ class Visit:
         return self.page.inner_text(selector)
 
     def width_over(self):
-        """Pixels by which the page is wider than the window."""
-        return self.page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+        """Pixels by which something is wider than the window, scrolled to or cut off; tables that scroll
+        by themselves and what is hidden for screen readers are not meant."""
+        return self.page.evaluate("""() => Math.max(document.scrollingElement.scrollWidth - innerWidth,
+            ...[...document.querySelectorAll('body *')].filter(one => !one.closest('.table-box, .hidden, .skip'))
+                .map(one => Math.ceil(one.getBoundingClientRect().right) - innerWidth))""")
 
     def serious_faults(self, source):
         """What axe-core calls serious or critical. The test's own file, put in past the policy."""

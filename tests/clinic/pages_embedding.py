@@ -39,6 +39,12 @@ def test_host_gets_what_is_filled(visit, mock):
     frame.click("[data-field=stay_days] [data-action=fill]")
     visit.until("document.querySelector('.draft-window > .alert').textContent.includes('修改')", frame)
     assert visit.page.input_value("#host-stay_days") == "8天（核对）"
+    # So is what changes between the window's reading and its writing: the bridge sees it.
+    visit.page.evaluate("""() => window.addEventListener('message', event => { if (event.data.messageType === 'scratchpad.read')
+        setTimeout(() => { document.getElementById('host-discharge_date').value = '医师刚写的'; }); }, {once: true})""")
+    frame.click("[data-field=discharge_date] [data-action=fill]")
+    visit.until("document.querySelector('.draft-window > .alert').textContent.includes('拒绝')", frame)
+    assert visit.page.input_value("#host-discharge_date") == "医师刚写的"
     # What the host refuses is taken back at the server.
     visit.page.evaluate("window.mockHost.refuse = 'admit_date'")
     frame.click("[data-field=admit_date] [data-action=fill]")
