@@ -77,8 +77,10 @@ static bool add_file(struct template_set *set, const char *folder, const char *n
     return is_added;
 }
 
+// The folder may also hold the titles of documents (clinic/record).
 static int is_template(const struct dirent *entry) {
     size_t n = strlen(entry->d_name);
+    if (strcmp(entry->d_name, "document-titles.json") == 0) return 0;
     return entry->d_name[0] != '.' && n > 5 && strcmp(entry->d_name + n - 5, ".json") == 0;
 }
 

@@ -17,7 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOB_THREADS = 4, JOBS_MAX = 512, LOGINS_MAX = 64, POLICY_BYTES = 4096 };
+enum {
+    JOB_THREADS = 4,
+    JOBS_MAX = 512,
+    LOGINS_MAX = 64,
+    POLICY_BYTES = 4096,
+    TITLES_BYTES_MAX = 1 << 20
+};
 
 struct clinic_service {
     const struct server_settings *settings;
@@ -69,6 +75,23 @@ static void write_policies(struct clinic_service *service) {
              "%s 'none'; frame-src 'self' http://127.0.0.1:* http://localhost:*", base);
 }
 
+// DIR/document-titles.json, if it is there, else what is in the program.
+static struct title_map *open_titles(const char *folder, struct clinic_error *error) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/document-titles.json", folder ? folder : "");
+    FILE *file = folder ? fopen(path, "rbe") : NULL;
+    if (!file) return title_map_open(NULL, 0, error);
+    char *text = malloc(TITLES_BYTES_MAX + 1);
+    size_t n_bytes = text ? fread(text, 1, TITLES_BYTES_MAX + 1, file) : 0;
+    bool is_whole = text && !ferror(file) && n_bytes <= TITLES_BYTES_MAX;
+    struct title_map *titles = is_whole ? title_map_open(text, n_bytes, error) : NULL;
+    if (!is_whole)
+        clinic_fail(error, CLINIC_BAD_INPUT, "%.180s cannot be read or is too long", path);
+    free(text);
+    fclose(file);
+    return titles;
+}
+
 static bool open_parts(struct clinic_service *service, struct clinic_error *error) {
     const struct server_settings *settings = service->settings;
     struct actor actor = {.user = "server", .role = "server"};
@@ -78,7 +101,7 @@ static bool open_parts(struct clinic_service *service, struct clinic_error *erro
     if (!store_stop_drafts(service->store, &actor, NULL, error)) return false;
     service->templates = template_set_open(settings->clinic_templates, error);
     if (!service->templates) return false;
-    service->titles = title_map_open(NULL, 0, error);
+    service->titles = open_titles(settings->clinic_templates, error);
     if (!service->titles) return false;
     service->login_limit = login_limit_create();
     service->jobs = job_pool_create(JOB_THREADS, JOBS_MAX);
