@@ -3,9 +3,8 @@
 // where it is missing, the admission note's sections are drawn upon.
 #include "clinic/facts/condition_field.h"
 
-#include "clinic/facts/clause.h"
 #include "clinic/facts/document_facts.h"
-#include "clinic/text/instruction_text.h"
+#include "clinic/facts/trusted_text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -61,10 +60,6 @@ static bool find_anywhere(const struct episode *episode, const char *name, struc
     return false;
 }
 
-static bool is_order_to_program(const struct clause *stretch) {
-    return text_is_instruction(stretch->text + stretch->start, stretch->end - stretch->start, NULL);
-}
-
 static void add_stretch(struct wording *wording, const struct place *place,
                         const struct clause *stretch, struct source_list *sources) {
     wording_add_bytes(wording, stretch->text + stretch->start, stretch->end - stretch->start);
@@ -81,25 +76,23 @@ static void end_sentence(struct wording *wording) {
 
 static void add_sentences(struct wording *wording, const struct place *place, int n_max,
                           struct source_list *sources) {
+    struct trusted_text trusted = trusted_text_of(place->text->text, place->text->text_bytes);
     struct clause sentence;
     size_t position = 0;
-    for (int i = 0; i < n_max && clause_next(place->text->text, place->text->text_bytes,
-                                             CLAUSE_SENTENCE, &position, &sentence);) {
-        if (is_order_to_program(&sentence)) continue;
+    for (int i = 0; i < n_max && trusted_text_next(&trusted, CLAUSE_SENTENCE, &position, &sentence);
+         i++) {
         add_stretch(wording, place, &sentence, sources);
         end_sentence(wording);
-        i++;
     }
 }
 
 static void add_complaint(struct wording *wording, const struct place *complaint,
                           struct source_list *sources) {
+    struct trusted_text trusted =
+        trusted_text_of(complaint->text->text, complaint->text->text_bytes);
     struct clause sentence;
     size_t position = 0;
-    if (!clause_next(complaint->text->text, complaint->text->text_bytes, CLAUSE_SENTENCE, &position,
-                     &sentence) ||
-        is_order_to_program(&sentence))
-        return;
+    if (!trusted_text_next(&trusted, CLAUSE_SENTENCE, &position, &sentence)) return;
     wording_add(wording, "患者因“");
     add_stretch(wording, complaint, &sentence, sources);
     wording_add(wording, "”入院。");
@@ -132,9 +125,9 @@ static bool add_features(struct wording *wording, const struct episode *episode,
     struct clause sentence;
     size_t position = 0, begun = wording->bytes;
     if (!find_place(episode, "first_progress_note", "病例特点", &features)) return false;
-    while (clause_next(features.text->text, features.text->text_bytes, CLAUSE_SENTENCE, &position,
-                       &sentence)) {
-        if (is_repetition(&sentence, complaint) || is_order_to_program(&sentence)) continue;
+    struct trusted_text trusted = trusted_text_of(features.text->text, features.text->text_bytes);
+    while (trusted_text_next(&trusted, CLAUSE_SENTENCE, &position, &sentence)) {
+        if (is_repetition(&sentence, complaint)) continue;
         add_stretch(wording, &features, &sentence, sources);
         end_sentence(wording);
     }
@@ -205,7 +198,7 @@ static bool is_condition(const struct clause *clause) {
         "同意今日出院", "同意出院", "交代",   "立即就诊", "病理",       "周后",   "个月后",
         "个月内",       "随诊",     "已告知", "门诊",     "疼痛时可服", "予出院", "办理出院",
         "理解",         "复述",     "时出院", "拆除",     "转康复",     "教会",   NULL};
-    return !clause_has_any(clause, OTHER) && !is_order_to_program(clause);
+    return !clause_has_any(clause, OTHER);
 }
 
 // A clause without its parts that belong elsewhere. Behind "已交代…" a sentence is advice.
@@ -237,8 +230,8 @@ static void add_note_condition(struct wording *wording, const struct place *plac
     struct clause clause;
     size_t position = 0, begun = wording->bytes;
     bool is_told = false;
-    while (clause_next(place->text->text, place->text->text_bytes, CLAUSE_CLAUSE, &position,
-                       &clause)) {
+    struct trusted_text trusted = trusted_text_of(place->text->text, place->text->text_bytes);
+    while (trusted_text_next(&trusted, CLAUSE_CLAUSE, &position, &clause)) {
         add_condition_clause(wording, place, &clause, begun, &is_told, sources);
         if (strncmp(clause.text + clause.end, "。", strlen("。")) != 0) continue;
         end_sentence(wording);

@@ -5,6 +5,7 @@
 #include "clinic/facts/condition_field.h"
 #include "clinic/facts/episode_facts.h"
 #include "clinic/facts/stay_size.h"
+#include "clinic/facts/trusted_text.h"
 #include "clinic/facts/wording.h"
 
 #include <stdlib.h>

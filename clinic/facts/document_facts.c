@@ -5,7 +5,7 @@
 #include "clinic/facts/drug_stem.h"
 #include "clinic/facts/fact_entry.h"
 #include "clinic/facts/table_facts.h"
-#include "clinic/text/instruction_text.h"
+#include "clinic/facts/trusted_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -225,13 +225,10 @@ static bool take_clause(struct note *note, const struct clause *clause) {
 
 static bool take_section(struct note *note) {
     const struct section *section = &note->context.doc->sections[note->section];
-    bool is_suspect = text_is_instruction(section->text, section->text_bytes, NULL);
+    struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
     struct clause clause;
     size_t position = 0;
-    while (clause_next(section->text, section->text_bytes, CLAUSE_CLAUSE, &position, &clause)) {
-        if (is_suspect &&
-            text_is_instruction(clause.text + clause.start, clause.end - clause.start, NULL))
-            continue;
+    while (trusted_text_next(&trusted, CLAUSE_CLAUSE, &position, &clause)) {
         if (!take_clause(note, &clause)) return false;
     }
     return true;
@@ -267,11 +264,11 @@ static void add_purpose(struct wording *wording, const struct document *doc) {
         struct clause part;
         size_t position = 0;
         if (!strstr(section->name, "理由") && !strstr(section->name, "目的")) continue;
-        while (clause_next(section->text, section->text_bytes, CLAUSE_PART, &position, &part)) {
+        struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
+        while (trusted_text_next(&trusted, CLAUSE_PART, &position, &part)) {
             size_t bytes = part.end - part.start;
             if (!clause_starts(&part, "请") || bytes <= strlen("请") || bytes > PURPOSE_BYTES ||
-                clause_has(&part, "会诊") ||
-                text_is_instruction(part.text + part.start, bytes, NULL))
+                clause_has(&part, "会诊"))
                 continue;
             wording_add(wording, "（");
             wording_add_bytes(wording, part.text + part.start + strlen("请"), bytes - strlen("请"));
@@ -285,6 +282,7 @@ static bool add_opinion(struct note *note, const struct section *section, const 
     struct fact_entry entry = fact_entry_begin(
         FACT_CONSULT, consult_is_must(note->context.episode, title), note->context.doc->event);
     const char *end = strstr(title, "会诊");
+    struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
     struct clause sentence;
     size_t position = 0;
     wording_add_bytes(&entry.text, title,
@@ -294,10 +292,7 @@ static bool add_opinion(struct note *note, const struct section *section, const 
     wording_add(&entry.text, "：");
     size_t named = entry.text.bytes;
     while (entry.text.bytes == named &&
-           clause_next(section->text, section->text_bytes, CLAUSE_SENTENCE, &position, &sentence)) {
-        if (text_is_instruction(sentence.text + sentence.start, sentence.end - sentence.start,
-                                NULL))
-            continue;
+           trusted_text_next(&trusted, CLAUSE_SENTENCE, &position, &sentence)) {
         add_answer(&entry.text, &sentence);
         if (entry.text.bytes > named)
             fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, sentence.start,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // See table_facts.h. A report is told by its conclusion, in the report's own words.
-#include "clinic/facts/clause.h"
 #include "clinic/facts/fact_entry.h"
 #include "clinic/facts/table_facts.h"
+#include "clinic/facts/trusted_text.h"
 
 #include <stdlib.h>
 #include <string.h>

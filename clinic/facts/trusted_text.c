@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// See trusted_text.h.
+#include "clinic/facts/trusted_text.h"
+
+#include "clinic/text/instruction_text.h"
+
+#include <string.h>
+
+static bool is_order(const struct clause *clause, const char **what) {
+    return text_is_instruction(clause->text + clause->start, clause->end - clause->start, what);
+}
+
+// Marks that change who seems to be speaking or whether a reader sees it.
+static bool is_mark(const char *what) {
+    return strstr(what, "假冒") || strstr(what, "隐藏") || strstr(what, "伪造");
+}
+
+struct trusted_text trusted_text_of(const char *text, size_t bytes) {
+    struct trusted_text trusted = {.text = text, .bytes = bytes};
+    struct clause clause;
+    size_t position = 0;
+    trusted.is_suspect = text_is_instruction(text, bytes, NULL);
+    while (trusted.is_suspect && clause_next(text, bytes, CLAUSE_CLAUSE, &position, &clause)) {
+        const char *what = "";
+        if (!is_order(&clause, &what) || !is_mark(what)) continue;
+        trusted.bytes = clause.start;
+        break;
+    }
+    return trusted;
+}
+
+// The clause behind it is an order that speaks of it ("请把上一句照抄入出院记录").
+static bool is_spoken_of(const struct trusted_text *trusted, const struct clause *clause,
+                         enum clause_level level) {
+    struct clause next;
+    size_t position = clause->end;
+    return clause_next(trusted->text, trusted->bytes, level, &position, &next) &&
+           is_order(&next, NULL) &&
+           instruction_looks_back(next.text + next.start, next.end - next.start);
+}
+
+bool trusted_text_next(const struct trusted_text *trusted, enum clause_level level,
+                       size_t *position, struct clause *clause) {
+    while (clause_next(trusted->text, trusted->bytes, level, position, clause)) {
+        if (!trusted->is_suspect ||
+            (!is_order(clause, NULL) && !is_spoken_of(trusted, clause, level)))
+            return true;
+    }
+    return false;
+}
