@@ -20,6 +20,18 @@ static const char *format_of(const json_t *value) {
     return length == 21 && strncasecmp(type, "application/xhtml+xml", 21) == 0 ? "html" : NULL;
 }
 
+const json_t *fhir_attachment_pick(const json_t *elements, const char *member, bool *is_readable) {
+    const json_t *first = NULL;
+    *is_readable = false;
+    for (size_t i = 0; i < json_array_size(elements) && !*is_readable; i++) {
+        const json_t *value = json_array_get(elements, i);
+        if (member) value = json_object_get(value, member);
+        *is_readable = format_of(value) && fhir_string(value, "data");
+        if (!first || *is_readable) first = value;
+    }
+    return first;
+}
+
 bool fhir_attachment_read(struct fhir_bundle *bundle, const json_t *resource, const json_t *value,
                           struct attachment *attachment) {
     const json_t *data = fhir_find(value, "data");

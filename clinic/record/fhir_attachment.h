@@ -12,6 +12,10 @@ struct attachment {
     const char *format; // "html" or "text"
 };
 
+// Of several forms of one text the first that can be read; else the first. `member` is where an
+// element has it: "attachment", or NULL if the elements are attachments. NULL: there is none.
+const json_t *fhir_attachment_pick(const json_t *elements, const char *member, bool *is_readable);
+
 // False: the error names `resource`.
 bool fhir_attachment_read(struct fhir_bundle *bundle, const json_t *resource, const json_t *value,
                           struct attachment *attachment);

@@ -43,7 +43,9 @@ static json_t *add_document(struct fhir_bundle *bundle, const json_t *resource, 
 }
 
 bool fhir_read_document(struct fhir_bundle *bundle, const json_t *resource) {
-    const json_t *value = fhir_find(resource, "content.attachment");
+    bool is_readable;
+    const json_t *value =
+        fhir_attachment_pick(json_object_get(resource, "content"), "attachment", &is_readable);
     const char *title = fhir_string(value, "title");
     if (!title) title = fhir_string(resource, "description");
     if (!title) title = fhir_concept(fhir_find(resource, "type"));

@@ -86,7 +86,10 @@ static void put_results(struct fhir_bundle *bundle, json_t *row, const json_t *r
 bool fhir_read_report(struct fhir_bundle *bundle, const json_t *resource) {
     const char *conclusion = fhir_string(resource, "conclusion");
     const char *name = fhir_concept(fhir_find(resource, "code"));
-    const json_t *form = fhir_find(resource, "presentedForm");
+    bool is_readable;
+    const json_t *form =
+        fhir_attachment_pick(json_object_get(resource, "presentedForm"), NULL, &is_readable);
+    if (conclusion && !is_readable) form = NULL; // the same report as PDF
     json_t *ordered = find_order(bundle, resource);
     if (is_unfinished(resource) && ordered) {
         fhir_put(bundle, ordered, "pending", json_true());

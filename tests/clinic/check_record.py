@@ -141,7 +141,15 @@ class Checks:
         add(bundle, "Composition", "c1", status="final", title="首次病程记录", date="2025-01-01",
             type={"text": "x"}, section=[{"title": "病例特点", "text": {"status": "additional",
             "div": "<div xmlns='x'><p>一<b>二</b></p><p>三&lt;4</p></div>"}}])
+        pdf = {"contentType": "application/pdf", "url": "http://x/"}
+        add(bundle, "DocumentReference", "n1", status="current", date="2025-01-02", content=[
+            {"attachment": {"title": "会诊记录", **pdf}},
+            {"attachment": fhir_bundle.attachment("会诊意见：同意", title="会诊记录")}])
+        add(bundle, "DiagnosticReport", "r1", status="final", code={"text": "胸片"},
+            issued="2025-01-02", conclusion="未见异常", presentedForm=[pdf])
         back = self.made("import", bundle)
+        assert [row["conclusion"] for row in back["reports"]] == ["未见异常"]
+        assert back["docs"].pop(0)["sections"] == [{"name": "会诊意见", "text": "同意"}]
         assert back["vitals"] == [{"time": "2025-01-02T09:00:00+08:00", "temperature_c": 38.5}]
         assert [(row["name"], row["value"], row["collect_time"]) for row in back["labs"]] == \
             [("肌钙蛋白", "<0.01", "2025-01-02T00:00:00+08:00")]
