@@ -222,12 +222,12 @@ static size_t short_word(const struct folded_text *text, size_t at, double *per_
     } words[] = {{"qd", 1},    {"qn", 1},        {"bid", 2},      {"tid", 3},      {"qid", 4},
                  {"qod", 0.5}, {"q4h", 6},       {"q6h", 4},      {"q8h", 3},      {"q12h", 2},
                  {"q24h", 1},  {"biw", 2.0 / 7}, {"qw", 1.0 / 7}, {"tiw", 3.0 / 7}};
-    if (at > 0 && character_is_latin(text->chars[at - 1])) {
+    if (folded_goes_on(text, at)) {
         return 0;
     }
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         size_t n = folded_match(text, at, words[i].word);
-        if (n && !character_is_latin(text->chars[at + n])) {
+        if (n && !folded_goes_on(text, at + n)) {
             *per_day = words[i].per_day;
             return n;
         }
@@ -237,22 +237,33 @@ static size_t short_word(const struct folded_text *text, size_t at, double *per_
 
 static const struct {
     const char *word, *route;
-} ROUTES[] = {{"静脉滴注", "静脉滴注"}, {"静滴", "静脉滴注"},       {"静脉点滴", "静脉滴注"},
-              {"静脉输注", "静脉滴注"}, {"ivgtt", "静脉滴注"},      {"静脉注射", "静脉注射"},
-              {"静注", "静脉注射"},     {"静推", "静脉注射"},       {"静脉推注", "静脉注射"},
-              {"静脉泵入", "静脉泵入"}, {"微量泵泵入", "静脉泵入"}, {"泵入", "静脉泵入"},
-              {"持续泵入", "静脉泵入"}, {"皮下注射", "皮下注射"},   {"肌内注射", "肌内注射"},
-              {"肌肉注射", "肌内注射"}, {"肌注", "肌内注射"},       {"口服", "口服"},
-              {"嚼服", "嚼服"},         {"鼻饲", "鼻饲"},           {"胃管注入", "鼻饲"},
-              {"舌下含服", "舌下含服"}, {"含服", "舌下含服"},       {"雾化吸入", "雾化吸入"},
-              {"雾化", "雾化吸入"},     {"外用", "外用"},           {"直肠给药", "直肠给药"},
-              {"灌肠", "灌肠"}};
+} ROUTES[] = {{"静脉滴注", "静脉滴注"},   {"静滴", "静脉滴注"},     {"静脉点滴", "静脉滴注"},
+              {"静脉输注", "静脉滴注"},   {"ivgtt", "静脉滴注"},    {"ivdrip", "静脉滴注"},
+              {"iv", "静脉注射"},         {"po", "口服"},           {"ih", "皮下注射"},
+              {"im", "肌内注射"},         {"静脉注射", "静脉注射"}, {"静注", "静脉注射"},
+              {"静推", "静脉注射"},       {"静脉推注", "静脉注射"}, {"静脉泵入", "静脉泵入"},
+              {"微量泵泵入", "静脉泵入"}, {"泵入", "静脉泵入"},     {"持续泵入", "静脉泵入"},
+              {"皮下注射", "皮下注射"},   {"肌内注射", "肌内注射"}, {"肌肉注射", "肌内注射"},
+              {"肌注", "肌内注射"},       {"口服", "口服"},         {"嚼服", "嚼服"},
+              {"鼻饲", "鼻饲"},           {"胃管注入", "鼻饲"},     {"舌下含服", "舌下含服"},
+              {"含服", "舌下含服"},       {"雾化吸入", "雾化吸入"}, {"雾化", "雾化吸入"},
+              {"外用", "外用"},           {"直肠给药", "直肠给药"}, {"灌肠", "灌肠"}};
+
+// IV期 is a stage.
+static bool is_stage(uint32_t c) {
+    return c == 0x671F || c == 0x7EA7 || c == 0x578B || c == 0x5EA6;
+}
 
 static bool scan_route(struct mention_scan *scan, size_t at, size_t *length) {
     size_t best = 0;
     struct mention m = mention_make(MENTION_ROUTE, at, at);
     for (size_t i = 0; i < sizeof ROUTES / sizeof ROUTES[0]; i++) {
         size_t n = folded_match(scan->text, at, ROUTES[i].word);
+        bool latin = n && character_is_latin(scan->text->chars[at]);
+        if (latin && (folded_goes_on(scan->text, at) || folded_goes_on(scan->text, at + n) ||
+                      is_stage(scan->text->chars[at + n]))) {
+            continue;
+        }
         if (n > best) {
             best = n;
             m.route = ROUTES[i].route;

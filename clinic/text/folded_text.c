@@ -183,6 +183,12 @@ size_t folded_end_byte(const struct folded_text *folded, const char *text, size_
     return last + (end > last ? decode((const unsigned char *)text + last, end - last, &c) : 0);
 }
 
+bool folded_goes_on(const struct folded_text *folded, size_t index) {
+    return index > 0 && index < folded->n && character_is_latin(folded->chars[index]) &&
+           character_is_latin(folded->chars[index - 1]) &&
+           folded->offsets[index] - folded->offsets[index - 1] == 1;
+}
+
 // One character of a word of ours (valid UTF-8 of one to three bytes); moves behind it.
 static uint32_t next_of(const unsigned char **word) {
     const unsigned char *w = *word;

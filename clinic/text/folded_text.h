@@ -30,6 +30,9 @@ bool character_ends_clause(uint32_t c);
 // True at an end of a sentence: 。 ; ! ? newline and the end.
 bool character_ends_sentence(uint32_t c);
 
+// A letter stands at `index` and touches the one before it: no blank was dropped between them.
+bool folded_goes_on(const struct folded_text *folded, size_t index);
+
 // Characters of `word` that stand at chars[at], at <= n; 0: not there. The word is in folded form,
 // UTF-8 of up to three bytes a character, and the program's own: it is not checked.
 size_t folded_match(const struct folded_text *folded, size_t at, const char *word);

@@ -5,6 +5,9 @@
 #include "clinic/text/instruction_text.h"
 
 #include "clinic/text/folded_text.h"
+#include "clinic/text/sentence.h"
+
+#include <string.h>
 
 struct phrase {
     const char *words, *what;
@@ -126,11 +129,11 @@ static const char *const ADDRESSED[] = {"出院记录", "出院小结", "诊疗�
                                         "前一句",   "这一句",   "下面一句", "生成",     "改写",
                                         "模型",     "程序",     "助手",     "机器人",   "校验"};
 // What it shall do.
-static const char *const ORDERED[] = {
-    "请写",   "请改写", "必须写", "一律写", "统一写", "改写为", "改写成", "写成",
-    "写为",   "请注明", "请填写", "填写为", "请删除", "不要提", "不要写", "不得提",
-    "请忽略", "请使用", "替换为", "替换成", "请把",   "请将",   "标记为", "视为",
-    "跳过",   "写入",   "写进",   "照抄",   "抄入",   "录入",   "请补充"};
+static const char *const ORDERED[] = {"请写",   "请改写", "必须写", "一律写", "统一写", "改写为",
+                                      "改写成", "写成",   "写为",   "请注明", "请填写", "填写为",
+                                      "请删除", "不要提", "不要写", "不得提", "请忽略", "请使用",
+                                      "替换为", "替换成", "请把",   "请将",   "标记为", "视为",
+                                      "跳过",   "照抄",   "抄入",   "请补充"};
 
 #define SEEN_BITS 1024
 
@@ -161,6 +164,19 @@ static bool has_any(const struct folded_text *text, const char *const *words, si
         }
     }
     return false;
+}
+
+size_t text_trusted_bytes(const char *text, size_t bytes) {
+    for (size_t start = 0; start < bytes;) {
+        size_t end = sentence_end(text, bytes, start);
+        const char *what;
+        if (text_is_instruction(text + start, end - start, &what) &&
+            strncmp(what, "假冒", 6) == 0) {
+            return start;
+        }
+        start = end;
+    }
+    return bytes;
 }
 
 bool instruction_looks_back(const char *text, size_t bytes) {

@@ -335,14 +335,14 @@ void lexicon_free(struct lexicon *lexicon) {
 // A Latin word is a word only where no other letter touches it; "T" only before a number.
 static bool is_whole(const struct folded_text *text, size_t at, size_t n) {
     uint32_t first = text->chars[at], last = text->chars[at + n - 1], next = text->chars[at + n];
-    if (character_is_latin(first) && at > 0 &&
-        (character_is_latin(text->chars[at - 1]) || text->chars[at - 1] == '/')) {
+    if (folded_goes_on(text, at) ||
+        (character_is_latin(first) && at > 0 && text->chars[at - 1] == '/')) {
         return false;
     }
     if (n == 1 && !character_is_digit(next)) {
         return false;
     }
-    return !(character_is_latin(last) && (character_is_latin(next) || next == '-'));
+    return !folded_goes_on(text, at + n) && !(character_is_latin(last) && next == '-');
 }
 
 struct word lexicon_word_at(const struct lexicon *lexicon, const struct folded_text *text,

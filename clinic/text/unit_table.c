@@ -203,15 +203,14 @@ struct unit unit_at(const struct folded_text *text, size_t at) {
     struct unit best = {"", 1, 0};
     for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++) {
         size_t n = folded_match(text, at, UNITS[i].word);
-        // "2 m" is metres, "2 mg" not; a Latin unit ends where the letters end.
-        bool times = text->chars[at + n] == 'x' && character_is_digit(text->chars[at + n + 1]);
-        uint32_t next = text->chars[at + n]; // 0.12升至18.6 is no litre
+        uint32_t next = text->chars[at + n];
         if (n == 1 && strcmp(UNITS[i].word, "升") == 0 &&
             (next == 0x81F3 || next == 0x9AD8 || next == 0x4E3A)) {
-            continue;
+            continue; // 0.12升至18.6 is no litre
         }
-        if (n > best.length && !(character_is_latin(text->chars[at + n - 1]) &&
-                                 character_is_latin(text->chars[at + n]) && !times)) {
+        // "2 m" is metres, "2 mg" not; a Latin unit ends where the letters end.
+        bool times = next == 'x' && character_is_digit(text->chars[at + n + 1]);
+        if (n > best.length && (times || !folded_goes_on(text, at + n))) {
             best = (struct unit){UNITS[i].base, UNITS[i].factor, n};
         }
     }

@@ -256,6 +256,24 @@ static bool denies_too(const struct sentence_scan *scan, size_t at, const struct
     return false;
 }
 
+// 无明显好转 of one day does not deny 好转 of another.
+static bool is_change(const struct folded_text *text, size_t at, size_t end) {
+    static const char *const words[] = {"好转", "缓解", "改善", "变化", "下降", "升高",
+                                        "加重", "异常", "增大", "减轻", "正常", "效"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (folded_find(text, at, end, words[i]) < end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_affirmed(const struct sentence_scan *scan, size_t at, size_t end) {
+    const struct folded_text *text = &scan->folded;
+    return !is_denied_here(scan, at) && !stands_in_condition(text, at) &&
+           !is_judged(scan, at, end) && !is_department(text, end) && !is_change(text, at, end);
+}
+
 // What the places most like the sentence deny and the sentence says without denying it.
 static void judge_against_sources(struct sentence_scan *scan) {
     const struct record_index *index = &scan->verifier->index;
@@ -267,10 +285,9 @@ static void judge_against_sources(struct sentence_scan *scan) {
             size_t n = m->subject_end - m->subject_start;
             struct place here = {.folded = scan->folded};
             size_t at = 0;
-            if (m->kind == MENTION_NEGATION && n >= 2 && n <= 8 &&
-                place_has(&here, &place->folded, m->subject_start, m->subject_end, &at) &&
-                !is_denied_here(scan, at) && !denies_too(scan, at + n, place, m) &&
-                !stands_in_condition(&scan->folded, at) && !is_judged(scan, at, at + n)) {
+            bool here_too = m->kind == MENTION_NEGATION && n >= 2 && n <= 8 &&
+                            place_has(&here, &place->folded, m->subject_start, m->subject_end, &at);
+            if (here_too && !denies_too(scan, at + n, place, m) && is_affirmed(scan, at, at + n)) {
                 judge(scan, at, at + n, false, true);
             }
         }

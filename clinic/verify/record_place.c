@@ -172,6 +172,7 @@ static bool add_section(struct place_set *set, struct source source, const struc
                         int64_t day, int64_t last_day, bool is_warning) {
     const char *text = section->text;
     size_t bytes = section->text_bytes, first = set->count;
+    size_t trusted = text_trusted_bytes(text, bytes);
     int tainted_lines = 0;
     for (size_t start = 0; start < bytes;) {
         size_t end = sentence_end(text, bytes, start);
@@ -196,7 +197,7 @@ static bool add_section(struct place_set *set, struct source source, const struc
             }
             place->day = day;
             place->last_day = last_day;
-            place->is_trusted = tainted_lines == 0;
+            place->is_trusted = tainted_lines == 0 && start < trusted;
             place->is_warning = is_warning;
             if (!fill_place(set, place, text + start, end - start)) {
                 return false;
