@@ -5,6 +5,7 @@
 
 #include "clinic/record/episode_document.h"
 
+#include <glob.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,31 @@ static enum test_result test_titles(void) {
         CHECK_MESSAGE(strcmp(c_code, rows[i].c_code) == 0 && strcmp(type, rows[i].type) == 0,
                       "%s: %s %s", rows[i].title, c_code, type);
     }
+    return TEST_PASS;
+}
+
+// The title of every document of the bundled episodes says what the document is.
+static enum test_result test_known(void) {
+    char pattern[1024];
+    glob_t found;
+    CHECK(harness_repo_path("examples/episodes", pattern, sizeof pattern));
+    size_t n = strlen(pattern);
+    snprintf(pattern + n, sizeof pattern - n, "/*/episode.json");
+    CHECK(glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc >= 12);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        json_t *root = json_load_file(found.gl_pathv[i], 0, NULL), *row;
+        size_t k;
+        json_array_foreach(json_object_get(root, "docs"), k, row) {
+            const char *title = json_string_value(json_object_get(row, "local_title"));
+            const char *c_code, *type;
+            title_map_find(titles(), title, &c_code, &type);
+            CHECK_MESSAGE(strcmp(c_code, json_string_value(json_object_get(row, "c_code"))) == 0 &&
+                              strcmp(type, json_string_value(json_object_get(row, "type"))) == 0,
+                          "%s: %s %s", title, c_code, type);
+        }
+        json_decref(root);
+    }
+    globfree(&found);
     return TEST_PASS;
 }
 
@@ -299,6 +325,7 @@ int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"admission", "an admission note in HTML", test_admission},
         {"titles", "local titles", test_titles},
+        {"known", "titles of the bundled episodes", test_known},
         {"examples", "documents of the bundled episodes", test_examples},
         {"plain", "labels in plain text", test_plain},
         {"entities", "entities and superscript", test_entities},
