@@ -10,9 +10,14 @@ static bool is_order(const struct clause *clause, const char **what) {
     return text_is_instruction(clause->text + clause->start, clause->end - clause->start, what);
 }
 
-// Marks that change who seems to be speaking or whether a reader sees it.
+static bool is_role(const char *what) {
+    return strstr(what, "对话角色") != NULL;
+}
+
+// Marks that change who seems to be speaking or whether a reader sees it. A role ("user: …") speaks
+// to the end of its line.
 static bool is_mark(const char *what) {
-    return strstr(what, "假冒") || strstr(what, "隐藏") || strstr(what, "伪造");
+    return !is_role(what) && (strstr(what, "假冒") || strstr(what, "隐藏") || strstr(what, "伪造"));
 }
 
 struct trusted_text trusted_text_of(const char *text, size_t bytes) {
@@ -39,11 +44,20 @@ static bool is_spoken_of(const struct trusted_text *trusted, const struct clause
            instruction_looks_back(next.text + next.start, next.end - next.start);
 }
 
+static bool is_said_by_role(const struct trusted_text *trusted, const struct clause *clause) {
+    struct clause line = {.text = trusted->text, .start = clause->start, .end = clause->start};
+    const char *what = "";
+    while (line.start > 0 && trusted->text[line.start - 1] != '\n')
+        line.start--;
+    return line.start < line.end && is_order(&line, &what) && is_role(what);
+}
+
 bool trusted_text_next(const struct trusted_text *trusted, enum clause_level level,
                        size_t *position, struct clause *clause) {
     while (clause_next(trusted->text, trusted->bytes, level, position, clause)) {
         if (!trusted->is_suspect ||
-            (!is_order(clause, NULL) && !is_spoken_of(trusted, clause, level)))
+            (!is_order(clause, NULL) && !is_spoken_of(trusted, clause, level) &&
+             !is_said_by_role(trusted, clause)))
             return true;
     }
     return false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of a section may be quoted. An order to a program is never quoted; behind a control token, a
-// faked chat role or hidden markup nothing is, up to the section's end: whoever planted the mark
-// wrote what follows it, too.
+// What of a section may be quoted. An order to a program is never quoted; behind a control token
+// or hidden markup nothing is, up to the section's end, and behind a faked chat role nothing of its
+// line: whoever planted the mark wrote what follows it, too.
 #ifndef XL_CLINIC_TRUSTED_TEXT_H
 #define XL_CLINIC_TRUSTED_TEXT_H
 
