@@ -79,9 +79,8 @@ static void print_list(const json_t *list, bool as_json) {
             print_entry(entry);
             continue;
         }
-        char *text = json_dumps(entry, JSON_COMPACT);
-        printf("%s\n", text ? text : "");
-        free(text);
+        json_dumpf(entry, stdout, JSON_COMPACT);
+        putchar('\n');
     }
 }
 
@@ -177,12 +176,8 @@ static bool export_line(void *user, const json_t *line) {
             if (i) export_text(export, ",");
             export_cell(export, json_object_get(line, export_columns[i]));
         }
-    } else {
-        char *text = json_dumps(line, JSON_COMPACT);
-        if (!text) return false;
-        export_text(export, text);
-        free(text);
-    }
+    } else if (json_dumpf(line, export->output.file, JSON_COMPACT) != 0)
+        return false;
     export_text(export, "\n");
     return true;
 }

@@ -7,6 +7,7 @@
 
 #include "clinic/record/fhir_import.h"
 #include "clinic/store/store_episodes.h"
+#include "server/json_memory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -66,7 +67,13 @@ static void take_file(struct import *import, const char *path, off_t n_bytes, bo
         return;
     }
     json_error_t problem;
+    json_memory_begin();
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+    if (json_memory_is_lost()) { // and the parser may have lost a letter
+        json_decref(root);
+        fail(import, terminal_fail_text(command, 4, "%s: out of memory", path));
+        return;
+    }
     // The parser's message may quote the text around a mistake: only its place is told.
     if (!root && (is_named || n_bytes > 0))
         fail(import,
@@ -124,6 +131,7 @@ static void take_path(struct import *import, const char *path, int depth) {
 }
 
 int clinic_import(const struct clinic_options *options) {
+    json_memory_watch();
     struct import import = {.options = options, .actor = clinic_shell_actor()};
     int opened = clinic_open(options, &import.store);
     if (opened != 0) return opened;

@@ -30,7 +30,7 @@ static json_t *make_form_row(const json_t *state, int64_t version, int64_t seq, 
 
 static json_t *make_user_row(const json_t *state, int64_t version, int64_t seq, int64_t at_ms) {
     json_t *departments = member(state, "departments");
-    char *list = departments ? json_dumps(departments, JSON_COMPACT) : NULL;
+    char *list = departments ? kept_text(departments, NULL) : NULL;
     json_t *row =
         json_pack("[O? O? O? s? i I I I]", member(state, "name"), member(state, "display"),
                   member(state, "role"), list, json_is_true(member(state, "disabled")),

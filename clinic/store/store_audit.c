@@ -2,6 +2,7 @@
 // See store_audit.h: adding lines for others, and reading them.
 #include "clinic/store/store_audit.h"
 
+#include "clinic/record/utf8_text.h"
 #include "clinic/store/audit_chain.h"
 
 #include <stdio.h>
@@ -40,8 +41,8 @@ static json_t *digest_json(const unsigned char *digest) {
 
 // What came from a client's address or a hand may be no UTF-8; the line is shown all the same.
 static json_t *text_json(const char *text) {
-    json_t *value = text ? json_string(text) : json_null();
-    return value ? value : json_string("(no UTF-8)");
+    if (!text) return json_null();
+    return json_string(utf8_text_is_valid(text, strlen(text)) ? text : "(no UTF-8)");
 }
 
 static json_t *line_json(const struct audit_row *row) {

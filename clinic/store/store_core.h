@@ -47,7 +47,7 @@ bool reading_end(struct store *store, bool is_good);
 
 // Compact, members sorted: equal values give equal texts. NULL with an error; free().
 char *kept_text(const json_t *value, struct clinic_error *error);
-// From the store's own text. NULL with an error.
+// From a text that kept_text() made and that was proven since. NULL: no memory.
 json_t *kept_value(const char *text, struct clinic_error *error);
 bool kept_ready(const json_t *value, struct clinic_error *error); // NULL: no memory
 

@@ -3,6 +3,7 @@
 // text an undo brings back, so that undoing again goes further back.
 #include "clinic/store/store_forms.h"
 
+#include "clinic/record/utf8_text.h"
 #include "clinic/store/episode_documents.h"
 #include "clinic/store/projection.h"
 
@@ -52,8 +53,7 @@ static bool put_field(struct store *store, const struct form_change *change,
                               .action = change->action,
                               .episode = change->episode,
                               .version = version};
-    if (!state) // the only thing that it refuses beside no memory
-        return clinic_fail(error, CLINIC_BAD_INPUT, "a text of the form is no UTF-8");
+    if (!state) return clinic_fail_memory(error);
     bool is_good = projection_put(store, PROJECTION_FORM, state, &line, error);
     json_decref(state);
     return is_good;
@@ -73,6 +73,11 @@ static bool fill_field(struct store *store, const struct form_change *change,
     return put_field(store, change, &put, version + 1, version, error);
 }
 
+static bool is_text(const char *text, size_t max_bytes) {
+    size_t n_bytes = text ? strlen(text) : 0;
+    return text && n_bytes <= max_bytes && utf8_text_is_valid(text, n_bytes);
+}
+
 static bool check_fill(const struct form_fill *fill, struct clinic_error *error) {
     if (fill->n_fields < 1 || fill->n_fields > STORE_FIELDS_MAX)
         return clinic_fail(error, CLINIC_BAD_INPUT, "1 to %d fields are filled at once",
@@ -81,10 +86,10 @@ static bool check_fill(const struct form_fill *fill, struct clinic_error *error)
     for (int i = 0; i < fill->n_fields; i++) {
         const struct form_field *field = &fill->fields[i];
         if (!id_check(field->id, FORM_ID_BYTES_MAX, "a field's id", error)) return false;
-        if (!field->text || strlen(field->text) > TEXT_BYTES_MAX ||
-            (field->name && strlen(field->name) > NAME_BYTES_MAX))
+        if (!is_text(field->text, TEXT_BYTES_MAX) ||
+            !is_text(field->name ? field->name : field->id, NAME_BYTES_MAX))
             return clinic_fail(error, CLINIC_BAD_INPUT,
-                               "the field %.64s has no text or one longer than %d bytes", field->id,
+                               "field %d has no text, one longer than %d bytes or no UTF-8", i + 1,
                                TEXT_BYTES_MAX);
     }
     return true;
