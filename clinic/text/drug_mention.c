@@ -215,6 +215,15 @@ static size_t times_a_day(const struct folded_text *text, size_t at, double *per
     return 0;
 }
 
+// The letters before are a number's unit: 100mgqd.
+static bool follows_unit(const struct folded_text *text, size_t at) {
+    size_t i = at;
+    while (i > 0 && at - i < 3 && character_is_latin(text->chars[i - 1])) {
+        i--;
+    }
+    return i > 0 && i < at && character_is_digit(text->chars[i - 1]);
+}
+
 static size_t short_word(const struct folded_text *text, size_t at, double *per_day) {
     static const struct {
         const char *word;
@@ -222,7 +231,7 @@ static size_t short_word(const struct folded_text *text, size_t at, double *per_
     } words[] = {{"qd", 1},    {"qn", 1},        {"bid", 2},      {"tid", 3},      {"qid", 4},
                  {"qod", 0.5}, {"q4h", 6},       {"q6h", 4},      {"q8h", 3},      {"q12h", 2},
                  {"q24h", 1},  {"biw", 2.0 / 7}, {"qw", 1.0 / 7}, {"tiw", 3.0 / 7}};
-    if (folded_goes_on(text, at)) {
+    if (folded_goes_on(text, at) && !follows_unit(text, at)) {
         return 0;
     }
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

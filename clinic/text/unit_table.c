@@ -199,6 +199,20 @@ static const struct unit_row UNITS[] = {
     {"人", "人", 1},
 };
 
+// 100mgqd: how often it is given may touch the unit.
+static bool is_how_often(const struct folded_text *text, size_t at) {
+    static const char *const words[] = {"qd",  "qn",  "bid", "tid",  "qid", "qod",
+                                        "q4h", "q6h", "q8h", "q12h", "qw",  "biw",
+                                        "iv",  "po",  "ih",  "im",   "prn", "st"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t n = folded_match(text, at, words[i]);
+        if (n && !folded_goes_on(text, at + n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct unit unit_at(const struct folded_text *text, size_t at) {
     struct unit best = {"", 1, 0};
     for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++) {
@@ -210,7 +224,8 @@ struct unit unit_at(const struct folded_text *text, size_t at) {
         }
         // "2 m" is metres, "2 mg" not; a Latin unit ends where the letters end.
         bool times = next == 'x' && character_is_digit(text->chars[at + n + 1]);
-        if (n > best.length && (times || !folded_goes_on(text, at + n))) {
+        bool ends = n && (times || !folded_goes_on(text, at + n) || is_how_often(text, at + n));
+        if (n > best.length && ends) {
             best = (struct unit){UNITS[i].base, UNITS[i].factor, n};
         }
     }

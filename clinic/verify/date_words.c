@@ -127,6 +127,8 @@ bool is_told_by_date(const struct sentence_scan *scan, size_t at, struct stretch
     size_t to = first + 20 < scan->folded.n ? first + 20 : scan->folded.n;
     struct surroundings near =
         surroundings_of(&scan->folded, m->start > 10 ? m->start - 10 : 0, to);
+    // A day behind the stay is hardly named for two reasons.
+    int least = day > scan->verifier->last_day ? 1 : 3;
     for (size_t i = 0; i < index->n_by_kind[MENTION_DATE]; i++) {
         struct evidence evidence = index->by_kind[MENTION_DATE][i];
         if (index->set.mention_days[evidence.mention] != day) {
@@ -137,7 +139,7 @@ bool is_told_by_date(const struct sentence_scan *scan, size_t at, struct stretch
         size_t behind = told->end + 28 < text->n ? told->end + 28 : text->n;
         struct surroundings there =
             surroundings_of(text, told->start > 10 ? told->start - 10 : 0, behind);
-        if (surroundings_shared(&near, &there) >= 3) {
+        if (surroundings_shared(&near, &there) >= least) {
             return true;
         }
     }

@@ -101,7 +101,7 @@ static void check_side(struct sentence_scan *scan, size_t at) {
             *best = (struct side_match){score, evidence};
         }
     }
-    if (same.score > 0 && same.score + 1.3 >= other.score) {
+    if (same.score > 0 && same.score + 1.6 >= other.score) {
         claim_support(scan, claim, same.evidence.place);
     } else if (other.score > 0) {
         const struct place *place = evidence_place(index, other.evidence);

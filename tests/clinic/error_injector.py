@@ -385,6 +385,24 @@ def make_strangers(record, field, text, rng, records):
         yield edited(record, field, text, at, at, f"既往有{name}病史。", "other patient")
 
 
+def rewritten(text, way):
+    """The same statements in another way of writing them."""
+    if way == 0:  # ASCII, abbreviations
+        for old, new in (("×10⁹/L", "*10^9/L"), ("×10¹²/L", "*10^12/L"), ("μ", "u"), ("℃", "°C"),
+                         ("每日1次", "qd"), ("每日2次", "bid"), ("每日3次", "tid"),
+                         ("每8小时1次", "q8h"), ("每12小时1次", "q12h"), ("静脉滴注", "静滴"),
+                         ("，", ", "), ("；", "; "), ("～", "-")):
+            text = text.replace(old, new)
+        return re.sub(r"(?<=\d) (?=[a-zA-Z])", "", text)
+    if way == 1:  # other units and dates
+        text = re.sub(r"(?<![\d.])(\d+(?:\.\d+)?) g(?![/A-Za-z])",
+                      lambda m: f"{float(m.group(1)) * 1000:g} mg", text)
+        text = re.sub(r"(\d{4})年(\d{1,2})月(\d{1,2})日",
+                      lambda m: f"{m.group(1)}-{int(m.group(2)):02d}-{int(m.group(3)):02d} ", text)
+        return text.replace("每日1次", "1次/日").replace("每日2次", "每12小时1次")
+    return "".join(chr(ord(c) + 0xFEE0) if c in "0123456789%/()" else c for c in text)
+
+
 def inject(records, seed=7, most=12):
     """All errors: for each episode up to `most` of a kind."""
     drugs = sorted({o["name"] for r in records for o in r.drugs if len(stem(o["name"])) > 2})

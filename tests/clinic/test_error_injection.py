@@ -4,8 +4,11 @@
 
   test_error_injection.py VERIFY_TOOL [--show]
 
-Episodes 1 to 6 were looked at while the verifier was written; the others were not: their figures
-are printed apart. Fails below 95 % caught or above 2 % false alarms (in all, and of the unseen).
+Episodes 1 to 6 were looked at while the verifier was written. Of the others no missed error was ever
+looked at, but their false alarms were, after a first count of 9 in 196 sentences (episodes 7 to 9
+and 12, 4.6 %): so their figures are printed apart. Copied are all sentences of the notes; rewritten
+are the gold records in ASCII, in other units and in full width. Fails below 95 % caught or above
+2 % false alarms (1 % of copies), in all and, with twice as many alarms, of the others.
 """
 import glob
 import json
@@ -83,7 +86,7 @@ def total(pairs):
 
 
 def print_counts(name, counts):
-    print(f"{name:16s} {share(counts[True])}   {share(counts[False])}   "
+    print(f"{name:17s} {share(counts[True])}   {share(counts[False])}   "
           f"{share(total(counts.values()))}")
 
 
@@ -94,22 +97,29 @@ def main():
     records = {r.number: r for r in map(error_injector.Record, paths)}
     folders = {int(os.path.basename(p)[:2]): p for p in paths}
     errors = check_errors(tool, folders, records, show)
-    print(f"{'caught':16s} {'episodes 1-6':16s}   {'unseen ones':16s}   all")
+    print(f"{'caught':17s} {'episodes 1-6':16s}   {'the others':16s}   all")
     for kind in error_injector.KINDS:
         print_counts(kind, {seen: errors.get((kind, seen), [0, 0]) for seen in (True, False)})
     caught = {seen: total(v for k, v in errors.items() if k[1] == seen) for seen in (True, False)}
     print_counts("all kinds", caught)
     gold = check_clean(tool, folders, lambda n: [
         {"field": f, "text": t} for f, t in error_injector.fields_of(records[n])], show)
+    turned = {True: [0, 0], False: [0, 0]}
+    for way in range(3):
+        counts = check_clean(tool, folders, lambda n, way=way: [
+            {"field": f, "text": error_injector.rewritten(t, way)}
+            for f, t in error_injector.fields_of(records[n])], show)
+        turned = {seen: total([turned[seen], counts[seen]]) for seen in turned}
     copied = check_clean(tool, folders, lambda n: [
         {"field": None, "text": s["text"]} for d in records[n].episode["docs"]
         for s in d["sections"]], show)
     print_counts("alarms: gold", gold)
+    print_counts("alarms: rewritten", turned)
     print_counts("alarms: copied", copied)
     everything = total(caught.values())
     ok = everything[1] >= 300 and everything[0] >= 0.95 * everything[1]
     ok = ok and caught[False][0] >= 0.95 * caught[False][1]
-    for counts, limit in ((gold, 0.02), (copied, 0.01)):
+    for counts, limit in ((gold, 0.02), (turned, 0.02), (copied, 0.01)):
         alarms = total(counts.values())
         ok = ok and alarms[1] > 0 and alarms[0] <= limit * alarms[1]
         ok = ok and counts[False][0] <= 2 * limit * counts[False][1]
