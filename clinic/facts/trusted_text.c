@@ -44,21 +44,24 @@ static bool is_spoken_of(const struct trusted_text *trusted, const struct clause
            instruction_looks_back(next.text + next.start, next.end - next.start);
 }
 
-static bool is_said_by_role(const struct trusted_text *trusted, const struct clause *clause) {
-    struct clause line = {.text = trusted->text, .start = clause->start, .end = clause->start};
-    const char *what = "";
-    while (line.start > 0 && trusted->text[line.start - 1] != '\n')
-        line.start--;
-    return line.start < line.end && is_order(&line, &what) && is_role(what);
+static size_t line_end(const struct trusted_text *trusted, size_t at) {
+    const char *end = memchr(trusted->text + at, '\n', trusted->bytes - at);
+    return end ? (size_t)(end - trusted->text) : trusted->bytes;
 }
 
-bool trusted_text_next(const struct trusted_text *trusted, enum clause_level level,
-                       size_t *position, struct clause *clause) {
+static bool is_trusted(struct trusted_text *trusted, const struct clause *clause,
+                       enum clause_level level) {
+    const char *what = "";
+    if (clause->start < trusted->said_until) return false;
+    if (!is_order(clause, &what)) return !is_spoken_of(trusted, clause, level);
+    if (is_role(what)) trusted->said_until = line_end(trusted, clause->start);
+    return false;
+}
+
+bool trusted_text_next(struct trusted_text *trusted, enum clause_level level, size_t *position,
+                       struct clause *clause) {
     while (clause_next(trusted->text, trusted->bytes, level, position, clause)) {
-        if (!trusted->is_suspect ||
-            (!is_order(clause, NULL) && !is_spoken_of(trusted, clause, level) &&
-             !is_said_by_role(trusted, clause)))
-            return true;
+        if (!trusted->is_suspect || is_trusted(trusted, clause, level)) return true;
     }
     return false;
 }

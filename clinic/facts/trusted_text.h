@@ -10,13 +10,14 @@
 
 struct trusted_text {
     const char *text;
-    size_t bytes;    // that may be quoted, as far as they are not orders
-    bool is_suspect; // there is an order somewhere
+    size_t bytes;      // that may be quoted, as far as they are not orders
+    bool is_suspect;   // there is an order somewhere
+    size_t said_until; // of a faked role's line, as far as it was read
 };
 
 struct trusted_text trusted_text_of(const char *text, size_t bytes);
 // Clauses, sentences or parts of it, one by one, without those that are orders or belong to one.
-bool trusted_text_next(const struct trusted_text *trusted, enum clause_level level,
-                       size_t *position, struct clause *clause);
+bool trusted_text_next(struct trusted_text *trusted, enum clause_level level, size_t *position,
+                       struct clause *clause);
 
 #endif
