@@ -18,41 +18,57 @@ struct form_change {
     const char *episode, *template, *draft, *action;
 };
 
-// Version of a field (0: never filled) and the one that an undo brings back.
+// A field as it is. Version 0: never filled.
+struct field_place {
+    int64_t version, base; // base: the version that an undo brings back
+    char name[NAME_BYTES_MAX + 1], draft[FORM_ID_BYTES_MAX + 1];
+    bool has_text;
+};
+
 static bool find_field(struct database *database, const struct form_change *change,
-                       const char *field, int64_t *version, int64_t *base, char name[512],
-                       struct clinic_error *error) {
-    *version = *base = 0;
-    sqlite3_stmt *query = database_query(
-        database, error,
-        "SELECT version, base, name FROM forms WHERE episode=? AND template=? AND field=?", "ttt",
-        change->episode, change->template, field);
+                       const char *field, struct field_place *place, struct clinic_error *error) {
+    *place = (struct field_place){0};
+    sqlite3_stmt *query = database_query(database, error,
+                                         "SELECT version, base, name, draft, text<>'' FROM forms"
+                                         " WHERE episode=? AND template=? AND field=?",
+                                         "ttt", change->episode, change->template, field);
     if (!query) return false;
     enum database_step step = database_step(database, query, error);
     if (step == STEP_ROW) {
-        *version = sqlite3_column_int64(query, 0);
-        *base = sqlite3_column_int64(query, 1);
-        snprintf(name, 512, "%s", column_text(query, 2));
+        place->version = sqlite3_column_int64(query, 0);
+        place->base = sqlite3_column_int64(query, 1);
+        snprintf(place->name, sizeof place->name, "%s", column_text(query, 2));
+        snprintf(place->draft, sizeof place->draft, "%s", column_text(query, 3));
+        place->has_text = sqlite3_column_int(query, 4) != 0;
     }
     sqlite3_finalize(query);
     return step != STEP_FAILED;
 }
 
+// What becomes of a field: the text of `put`, and where it comes from.
+struct field_step {
+    const struct form_field *put;
+    const char *from, *draft; // draft NULL: nothing of a draft is in it
+    int64_t version, base;
+    int64_t restores; // of an undo: the version whose text is back; < 0: no undo
+};
+
 static bool put_field(struct store *store, const struct form_change *change,
-                      const struct form_field *field, int64_t version, int64_t base,
-                      struct clinic_error *error) {
+                      const struct field_step *step, struct clinic_error *error) {
     char at[32];
+    const struct form_field *field = step->put;
     time_write(store_now_ms(store), at);
+    json_t *restores = step->restores < 0 ? json_null() : json_integer(step->restores);
     json_t *state =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:s, s:I}", "episode",
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:s, s:I, s:o}", "episode",
                   change->episode, "template", change->template, "id", field->id, "name",
-                  field->name ? field->name : field->id, "text", field->text, "from",
-                  change->draft ? "draft" : "typed", "draft", change->draft, "by",
-                  change->actor ? change->actor->user : NULL, "at", at, "base", (json_int_t)base);
+                  field->name ? field->name : field->id, "text", field->text, "from", step->from,
+                  "draft", step->draft, "by", change->actor ? change->actor->user : NULL, "at", at,
+                  "base", (json_int_t)step->base, "restores", restores);
     struct audit_line line = {.actor = change->actor,
                               .action = change->action,
                               .episode = change->episode,
-                              .version = version};
+                              .version = step->version};
     if (!state) return clinic_fail_memory(error);
     bool is_good = projection_put(store, PROJECTION_FORM, state, &line, error);
     json_decref(state);
@@ -61,16 +77,23 @@ static bool put_field(struct store *store, const struct form_change *change,
 
 static bool fill_field(struct store *store, const struct form_change *change,
                        const struct form_field *field, struct clinic_error *error) {
-    int64_t version, base;
-    char name[512];
-    if (!find_field(&store->writer, change, field->id, &version, &base, name, error)) return false;
-    if (field->expected_version >= 0 && field->expected_version != version)
+    struct field_place place;
+    if (!find_field(&store->writer, change, field->id, &place, error)) return false;
+    if (field->expected_version >= 0 && field->expected_version != place.version)
         return clinic_fail(error, CLINIC_CONFLICT,
                            "the field %.64s was changed meanwhile (version %lld, not %lld)",
-                           field->id, (long long)version, (long long)field->expected_version);
+                           field->id, (long long)place.version, (long long)field->expected_version);
     struct form_field put = *field;
-    if (!put.name && version > 0) put.name = name; // as it was
-    return put_field(store, change, &put, version + 1, version, error);
+    if (!put.name && place.version > 0) put.name = place.name; // as it was
+    struct field_step step = {.put = &put,
+                              .from = change->draft ? "draft" : "typed",
+                              .draft = change->draft,
+                              .version = place.version + 1,
+                              .base = place.version,
+                              .restores = -1};
+    // Who changes a word of a draft's text has not written it: its origin stays, until it is empty.
+    if (!step.draft && place.draft[0] && place.has_text && *field->text) step.draft = place.draft;
+    return put_field(store, change, &step, error);
 }
 
 static bool is_text(const char *text, size_t max_bytes) {
@@ -158,30 +181,35 @@ static json_t *read_state(struct store *store, struct database *database,
     return state;
 }
 
-static bool undo_field(struct store *store, struct form_change *change, const char *field,
-                       int64_t expected_version, struct clinic_error *error) {
-    int64_t version, base;
-    char name[512];
-    if (!find_field(&store->writer, change, field, &version, &base, name, error)) return false;
-    if (version != expected_version)
-        return clinic_fail(error, CLINIC_CONFLICT,
-                           "the field was changed meanwhile (version %lld, not %lld)",
-                           (long long)version, (long long)expected_version);
-    json_t *now = version ? read_state(store, &store->writer, change, field, version, error) : NULL;
-    const char *text_now = json_string_value(json_object_get(now, "text"));
-    bool is_empty = !text_now || !*text_now;
-    json_decref(now);
-    if (version == 0 || (base == 0 && is_empty))
-        return clinic_fail(error, CLINIC_CONFLICT, "there is nothing to undo in this field");
-    json_t *state = read_state(store, &store->writer, change, field, base, error);
+static bool put_back(struct store *store, const struct form_change *change, const char *field,
+                     const struct field_place *place, struct clinic_error *error) {
+    json_t *state = read_state(store, &store->writer, change, field, place->base, error);
+    if (!state) return false;
     const char *text = json_string_value(json_object_get(state, "text"));
-    change->draft = json_string_value(json_object_get(state, "draft"));
-    struct form_field undone = {.id = field, .name = name, .text = text ? text : ""};
-    int64_t next_base = json_integer_value(json_object_get(state, "base"));
-    bool is_good = state && put_field(store, change, &undone, version + 1, next_base, error);
-    change->draft = NULL;
+    const char *from = json_string_value(json_object_get(state, "from"));
+    struct form_field put = {.id = field, .name = place->name, .text = text ? text : ""};
+    struct field_step step = {.put = &put,
+                              .from = from ? from : "typed",
+                              .draft = json_string_value(json_object_get(state, "draft")),
+                              .version = place->version + 1,
+                              .base = json_integer_value(json_object_get(state, "base")),
+                              .restores = place->base};
+    bool is_good = put_field(store, change, &step, error);
     json_decref(state);
     return is_good;
+}
+
+static bool undo_field(struct store *store, const struct form_change *change, const char *field,
+                       int64_t expected_version, struct clinic_error *error) {
+    struct field_place place;
+    if (!find_field(&store->writer, change, field, &place, error)) return false;
+    if (place.version != expected_version)
+        return clinic_fail(error, CLINIC_CONFLICT,
+                           "the field was changed meanwhile (version %lld, not %lld)",
+                           (long long)place.version, (long long)expected_version);
+    if (place.version == 0 || (place.base == 0 && !place.has_text))
+        return clinic_fail(error, CLINIC_CONFLICT, "there is nothing to undo in this field");
+    return put_back(store, change, field, &place, error);
 }
 
 bool store_undo_form(struct store *store, const struct actor *actor, const char *episode,
@@ -252,12 +280,12 @@ static bool read_history(struct store *store, sqlite3_stmt *rows, json_t *histor
         json_t *state = text ? kept_value(text, error) : NULL;
         free(text);
         if (!state) return false;
-        json_t *entry =
-            json_pack("{s:I, s:O?, s:O?, s:O?, s:O?, s:O?, s:s}", "version",
-                      (json_int_t)sqlite3_column_int64(rows, 1), "text",
-                      json_object_get(state, "text"), "from", json_object_get(state, "from"),
-                      "draft", json_object_get(state, "draft"), "by", json_object_get(state, "by"),
-                      "at", json_object_get(state, "at"), "action", column_text(rows, 2));
+        json_t *entry = json_pack(
+            "{s:I, s:O?, s:O?, s:O?, s:O?, s:O?, s:O?, s:s}", "version",
+            (json_int_t)sqlite3_column_int64(rows, 1), "text", json_object_get(state, "text"),
+            "from", json_object_get(state, "from"), "draft", json_object_get(state, "draft"), "by",
+            json_object_get(state, "by"), "at", json_object_get(state, "at"), "restores",
+            json_object_get(state, "restores"), "action", column_text(rows, 2));
         json_decref(state);
         if (json_array_append_new(history, entry) != 0) return clinic_fail_memory(error);
     }

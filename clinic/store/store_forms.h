@@ -12,6 +12,8 @@ struct form_field {
     int64_t expected_version; // 0: never filled; < 0: whatever it is
 };
 
+// "from" is who put the text there, "draft" or "typed"; "draft" is the draft that the text comes
+// from, also after somebody typed changes into it, until the field was empty: an AI label stays.
 struct form_fill {
     const char *episode, *template;
     const struct form_field *fields;
@@ -29,11 +31,13 @@ bool store_fill_form(struct store *store, const struct actor *actor, const struc
 bool store_get_form(struct store *store, const char *episode, const char *template, json_t **form,
                     struct clinic_error *error);
 // The text before the last change, as a new version; again: the one before that. CLINIC_CONFLICT:
-// another version, or nothing to undo. Audit: form.undo.
+// another version, or nothing to undo. What comes back is what stood there, whatever the record has
+// become since. Audit: form.undo, its "restores" is the version that came back (0: empty).
 bool store_undo_form(struct store *store, const struct actor *actor, const char *episode,
                      const char *template, const char *field, int64_t expected_version,
                      json_t **form, struct clinic_error *error);
-// [{"version", "text", "from", "draft", "by", "at", "action"}] of one field, newest first.
+// [{"version", "text", "from", "draft", "by", "at", "restores", "action"}] of one field, newest
+// first.
 bool store_form_history(struct store *store, const char *episode, const char *template,
                         const char *field, json_t **history, struct clinic_error *error);
 

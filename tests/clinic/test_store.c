@@ -326,6 +326,44 @@ static enum test_result test_forms(void) {
     return TEST_PASS;
 }
 
+// A draft's text stays a draft's text while people change words of it.
+static enum test_result test_form_origin(void) {
+    struct store *store = fixture_store(folder, sizeof folder);
+    CHECK(store && fixture_put(store, pneumonia, "E-1") == 1);
+    static const struct {
+        const char *text, *draft; // draft: of the call
+        const char *from, *origin;
+    } steps[] = {{"甲。", "d-1", "draft", "d-1"},
+                 {"乙。", NULL, "typed", "d-1"},
+                 {"", NULL, "(null)", ""},
+                 {"丙。", NULL, "typed", ""},
+                 {"丁。", "d-2", "draft", "d-2"}};
+    json_t *form, *history;
+    for (int i = 0; i < 5; i++) {
+        struct form_field field = {"course", NULL, steps[i].text, i};
+        struct form_fill fill = {"E-1", template, &field, 1, steps[i].draft};
+        CHECK(store_fill_form(store, &doctor, &fill, &form, &error));
+        json_t *found = json_array_get(json_object_get(form, "fields"), 0);
+        CHECK_MESSAGE(strcmp(text_at(found, "draft"), steps[i].origin) == 0, "step %d", i);
+        const char *from =
+            json_is_null(json_object_get(found, "from")) ? "(null)" : text_at(found, "from");
+        CHECK_MESSAGE(strcmp(from, steps[i].from) == 0, "step %d", i);
+        json_decref(form);
+    }
+    for (int i = 0; i < 3; i++) // back to the second
+        CHECK(store_undo_form(store, &doctor, "E-1", template, "course", 5 + i, NULL, &error));
+    CHECK(store_form_history(store, "E-1", template, "course", &history, &error));
+    json_t *now = json_array_get(history, 0);
+    CHECK(strcmp(text_at(now, "text"), "乙。") == 0 && strcmp(text_at(now, "draft"), "d-1") == 0);
+    CHECK(strcmp(text_at(now, "from"), "typed") == 0);
+    CHECK(json_integer_value(json_object_get(now, "restores")) == 2);
+    CHECK(json_is_null(json_object_get(json_array_get(history, 4), "restores")));
+    json_decref(history);
+    CHECK(fixture_is_whole(store, NULL));
+    store_close(store);
+    return TEST_PASS;
+}
+
 enum { THREADS = 6, ROUNDS = 20 };
 
 struct thread_part {
@@ -412,6 +450,7 @@ int main(int argc, char **argv) {
         {"list", "scope, search, state, paging", test_list},
         {"drafts", "revisions, conflicts, what a dead process left", test_drafts},
         {"forms", "all or none, undo, history", test_forms},
+        {"form_origin", "changed words do not wipe a draft's origin", test_form_origin},
         {"threads", "many threads and two handles", test_threads},
         {"backup", "a copy is a store", test_backup},
     };
