@@ -22,6 +22,7 @@ const texts = {
     typedBy: "{by} 填写 {at}", saving: "正在保存……", notSaved: "未保存", clash: "这一栏已在别处被修改为：",
     takeTheirs: "采用上面的内容", keepMine: "保留我的内容", spokenUndone: "{name}：已撤销",
     // draft window
+    draftOf: "{by} 的草稿，只能查看；需要修改请自行生成。",
     draftWindow: "AI 草稿窗口", draftTitle: "AI 草稿 · {name}", modelOff: "模型未加载：各数据字段与按规则整理的诊疗经过仍可使用。",
     stop: "停止", fillAll: "全部回填", minimise: "最小化", restore: "AI 草稿", verified: "已核对 {ok}/{all}",
     nextIssue: "未核实 {n} 句", times: "{model} · 首字 {first} 秒 · 共 {total} 秒 · {at}", timesNoModel: "{model} · 共 {total} 秒 · {at}",
@@ -77,6 +78,7 @@ const texts = {
     recordForm: "Record form", generate: "Draft {name}", print: "Print", undo: "Undo", fromDraft: "From the draft · {by} {at}",
     typedBy: "Typed by {by} {at}", saving: "Saving …", notSaved: "Not saved", clash: "This field was changed elsewhere to:",
     takeTheirs: "Take the text above", keepMine: "Keep mine", spokenUndone: "{name}: undone",
+    draftOf: "A draft of {by}, for reading; to change one, make your own.",
     draftWindow: "AI draft window", draftTitle: "AI draft · {name}",
     modelOff: "No model is loaded: data fields and the rule-made outline of the course still work.",
     stop: "Stop", fillAll: "Fill all", minimise: "Minimise", restore: "AI draft", verified: "verified {ok}/{all}",

@@ -55,3 +55,9 @@ const handlers = {
 export function applyEvent(draft, name, data) {
   return handlers[name] ? handlers[name](draft, data) : {};
 }
+
+// Of a list of drafts the one to open: the newest of this user, else the newest of anybody.
+export function draftToOpen(drafts, template, user) {
+  const rank = (one) => (one.by === user ? "1" : "0") + one.created;
+  return (drafts || []).filter((one) => one.template === template).sort((a, b) => rank(b).localeCompare(rank(a)))[0];
+}

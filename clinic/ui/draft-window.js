@@ -11,7 +11,7 @@ import { word } from "/clinic/ui/clinic-words.js";
 const spoken = document.getElementById("spoken");
 
 export class DraftWindow {
-  // host: {episode, template, templateName, canDraft, canFill, isModelOff, label, isAlone,
+  // host: {episode, user, template, templateName, canDraft, canFill, isModelOff, label, isAlone,
   // formText(id), fill(draft, ids), beforeCopy?, showSources, clearSources, changed(form),
   // stateChanged?(isRunning)}
   constructor(host) {
@@ -38,6 +38,7 @@ export class DraftWindow {
     this.omittedButton = make("button", { class: "small", hidden: true, data: { action: "omitted" }, onclick: () => this.showOmitted() });
     this.note = make("p", { class: "note", data: { part: "times" } });
     this.alert = make("p", { class: "alert", role: "alert", hidden: true });
+    this.owner = make("p", { class: "notice", hidden: true });
     this.fields = make("div", { class: "draft-fields" });
     this.omissions = listSection("omissions");
     this.conflicts = listSection("conflicts");
@@ -50,7 +51,7 @@ export class DraftWindow {
       make("p", { class: "ai-label", text: host.label, lang: "zh-CN" }),
       host.isModelOff ? make("p", { class: "notice", word: "modelOff", data: { part: "modelOff" } }) : null,
       make("div", { class: "toolbar" }, this.generateButton, this.stopButton, this.fillAllButton, this.verified, this.nextButton, this.omittedButton),
-      this.alert,
+      this.owner, this.alert,
       this.body);
     for (const name of ["wheel", "pointerdown", "keydown"])
       this.body.addEventListener(name, () => { this.isFollowing = false; }, { passive: true });
@@ -61,8 +62,10 @@ export class DraftWindow {
 
   actions() {
     const act = (action, body) => this.act(async () => this.take(await post(path.draft(this.draft.id, action), body)));
+    const window = this;
     return {
-      canChange: this.host.canDraft, canFill: this.host.canFill,
+      get canChange() { return window.host.canDraft && window.isMine(); },
+      get canFill() { return window.host.canFill && window.isMine(); },
       isRunning: () => this.isRunning(),
       formText: (id) => this.host.formText(id),
       showSources: (sources, how) => this.host.showSources(sources, how),
@@ -78,6 +81,11 @@ export class DraftWindow {
       dismiss: (omission, reason) => act("dismiss", { omission, reason }),
       regenerate: async (field) => { if (await act("regenerate", { field })) this.run(); },
     };
+  }
+
+  // Another doctor's draft is for reading; who wants to change one makes one of his own.
+  isMine() {
+    return Boolean(this.draft) && this.draft.by === this.host.user;
   }
 
   isRunning() {
@@ -117,7 +125,7 @@ export class DraftWindow {
   }
 
   async generate() {
-    if (!this.host.canDraft || this.isRunning() || this.isStarting) return;
+    if (!this.host.canDraft || (this.isRunning() && this.isMine()) || this.isStarting) return;
     this.isStarting = true;
     this.restore();
     const isStarted = await this.act(async () => {
@@ -158,7 +166,7 @@ export class DraftWindow {
   }
 
   stop() {
-    if (this.isRunning()) this.act(async () => { await post(path.draft(this.draft.id, "stop")); });
+    if (this.isRunning() && this.isMine()) this.act(async () => { await post(path.draft(this.draft.id, "stop")); });
   }
 
   // The episode is left: the stream is dropped and nothing stays on the page.
@@ -181,6 +189,9 @@ export class DraftWindow {
       this.fields.replaceChildren();
     }
     this.draft = draft;
+    this.owner.hidden = this.isMine();
+    say(this.owner, "draftOf", { by: draft.by || "" });
+    this.fillAllButton.hidden = !this.host.canFill || !this.isMine();
     for (const field of draft.fields) this.showField(field);
     this.showChange({ head: true, omissions: true, conflicts: true });
   }
@@ -244,8 +255,8 @@ export class DraftWindow {
     const { draft } = this, isRunning = this.isRunning();
     this.element.toggleAttribute("data-running", isRunning);
     say(this.state, "state_" + (draft ? draft.state : "none"));
-    this.stopButton.hidden = !isRunning;
-    this.generateButton.disabled = isRunning;
+    this.stopButton.hidden = !isRunning || !this.isMine();
+    this.generateButton.disabled = isRunning && this.isMine();
     this.fillAllButton.disabled = !draft || fillableFields(draft).length === 0;
     const n = draft ? draft.fields.reduce((sum, field) => sum + (field.state === "writing" ? 0 : unsupported(field).length), 0) : 0;
     this.nextButton.hidden = n === 0;
@@ -254,7 +265,7 @@ export class DraftWindow {
     else tell(this.verified, "");
     this.showTimes();
     say(this.launcherState, "state_" + (draft ? draft.state : "none"));
-    if (this.host.stateChanged) this.host.stateChanged(isRunning);
+    if (this.host.stateChanged) this.host.stateChanged(isRunning && this.isMine());
   }
 
   showTimes() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The draft window alone, inside a host. Launched by a signed token after #; a new token there is
 // another patient: everything of the one before leaves the page first. The session lives in memory.
+import { draftToOpen } from "/clinic/ui/draft-state.js";
 import { DraftWindow } from "/clinic/ui/draft-window.js";
 import { make, put, say, sayAgain, tell } from "/clinic/ui/elements.js";
 import { HostMessages, HostRefusal } from "/clinic/ui/messaging.js";
@@ -114,7 +115,7 @@ async function show(one, answer) {
   const { me } = one, template = me.templates.find((each) => each.id === one.template) || { name: one.template };
   const isDoctor = answer.user.role === "doctor";
   one.draft = new DraftWindow({
-    episode: one.episode, template: one.template, templateName: template.name, label: me.label, isAlone: true,
+    episode: one.episode, user: me.user.name, template: one.template, templateName: template.name, label: me.label, isAlone: true,
     canDraft: isDoctor, canFill: isDoctor && Boolean(one.host), isModelOff: me.model.state === "off",
     formText: (id) => (one.seen ? one.seen[id] || "" : null),
     fill: (draft, ids) => fill(one, draft, ids),
@@ -131,8 +132,7 @@ async function show(one, answer) {
   setShortcuts([{ keys: "Alt+G", word: "keyGenerate", run: () => one.draft.generate() },
     { keys: "Esc", word: "stop", run: () => one.draft.stop() },
     { keys: "Alt+N", word: "keyNext", run: () => one.draft.nextIssue() }]);
-  const last = (drafts || []).filter((each) => each.template === one.template)
-    .sort((a, b) => String(b.created).localeCompare(String(a.created)))[0];
+  const last = draftToOpen(drafts, one.template, me.user.name);
   if (last) await one.draft.open(last.id);
 }
 

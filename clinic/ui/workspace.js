@@ -2,6 +2,7 @@
 // One patient's record: documents left, form in the middle, draft window right. All of it belongs to
 // one episode; close() empties the page before another patient is asked for.
 import { DocumentsPane, allergyLine, patientLine } from "/clinic/ui/documents-pane.js";
+import { draftToOpen } from "/clinic/ui/draft-state.js";
 import { DraftWindow } from "/clinic/ui/draft-window.js";
 import { make, put } from "/clinic/ui/elements.js";
 import { RecordForm } from "/clinic/ui/record-form.js";
@@ -54,8 +55,7 @@ export class Workspace {
     const current = await get(path.form(this.id, template));
     if (this.draft !== draft) return;
     form.show(current);
-    const last = this.drafts.filter((one) => one.template === template)
-      .sort((a, b) => String(b.created).localeCompare(String(a.created)))[0];
+    const last = draftToOpen(this.drafts, template, this.me.user.name);
     if (!last) return;
     draft.restore();
     await draft.open(last.id);
@@ -64,7 +64,7 @@ export class Workspace {
   draftWindow(template, templateName, form) {
     const { me } = this;
     return new DraftWindow({
-      episode: this.id, template, templateName, label: me.label, canDraft: this.isDoctor, canFill: this.isDoctor,
+      episode: this.id, user: me.user.name, template, templateName, label: me.label, canDraft: this.isDoctor, canFill: this.isDoctor,
       isModelOff: me.model.state === "off", isAlone: false,
       formText: (id) => form.text(id),
       fill: async (draft, ids) => {

@@ -194,7 +194,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "templates": [{"id": "discharge-record", "name": "出院记录"}]})
         if parts[0] == "episodes" and len(parts) == 2 and parts[1] in mock.episodes:
             mock.opened.append(parts[1])
-            rows = [{key: one[key] for key in ("id", "template", "state", "created")}
+            rows = [{key: one[key] for key in ("id", "template", "state", "created", "by")}
                     for one in mock.drafts.values() if one["episode"] == parts[1]]
             return self.reply(200, {"episode": mock.episodes[parts[1]][0], "version": 1, "age_years": 66, "drafts": rows})
         if parts[0] == "forms":

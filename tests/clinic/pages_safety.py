@@ -38,6 +38,23 @@ def test_quality_control_reads(visit, mock):
     assert visit.page.get_attribute("#form-course", "readonly") is not None
 
 
+def test_another_doctor_s_draft_is_for_reading(visit, mock):
+    draft = mock.new_draft("E-2025-000001")
+    draft["by"] = "other"
+    mock.finish(draft, "done")
+    visit.sign_in()
+    visit.open_episode()
+    visit.page.wait_for_selector(".draft-field")
+    assert "other 的草稿" in visit.page.inner_text(".draft-window")
+    for action in ("fill", "edit", "regenerate", "lock"):
+        assert not visit.card("course").locator(f"[data-action={action}]").is_visible()
+    assert not visit.page.is_visible("[data-action=fillAll]")
+    visit.generate()
+    visit.wait_done()
+    assert visit.card("stay_days").locator("[data-action=fill]").is_visible()
+    assert "other 的草稿" not in visit.page.inner_text(".draft-window")
+
+
 def test_audit(visit, mock):
     mock.role = "auditor"
     visit.sign_in()
