@@ -30,7 +30,7 @@ struct draft_view { // what is on the terminal
     // Fields are shown in the template's order; those that are ready earlier wait.
     json_t *held[TEMPLATE_FIELDS_MAX];
     int next;
-    bool is_json;
+    bool is_json, has_stop;
 };
 
 static volatile sig_atomic_t is_interrupted;
@@ -64,12 +64,22 @@ static void begin_field(struct draft_view *view, const char *id) {
     fflush(stdout);
 }
 
-static void show(struct draft_view *view, const char *text, size_t bytes) {
+static void write_shown(struct draft_view *view, const char *text, size_t bytes) {
     if (bytes > sizeof view->shown - view->shown_bytes)
         bytes = sizeof view->shown - view->shown_bytes;
     memcpy(view->shown + view->shown_bytes, text, bytes);
     view->shown_bytes += bytes;
     clinic_page_write(&view->page, text, bytes);
+}
+
+static const char full_stop[] = "。";
+
+// A full stop at the end waits for what comes next: it may yet become a semicolon.
+static void show(struct draft_view *view, const char *text, size_t bytes) {
+    size_t n = strlen(full_stop);
+    if (view->has_stop && bytes) write_shown(view, full_stop, n);
+    if (bytes) view->has_stop = bytes >= n && memcmp(text + bytes - n, full_stop, n) == 0;
+    write_shown(view, text, bytes && view->has_stop ? bytes - n : bytes);
 }
 
 // What is on the terminal cannot be taken back: a mark says that the sentence is written anew.
@@ -87,6 +97,7 @@ static void show_checked(struct draft_view *view, const char *text) {
         clinic_page_break(&view->page);
         view->shown_bytes = same;
     }
+    view->has_stop = false; // the text has it, or has something else there
     show(view, text + same, n - same);
 }
 
@@ -139,6 +150,8 @@ static void end_field(struct draft_view *view, const json_t *field, bool with_so
     const json_t *verified = json_object_get(field, "verified");
     json_int_t ok = json_integer_value(json_object_get(verified, "ok"));
     json_int_t all = json_integer_value(json_object_get(verified, "all"));
+    if (view->has_stop) write_shown(view, full_stop, strlen(full_stop));
+    view->has_stop = false;
     clinic_page_end(&view->page);
     if (with_sources) show_sources(view, field);
     size_t i;

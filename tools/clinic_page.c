@@ -87,6 +87,12 @@ static void put_character(struct clinic_page *page, const char *text, size_t byt
     page->column += columns_of(c);
 }
 
+static bool is_number_end(const struct clinic_page *page) {
+    size_t n = page->word_bytes;
+    return n > 0 && n + 1 < sizeof page->word && page->word[n - 1] >= '0' &&
+           page->word[n - 1] <= '9';
+}
+
 static void write_character(struct clinic_page *page, const char *text, size_t bytes, uint32_t c) {
     bool is_word = (c > 0x20 && c < 0x7f) || c == 0xd7 || c == 0x2079 || c == 0xb2 || c == 0xb5 ||
                    c == 0x3bc || c == 0x2103;
@@ -97,6 +103,9 @@ static void write_character(struct clinic_page *page, const char *text, size_t b
         memcpy(page->word + page->word_bytes, text, bytes);
         page->word_bytes += bytes;
         page->word_columns += columns_of(c);
+    } else if (c == ' ' && is_number_end(page)) { // a number and its unit stay together
+        page->word[page->word_bytes++] = ' ';
+        page->word_columns++;
     } else if (c == ' ') {
         put_word(page);
         if (page->column > NAME_WIDTH) put_character(page, text, bytes, c);

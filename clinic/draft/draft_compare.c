@@ -69,6 +69,74 @@ static int find_missing(const struct mention_list *from, const struct mention_li
     return n;
 }
 
+// ---- Clauses ------------------------------------------------------------------------------------
+
+static bool is_at(const char *text, size_t bytes, size_t at, const char *mark) {
+    size_t n = strlen(mark);
+    return at + n <= bytes && memcmp(text + at, mark, n) == 0;
+}
+
+// Byte behind the clause that begins at `start`, stops left out; *next is where the next one
+// begins.
+static size_t clause_end(const char *text, size_t bytes, size_t start, size_t *next) {
+    size_t at = start;
+    while (at < bytes && !is_at(text, bytes, at, "；") && !is_at(text, bytes, at, "。"))
+        at++;
+    *next = at < bytes ? at + strlen("；") : bytes;
+    return at;
+}
+
+// How many things a clause says that can be compared.
+static bool count_said(const struct lexicon *lexicon, const char *clause, size_t bytes, int *n_said,
+                       struct clinic_error *error) {
+    struct mention_list list = {0};
+    bool is_done = mentions_find(lexicon, clause, bytes, &list, error);
+    *n_said = 0;
+    for (size_t i = 0; is_done && i < list.count; i++)
+        *n_said += is_compared(&list.items[i]);
+    mention_list_deinit(&list);
+    return is_done;
+}
+
+static size_t character_bytes(char first) {
+    unsigned char byte = (unsigned char)first;
+    return byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+}
+
+// Of the pairs of characters of a clause, how many the text has: a clause in other words keeps
+// most of its nouns.
+static bool is_told_in_words(const char *clause, size_t bytes, const char *text) {
+    int n_pairs = 0, n_told = 0;
+    for (size_t at = 0; at < bytes;) {
+        char pair[9];
+        size_t first = character_bytes(clause[at]);
+        size_t both = at + first < bytes ? first + character_bytes(clause[at + first]) : bytes;
+        if (at + both > bytes) break;
+        memcpy(pair, clause + at, both);
+        pair[both] = '\0';
+        n_pairs++;
+        n_told += strstr(text, pair) != NULL;
+        at += first;
+    }
+    return 2 * n_told >= n_pairs;
+}
+
+// Clauses without anything that can be compared are looked for by their words.
+static bool find_untold(const struct lexicon *lexicon, const char *piece, const char *text,
+                        struct draft_comparison *comparison, struct clinic_error *error) {
+    size_t bytes = strlen(piece), start = 0, next;
+    for (; start < bytes; start = next) {
+        size_t end = clause_end(piece, bytes, start, &next);
+        int n_said;
+        if (!count_said(lexicon, piece + start, end - start, &n_said, error)) return false;
+        if (n_said > 0 || is_told_in_words(piece + start, end - start, text)) continue;
+        if (comparison->n_lost < COMPARED_MAX)
+            comparison->lost[comparison->n_lost] = (struct compared_span){start, end};
+        comparison->n_lost++;
+    }
+    return true;
+}
+
 bool draft_compare(const struct lexicon *lexicon, const char *piece, const char *text,
                    struct draft_comparison *comparison, struct clinic_error *error) {
     struct mention_list in_piece = {0}, in_text = {0};
@@ -78,8 +146,35 @@ bool draft_compare(const struct lexicon *lexicon, const char *piece, const char 
     if (is_done) {
         comparison->n_strangers = find_missing(&in_text, &in_piece, comparison->strangers);
         comparison->n_lost = find_missing(&in_piece, &in_text, comparison->lost);
+        is_done = find_untold(lexicon, piece, text, comparison, error);
     }
     mention_list_deinit(&in_piece);
     mention_list_deinit(&in_text);
     return is_done;
+}
+
+static int count_lost(const struct draft_comparison *comparison, size_t start, size_t end) {
+    int n = 0, n_kept = comparison->n_lost < COMPARED_MAX ? comparison->n_lost : COMPARED_MAX;
+    for (int i = 0; i < n_kept; i++)
+        n += comparison->lost[i].start >= start && comparison->lost[i].start < end;
+    return n;
+}
+
+bool draft_compare_absent(const struct lexicon *lexicon, const char *piece,
+                          const struct draft_comparison *comparison, struct text_buffer *supplement,
+                          bool *is_all, struct clinic_error *error) {
+    size_t bytes = strlen(piece), start = 0, next;
+    int n_found = 0;
+    for (; start < bytes; start = next) {
+        size_t end = clause_end(piece, bytes, start, &next);
+        int n_lost = count_lost(comparison, start, end), n_said;
+        if (n_lost == 0) continue;
+        if (!count_said(lexicon, piece + start, end - start, &n_said, error)) return false;
+        if (n_said > n_lost) continue; // a part of it is told: to repeat that would read badly
+        text_buffer_add(supplement, "；");
+        text_buffer_add_bytes(supplement, piece + start, end - start);
+        n_found += n_lost;
+    }
+    *is_all = n_found == comparison->n_lost;
+    return !supplement->has_failed || clinic_fail_memory(error);
 }

@@ -5,6 +5,7 @@
 #ifndef XL_CLINIC_DRAFT_COMPARE_H
 #define XL_CLINIC_DRAFT_COMPARE_H
 
+#include "clinic/draft/text_buffer.h"
 #include "clinic/record/clinic_error.h"
 #include "clinic/text/mention.h"
 
@@ -23,6 +24,13 @@ struct draft_comparison {
 // Whether two mentions say the same, as far as both say it: "11月3日" and "3日" do, 2.0 g and
 // 2000 mg do.
 bool mention_says_same(const struct mention *a, const struct mention *b);
+
+// Appends to `supplement` the clauses of the piece (cut at ；and 。) of which the text of the
+// comparison says nothing at all, in their order and without their stops, each behind a "；".
+// *is_all: everything that was lost stands in them.
+bool draft_compare_absent(const struct lexicon *lexicon, const char *piece,
+                          const struct draft_comparison *comparison, struct text_buffer *supplement,
+                          bool *is_all, struct clinic_error *error);
 
 bool draft_compare(const struct lexicon *lexicon, const char *piece, const char *text,
                    struct draft_comparison *comparison, struct clinic_error *error);

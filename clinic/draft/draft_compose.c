@@ -175,11 +175,32 @@ static bool check_request(const struct draft_request *request, struct clinic_err
     return true;
 }
 
+// What is kept is checked against the episode as it is now: that may be newer than the draft was.
+static bool check_kept(const struct draft_request *request, json_t *draft,
+                       struct clinic_error *error) {
+    size_t i;
+    json_t *field;
+    json_array_foreach(json_object_get(draft, "fields"), i, field) {
+        const char *text = json_string_value(json_object_get(field, "text"));
+        if (!text || !*text) continue;
+        json_t *own = json_string(text); // the field's is replaced meanwhile
+        bool is_set =
+            own && draft_form_set(request->ground, field, json_string_value(own), NULL, 0, error);
+        json_decref(own);
+        if (!is_set) return own ? false : clinic_fail_memory(error);
+    }
+    return true;
+}
+
 json_t *draft_begin(const struct draft_request *request, struct clinic_error *error) {
     if (!check_request(request, error)) return NULL;
     json_t *draft = draft_form_create(request->record, request->kept, request->only_field,
                                       request->writer ? request->writer->name : NULL, error);
     const char *episode = request->ground->episode->encounter.id;
+    if (draft && !check_kept(request, draft, error)) {
+        json_decref(draft);
+        return NULL;
+    }
     if (draft && draft_form_put(draft, "episode", json_string(episode)) && draft_form_count(draft))
         return draft;
     if (draft) clinic_fail_memory(error);

@@ -99,26 +99,33 @@ static bool set_verdict(json_t *sentence, enum verdict verdict) {
     return draft_form_put(sentence, "verdict", json_string(verdict_name(verdict)));
 }
 
-// The stranger as a claim that does not hold: the verifier's own claim there, or one more.
-static bool refuse_claim(json_t *sentence, const char *text, const struct draft_mark *mark) {
-    static const char why[] = "不在这一段的要点中";
-    json_int_t start = (json_int_t)characters_before(text, mark->strange_start);
-    json_int_t end = (json_int_t)characters_before(text, mark->strange_end);
+static const char strange_why[] = "不在这一段的要点中";
+
+// The stranger as a claim that does not hold: the verifier's own claim there, or one more. Start
+// and end are characters of the field's text. Takes the reference of quote.
+static bool refuse_claim(json_t *sentence, json_int_t start, json_int_t end, json_t *quote) {
     json_t *claims = json_object_get(sentence, "claims"), *claim;
     size_t i;
     json_array_foreach(claims, i, claim) {
         bool overlaps = json_integer_value(json_object_get(claim, "start")) < end &&
                         json_integer_value(json_object_get(claim, "end")) > start;
         if (!overlaps) continue;
+        json_decref(quote);
         if (!json_is_true(json_object_get(claim, "ok"))) return true;
         return draft_form_put(claim, "ok", json_false()) &&
-               draft_form_put(claim, "why", json_string(why));
+               draft_form_put(claim, "why", json_string(strange_why));
     }
-    json_t *quote =
-        json_stringn(text + mark->strange_start, mark->strange_end - mark->strange_start);
     claim = json_pack("{s:s,s:I,s:I,s:o,s:b,s:s,s:n}", "kind", "number", "start", start, "end", end,
-                      "text", quote, "ok", 0, "why", why, "source");
+                      "text", quote, "ok", 0, "why", strange_why, "source");
     return claim && json_array_append_new(claims, claim) == 0;
+}
+
+static bool refuse_mark(json_t *sentence, const char *text, const struct draft_mark *mark) {
+    size_t start = mark->strange_start, end = mark->strange_end;
+    return refuse_claim(sentence, (json_int_t)characters_before(text, start),
+                        (json_int_t)characters_before(text, end),
+                        json_stringn(text + start, end - start)) &&
+           set_verdict(sentence, VERDICT_UNSUPPORTED);
 }
 
 static bool apply_marks(json_t *sentence, const char *text, const struct sentence_check *check,
@@ -133,34 +140,70 @@ static bool apply_marks(json_t *sentence, const char *text, const struct sentenc
                           mark->strange_start >= check->start && mark->strange_start < check->end;
         if (!is_strange) continue;
         is_refused = true;
-        if (!refuse_claim(sentence, text, mark) || !set_verdict(sentence, VERDICT_UNSUPPORTED))
-            return false;
+        if (!refuse_mark(sentence, text, mark)) return false;
     }
     return !is_refused || !suggestion ||
            draft_form_put(sentence, "suggestion", json_string(suggestion));
 }
 
-static const char *sentence_text(const json_t *sentence) {
-    return json_string_value(json_object_get(sentence, "text"));
+static bool has_verdict(const json_t *sentence, enum verdict verdict) {
+    const char *name = json_string_value(json_object_get(sentence, "verdict"));
+    return name && strcmp(name, verdict_name(verdict)) == 0;
 }
 
-// What a doctor has accepted stays so, once for each sentence of that text.
-static bool carry_accepted(const json_t *old_sentences, json_t *sentences) {
+static bool is_strange(const json_t *claim) {
+    const char *why = json_string_value(json_object_get(claim, "why"));
+    return why && strcmp(why, strange_why) == 0;
+}
+
+// The strangers of a sentence, in the same sentence of a newer text.
+static bool carry_strangers(const json_t *old, json_t *sentence) {
+    json_int_t moved = json_integer_value(json_object_get(sentence, "start")) -
+                       json_integer_value(json_object_get(old, "start"));
+    size_t i;
+    json_t *claim;
+    json_array_foreach(json_object_get(old, "claims"), i, claim) {
+        if (!is_strange(claim)) continue;
+        if (!refuse_claim(sentence, json_integer_value(json_object_get(claim, "start")) + moved,
+                          json_integer_value(json_object_get(claim, "end")) + moved,
+                          json_copy(json_object_get(claim, "text"))) ||
+            !set_verdict(sentence, VERDICT_UNSUPPORTED))
+            return false;
+    }
+    json_t *suggestion = json_object_get(old, "suggestion");
+    if (!json_is_string(suggestion) || !has_verdict(sentence, VERDICT_UNSUPPORTED)) return true;
+    return json_object_set(sentence, "suggestion", suggestion) == 0;
+}
+
+static bool is_same_text(const json_t *a, const json_t *b) {
+    const char *x = json_string_value(json_object_get(a, "text"));
+    const char *y = json_string_value(json_object_get(b, "text"));
+    return x && y && strcmp(x, y) == 0;
+}
+
+static bool accept_first(const json_t *old, json_t *sentences) {
+    size_t i;
+    json_t *sentence;
+    json_array_foreach(sentences, i, sentence) {
+        if (!is_same_text(old, sentence) || !has_verdict(sentence, VERDICT_UNSUPPORTED)) continue;
+        return set_verdict(sentence, VERDICT_ACCEPTED) &&
+               json_object_set(sentence, "reason", json_object_get(old, "reason")) == 0;
+    }
+    return true;
+}
+
+// What was found in a sentence besides the verifier goes on wherever its text stands; what a doctor
+// has accepted, once for each time that it was accepted.
+static bool carry_sentences(const json_t *old_sentences, json_t *sentences) {
     size_t i, k;
     json_t *old, *sentence;
     json_array_foreach((json_t *)old_sentences, i, old) {
-        const char *verdict = json_string_value(json_object_get(old, "verdict"));
-        const char *text = sentence_text(old);
-        if (!verdict || strcmp(verdict, verdict_name(VERDICT_ACCEPTED)) != 0 || !text) continue;
         json_array_foreach(sentences, k, sentence) {
-            const char *now = json_string_value(json_object_get(sentence, "verdict"));
-            if (!now || strcmp(now, verdict_name(VERDICT_UNSUPPORTED)) != 0) continue;
-            if (!sentence_text(sentence) || strcmp(text, sentence_text(sentence)) != 0) continue;
-            if (!set_verdict(sentence, VERDICT_ACCEPTED) ||
-                json_object_set(sentence, "reason", json_object_get(old, "reason")) != 0)
-                return false;
-            break;
+            if (is_same_text(old, sentence) && !carry_strangers(old, sentence)) return false;
         }
+    }
+    json_array_foreach((json_t *)old_sentences, i, old) {
+        if (has_verdict(old, VERDICT_ACCEPTED) && !accept_first(old, sentences)) return false;
     }
     return true;
 }
@@ -173,7 +216,7 @@ static bool take_sentences(json_t *field, const char *text, const struct text_ch
         if (!apply_marks(json_array_get(sentences, (size_t)i), text, &check->sentences[i], marks,
                          n_marks))
             return false;
-    return carry_accepted(json_object_get(field, "sentences"), sentences) &&
+    return carry_sentences(json_object_get(field, "sentences"), sentences) &&
            json_object_set(field, "sentences", sentences) == 0 &&
            draft_form_put(field, "text", json_string(text)) && draft_form_count_field(field);
 }

@@ -9,14 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool has_chat_mark(const char *text, size_t bytes) {
-    for (size_t i = 0; i + 1 < bytes; i++)
-        if ((text[i] == '<' && text[i + 1] == '|') || (text[i] == '|' && text[i + 1] == '>') ||
-            (text[i] == '[' && (text[i + 1] == 'I' || text[i + 1] == '/')))
-            return true;
-    return false;
-}
-
 // Sentences that speak to a program are no part of a chart, nor what stands behind a mark of a
 // chat in the same section: the conflicts list shows them.
 static void append_section(struct text_buffer *page, const struct section *section) {
@@ -24,11 +16,11 @@ static void append_section(struct text_buffer *page, const struct section *secti
     text_buffer_add(page, section->name);
     text_buffer_add(page, "：");
     size_t before = page->bytes; // where the sentence before begins
-    while (start < section->text_bytes) {
-        size_t end = sentence_end(section->text, section->text_bytes, start), bytes = end - start;
+    size_t trusted = text_trusted_bytes(section->text, section->text_bytes);
+    while (start < trusted) {
+        size_t end = sentence_end(section->text, trusted, start), bytes = end - start;
         const char *sentence = section->text + start;
         bool is_instruction = text_is_instruction(sentence, bytes, NULL);
-        if (is_instruction && has_chat_mark(sentence, bytes)) break;
         if (is_instruction && instruction_looks_back(sentence, bytes))
             text_buffer_cut(page, before);
         if (!is_instruction) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A field as the model writes it: piece by piece, each judged against the record and against the
 // very piece that it rewrites. What fails is tried once more, unseen, with what was wrong, and
-// replaced where that is better. What then lost something or never ended is told by the rules' own
-// words, what then says something that is not in the record is kept and marked, with the rules'
-// words offered instead.
+// replaced where that is better. Whole clauses that it left out follow in the outline's words; what
+// then still lost something or never ended is told by the rules alone, what then says something
+// that is not in the record is kept and marked, with the rules' words offered instead.
 #include "clinic/draft/draft_compare.h"
 #include "clinic/draft/draft_form.h"
 #include "clinic/draft/draft_prompt.h"
@@ -245,6 +245,38 @@ static bool settle_piece(struct field_writing *writing, const struct draft_piece
     return faults_of(judgement) == 0 || mark_piece(writing, piece, judgement, error);
 }
 
+// What is right but leaves out whole clauses gets those in the outline's words.
+static bool add_absent(struct field_writing *writing, const struct draft_piece *piece,
+                       struct judgement *judgement, struct clinic_error *error) {
+    struct text_buffer supplement = {0};
+    size_t stop = strlen("。"), bytes = writing->text.bytes;
+    bool is_all = false, is_done = true;
+    if (!judgement->is_complete || judgement->is_empty || faults_of(judgement) > 0 ||
+        judgement->comparison.n_lost == 0 || !ends_with(written(writing), "。"))
+        return true;
+    is_done = draft_compare_absent(writing->run->request->ground->lexicon, piece->text,
+                                   &judgement->comparison, &supplement, &is_all, error);
+    if (is_done && is_all) {
+        struct judgement whole;
+        char *first = strdup(written(writing));
+        text_buffer_cut(&writing->text, bytes - stop);
+        text_buffer_add_bytes(&writing->text, supplement.text, supplement.bytes);
+        text_buffer_add(&writing->text, "。");
+        is_done = first && judge(writing, piece, true, &whole, error);
+        if (is_done && is_good(&whole)) {
+            *judgement = whole;
+        } else if (is_done) {
+            text_buffer_cut(&writing->text, writing->piece_start);
+            text_buffer_add(&writing->text, first);
+        } else if (!first) {
+            clinic_fail_memory(error);
+        }
+        free(first);
+    }
+    text_buffer_deinit(&supplement);
+    return is_done;
+}
+
 // The second attempt: told what was wrong, and kept only if it is better.
 static bool try_again(struct field_writing *writing, const struct draft_piece *piece,
                       struct judgement *judgement, struct clinic_error *error) {
@@ -259,7 +291,8 @@ static bool try_again(struct field_writing *writing, const struct draft_piece *p
     }
     if (is_done && is_written) {
         close_sentence(writing);
-        is_done = judge(writing, piece, is_complete, &second, error);
+        is_done = judge(writing, piece, is_complete, &second, error) &&
+                  add_absent(writing, piece, &second, error);
     }
     if (is_done && is_better(&second, judgement)) {
         *judgement = second;
@@ -280,7 +313,9 @@ static bool write_piece(struct field_writing *writing, const struct draft_piece 
     if (!ask(writing, piece, NULL, &is_written, &is_complete, error)) return false;
     if (is_written) {
         close_sentence(writing);
-        if (!judge(writing, piece, is_complete, &judgement, error)) return false;
+        if (!judge(writing, piece, is_complete, &judgement, error) ||
+            !add_absent(writing, piece, &judgement, error))
+            return false;
         if (!is_good(&judgement) && !try_again(writing, piece, &judgement, error)) return false;
     }
     if (draft_run_is_stopped(writing->run)) {

@@ -60,12 +60,20 @@ static void say_changed(const struct writing_listener *listener, const char *tex
     listener->on_text(listener->user, at + strlen(right), strlen(at + strlen(right)));
 }
 
+static size_t without_last(const char *piece, size_t bytes) {
+    size_t last = bytes;
+    for (size_t i = 0; i + 3 < bytes; i++)
+        if (memcmp(piece + i, "；", 3) == 0) last = i;
+    return last;
+}
+
 static void say(struct fake_writer *writer, const struct writing_listener *listener,
                 const char *piece, size_t bytes, bool has_hint) {
     static const char other_day[] = "白细胞15.62×10⁹/L。";
     bool is_wrong = writer->mode == FAKE_WRONG || (writer->mode == FAKE_WRONG_ONCE && !has_hint);
     const char *comma = strstr(piece, "，");
     if (writer->mode == FAKE_SHORT && comma) bytes = (size_t)(comma - piece);
+    if (writer->mode == FAKE_DROP_LAST) bytes = without_last(piece, bytes);
     if (is_wrong)
         say_changed(listener, piece, bytes);
     else

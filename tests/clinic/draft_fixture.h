@@ -12,6 +12,7 @@ enum fake_mode {
     FAKE_WRONG_ONCE, // only where nothing was said of an earlier answer
     FAKE_OTHER_DAY,  // every answer ends with a value of another day of the record
     FAKE_SHORT,      // the piece up to its first comma
+    FAKE_DROP_LAST,  // without the last clause of a piece that has several
     FAKE_ENDLESS,    // is cut
     FAKE_FAIL        // cannot write
 };

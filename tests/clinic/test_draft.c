@@ -221,6 +221,24 @@ static enum test_result test_bad_writers_give_the_rules(void) {
     return TEST_PASS;
 }
 
+// Clauses that are missing whole are added; nobody is asked a second time for those.
+static enum test_result test_left_out_clauses(void) {
+    CHECK(draft_fixture_open(&fixture, "05-gallstones", NULL));
+    json_t *whole = draft_fixture_compose(&fixture, NULL);
+    int n_hinted = fixture.writer.n_hinted;
+    fake_writer_init(&fixture.writer, FAKE_DROP_LAST);
+    json_t *draft = draft_fixture_compose(&fixture, NULL);
+    CHECK(whole && draft);
+    CHECK(strcmp(draft_fixture_text(draft, "course"), draft_fixture_text(whole, "course")) == 0);
+    CHECK(strcmp(draft_fixture_member(draft_field(draft, "course"), "by"), "model") == 0);
+    CHECK_MESSAGE(fixture.writer.n_hinted <= n_hinted + 1, "%d second attempts, %d before",
+                  fixture.writer.n_hinted, n_hinted);
+    json_decref(whole);
+    json_decref(draft);
+    draft_fixture_close(&fixture);
+    return TEST_PASS;
+}
+
 static enum test_result test_same_draft_twice(void) {
     char *texts[2] = {NULL, NULL};
     CHECK(draft_fixture_open(&fixture, "02-stemi-pci", NULL));
@@ -338,6 +356,7 @@ static const struct test tests[] = {
     {"other_day", "a value of another day blocks", test_value_of_another_day},
     {"bad_writers", "short, endless and failing writers give the rules' text",
      test_bad_writers_give_the_rules},
+    {"left_out", "clauses that are missing whole are added", test_left_out_clauses},
     {"twice", "the same draft twice", test_same_draft_twice},
     {"stop", "a stop leaves whole sentences and finished fields", test_stop},
     {"kept", "locked fields stay; one field is made anew", test_kept_and_single_fields},

@@ -116,6 +116,66 @@ static enum test_result test_edit(void) {
     return TEST_PASS;
 }
 
+// A value of another day, which the verifier alone would let pass, stays marked when something else
+// of the field changes, and when the draft is made anew around the locked field.
+static enum test_result test_marks_stay(void) {
+    struct clinic_error error;
+    char text[16384];
+    CHECK(draft_fixture_open(&fixture, "01-pneumonia", NULL));
+    fixture.writer.mode = FAKE_OTHER_DAY;
+    json_t *draft = draft_fixture_compose(&fixture, NULL);
+    CHECK(draft && is_blocked(draft, "course"));
+    snprintf(text, sizeof text, "患者好转。%s", draft_fixture_text(draft, "course"));
+    CHECK(draft_edit(fixture.ground, fixture.request.record, draft, "course", text, &error));
+    CHECK(is_blocked(draft, "course"));
+    CHECK(draft_lock(draft, "course", true, &error));
+    fixture.request.kept = draft;
+    json_t *again = draft_fixture_compose(&fixture, NULL);
+    CHECK(again && is_blocked(again, "course"));
+    CHECK(strcmp(draft_fixture_text(again, "course"), text) == 0);
+    // Looked at and accepted, it is free; changed, it is judged as it then is.
+    CHECK(accept_all(again, "course") && !is_blocked(again, "course"));
+    json_decref(again);
+    json_decref(draft);
+    draft_fixture_close(&fixture);
+    return TEST_PASS;
+}
+
+// A locked field is judged by the record as it is now, not as it was when it was written.
+static bool change_dose(json_t *root) {
+    size_t i, n = 0;
+    json_t *order;
+    json_array_foreach(json_object_get(root, "orders"), i, order) {
+        const char *name = json_string_value(json_object_get(order, "name"));
+        const char *kind = json_string_value(json_object_get(order, "kind"));
+        if (!name || !kind || strcmp(kind, "出院带药") != 0 || !strstr(name, "氨溴索")) continue;
+        json_object_set_new(json_object_get(order, "dose"), "value", json_integer(60));
+        n++;
+    }
+    return n == 1;
+}
+
+static enum test_result test_locked_field_and_new_record(void) {
+    static const char locked[] = "1. 盐酸氨溴索片30 mg，口服，每日3次，7天。";
+    struct clinic_error error;
+    CHECK(draft_fixture_open(&fixture, "01-pneumonia", NULL));
+    json_t *draft = draft_fixture_compose(&fixture, NULL);
+    CHECK(draft && draft_edit(fixture.ground, fixture.request.record, draft, "discharge_orders",
+                              locked, &error));
+    CHECK(!is_blocked(draft, "discharge_orders"));
+    CHECK(draft_lock(draft, "discharge_orders", true, &error));
+    draft_fixture_close(&fixture);
+    CHECK(draft_fixture_open(&fixture, "01-pneumonia", change_dose));
+    fixture.request.kept = draft;
+    json_t *again = draft_fixture_compose(&fixture, NULL);
+    CHECK(again && strcmp(draft_fixture_text(again, "discharge_orders"), locked) == 0);
+    CHECK(is_blocked(again, "discharge_orders"));
+    json_decref(again);
+    json_decref(draft);
+    draft_fixture_close(&fixture);
+    return TEST_PASS;
+}
+
 static const json_t *omission_of(const json_t *draft, const char *text) {
     size_t i;
     json_t *omission;
@@ -198,6 +258,9 @@ static enum test_result test_insert_in_time_order(void) {
 static const struct test tests[] = {
     {"accept", "a sentence is accepted as it was seen, with a reason", test_accept},
     {"edit", "what is typed is checked; acceptance stays with its text", test_edit},
+    {"marks_stay", "what is marked stays so until it is looked at", test_marks_stay},
+    {"locked", "a locked field is checked against the newer record",
+     test_locked_field_and_new_record},
     {"omissions", "inserted and dismissed", test_omissions},
     {"time_order", "inserted where its day is", test_insert_in_time_order},
 };
