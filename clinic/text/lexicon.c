@@ -311,6 +311,8 @@ struct lexicon *lexicon_create(const struct episode *episode, struct clinic_erro
         add_table(lexicon, WORD_QUANTITY, LEXICON_QUANTITIES) &&
         add_table(lexicon, WORD_DIAGNOSIS, LEXICON_DIAGNOSES) &&
         add_table(lexicon, WORD_FINDING, LEXICON_FINDINGS) &&
+        add_table(lexicon, WORD_MEASURE, LEXICON_MEASURES) &&
+        add_table(lexicon, WORD_ORGANISM, LEXICON_ORGANISMS) &&
         (!episode || add_episode(lexicon, episode))) {
         return lexicon;
     }

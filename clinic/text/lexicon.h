@@ -8,7 +8,14 @@
 #include "clinic/record/episode.h"
 #include "clinic/text/folded_text.h"
 
-enum word_kind { WORD_DRUG = 1, WORD_QUANTITY = 2, WORD_DIAGNOSIS = 4, WORD_FINDING = 8 };
+enum word_kind {
+    WORD_DRUG = 1,
+    WORD_QUANTITY = 2,
+    WORD_DIAGNOSIS = 4,
+    WORD_FINDING = 8,
+    WORD_MEASURE = 16 /* what is done */,
+    WORD_ORGANISM = 32
+};
 
 struct word {
     int kind;      // one of enum word_kind

@@ -8,6 +8,8 @@ extern const char *const LEXICON_DRUGS[];
 extern const char *const LEXICON_QUANTITIES[];
 extern const char *const LEXICON_DIAGNOSES[];
 extern const char *const LEXICON_FINDINGS[];
+extern const char *const LEXICON_MEASURES[];  // what is done to a patient, and how it ends
+extern const char *const LEXICON_ORGANISMS[]; // what cultures grow
 
 // Salts before and behind a drug's stem, and the forms it is given in.
 extern const char *const DRUG_SALTS_BEFORE[];

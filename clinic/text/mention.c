@@ -71,6 +71,7 @@ bool mentions_scan(const struct lexicon *lexicon, const struct folded_text *text
     scan_numbers(&scan);
     scan_sides(&scan);
     scan_diagnoses(&scan);
+    scan_terms(&scan);
     bool ok = !scan.is_out_of_memory;
     if (ok && found.count) {
         qsort(found.items, found.count, sizeof *found.items, by_start);

@@ -18,7 +18,8 @@ enum mention_kind {
     MENTION_ROUTE,     // route, concepts of the drug
     MENTION_SIDE,      // side; subject: the site
     MENTION_NEGATION,  // subject: what is negated ("无发热": 发热; "抗体阴性": 抗体)
-    MENTION_DIAGNOSIS  // concepts[0]; is_negative where it is denied
+    MENTION_DIAGNOSIS, // concepts[0]; is_negative where it is denied
+    MENTION_TERM       // a measure or an organism: concepts[0], is_organism
 };
 
 enum number_form { NUMBER_PLAIN, NUMBER_RANGE, NUMBER_PAIR /* 128/76 */ };
@@ -38,6 +39,7 @@ struct mention {
     double per_day;    // FREQUENCY: times a day; 0: as needed or once
     const char *route; // canonical, static
     char side;         // 'L', 'R', 'B'
+    bool is_organism;  // TERM
     bool is_negative;  // stands where something is denied
 };
 

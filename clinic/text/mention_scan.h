@@ -32,6 +32,7 @@ void scan_frequencies(struct mention_scan *scan);
 void scan_numbers(struct mention_scan *scan);
 void scan_sides(struct mention_scan *scan);
 void scan_diagnoses(struct mention_scan *scan);
+void scan_terms(struct mention_scan *scan);
 // Numbers, frequencies and routes become those of the drugs they belong to.
 void bind_doses(struct mention_scan *scan);
 

@@ -207,19 +207,29 @@ void scan_sides(struct mention_scan *scan) {
     }
 }
 
-void scan_diagnoses(struct mention_scan *scan) {
+// Words of some kinds, each a mention; a longer word hides those inside it.
+static void scan_words(struct mention_scan *scan, int kinds, enum mention_kind kind) {
     const struct folded_text *text = scan->text;
     for (size_t i = 0; i < text->n;) {
-        struct word word = lexicon_word_at(scan->lexicon, text, i, WORD_DIAGNOSIS);
+        struct word word = lexicon_word_at(scan->lexicon, text, i, kinds);
         if (word.concept < 0) {
             i++;
             continue;
         }
-        struct mention m = mention_make(MENTION_DIAGNOSIS, i, i + word.length);
+        struct mention m = mention_make(kind, i, i + word.length);
         m.concepts[0] = word.concept;
         m.n_concepts = 1;
+        m.is_organism = word.kind == WORD_ORGANISM;
         m.is_negative = scan->negated[i];
         scan_keep(scan, &m);
         i += word.length;
     }
+}
+
+void scan_diagnoses(struct mention_scan *scan) {
+    scan_words(scan, WORD_DIAGNOSIS, MENTION_DIAGNOSIS);
+}
+
+void scan_terms(struct mention_scan *scan) {
+    scan_words(scan, WORD_MEASURE | WORD_ORGANISM, MENTION_TERM);
 }

@@ -15,7 +15,7 @@ struct posting {
     uint32_t place;
 };
 
-#define MENTION_KINDS (MENTION_DIAGNOSIS + 1)
+#define MENTION_KINDS (MENTION_TERM + 1)
 #define PAIR_PLACES_MAX 256 // pairs of more places than that say nothing
 
 struct record_index {

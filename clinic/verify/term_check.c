@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measures and organisms: a sentence that says that something was done or grew needs a place of the
+// record that says so, not one that denies it or only considers it. Short sentences that name
+// nothing else ("予气管插管。") are caught here.
+#include "clinic/verify/sentence_scan.h"
+
+#include <string.h>
+
+// Planned or supposed, not done: 必要时气管插管, 拟行…, 可能需要….
+static bool is_supposed(const struct folded_text *text, size_t at) {
+    static const char *const words[] = {"无需",   "不需", "暂不",   "备",
+                                        "适应证", "指征", "有条件", "以备"};
+    size_t from = at > 6 ? at - 6 : 0, to = at + 10 < text->n ? at + 10 : text->n;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (folded_find(text, from, to, words[i]) < to) {
+            return true;
+        }
+    }
+    return stands_in_condition(text, at);
+}
+
+static const char *const SPECIMENS[] = {"痰",     "血", "尿",     "胆汁",   "腹水", "胸水",
+                                        "引流液", "脓", "分泌物", "脑脊液", "导管"};
+
+// The specimen that a culture in the sentence is of; NULL: none is told.
+static const char *specimen_before(const struct folded_text *text, size_t at) {
+    size_t from = at > 24 ? at - 24 : 0;
+    for (size_t i = at; i > from; i--) {
+        for (size_t s = 0; s < sizeof SPECIMENS / sizeof SPECIMENS[0]; s++) {
+            size_t n = folded_match(text, i - 1, SPECIMENS[s]);
+            size_t behind = i - 1 + n;
+            if (n &&
+                (folded_match(text, behind, "培养") || folded_match(text, behind, "细菌培养") ||
+                 folded_match(text, behind, "标本"))) {
+                return SPECIMENS[s];
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool tells_specimen(const struct sentence_scan *scan, const struct place *place,
+                           const char *specimen) {
+    if (place->source.kind == SOURCE_REPORT &&
+        strstr(scan->verifier->episode->reports[place->source.row].name, specimen)) {
+        return true;
+    }
+    size_t n = place->folded.n;
+    return folded_find(&place->folded, 0, n, specimen) < n;
+}
+
+struct term_search {
+    bool done, denied, supposed;
+    uint32_t done_place, other_place;
+    double best;
+};
+
+static struct term_search search(const struct sentence_scan *scan, const struct mention *claim) {
+    const struct record_index *index = &scan->verifier->index;
+    struct term_search found = {.best = -1};
+    const char *specimen = claim->is_organism ? specimen_before(&scan->folded, claim->start) : NULL;
+    for (size_t i = 0; i < index->n_by_kind[MENTION_TERM]; i++) {
+        struct evidence evidence = index->by_kind[MENTION_TERM][i];
+        const struct mention *m = evidence_mention(index, evidence);
+        const struct place *place = evidence_place(index, evidence);
+        if (m->concepts[0] != claim->concepts[0] ||
+            (specimen && !tells_specimen(scan, place, specimen))) {
+            continue;
+        }
+        bool denied = m->is_negative;
+        bool supposed = place->is_warning || is_supposed(&place->folded, m->start);
+        double fit = place_fit(scan, evidence.place);
+        if (denied || supposed) {
+            found.denied = found.denied || denied;
+            found.supposed = found.supposed || supposed;
+            found.other_place = evidence.place;
+        } else if (fit > found.best) {
+            found.best = fit;
+            found.done = true;
+            found.done_place = evidence.place;
+        }
+    }
+    return found;
+}
+
+static void check_term(struct sentence_scan *scan, const struct mention *m) {
+    struct term_search found = search(scan, m);
+    struct claim *claim = scan_claim(scan, CLAIM_STATEMENT, m->start, m->end);
+    if (!claim) {
+        return;
+    }
+    const char *name = lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]);
+    if (found.done) {
+        claim_support(scan, claim, found.done_place);
+    } else if (scan->verbatim != UINT32_MAX) {
+        claim_support(scan, claim, scan->verbatim);
+    } else if (found.denied || found.supposed) {
+        claim_refuse(claim, found.denied ? "记录中未做或未见：%.60s" : "记录中仅作为可能提到%.60s",
+                     name);
+        claim->has_source = true;
+        claim->source = scan->verifier->index.set.places[found.other_place].source;
+    } else {
+        claim_refuse(claim, "记录中没有%.60s", name);
+    }
+}
+
+void check_terms(struct sentence_scan *scan) {
+    for (size_t i = 0; i < scan->mentions.count && !scan->is_out_of_memory; i++) {
+        const struct mention m = scan->mentions.items[i];
+        if (m.kind == MENTION_TERM && !m.is_negative && !is_supposed(&scan->folded, m.start)) {
+            check_term(scan, &m);
+        }
+    }
+}
