@@ -7,6 +7,7 @@ import os
 import pathlib
 import pty
 import subprocess
+import sys
 
 import pytest
 
@@ -49,6 +50,23 @@ def test_import_is_idempotent(store):
     again = clinic("import", store, EPISODES).splitlines()
     assert again == [line.replace("\tnew", "\tunchanged") for line in first]
     assert "\t张示安\t男\t呼吸内科\t12\t" in clinic("list", store, "--text", "E-2025-000001")
+
+
+def test_import_of_fhir(store, tmp_path):
+    """A Bundle becomes the same row of the list as the episode that it was made of."""
+    bundle = tmp_path / "bundle.json"
+    source = EPISODES / "02-stemi-pci/episode.json"
+    subprocess.run([sys.executable, ROOT / "tests/clinic/fhir_bundle.py", source, bundle], check=True)
+    assert clinic("import", store, bundle).endswith("\t1\tnew\n")
+    assert clinic("import", store, bundle).endswith("\t1\tunchanged\n")
+    from_fhir = json.loads(clinic("list", store, "--json"))
+    clinic("import", store, source)
+    from_json = json.loads(clinic("list", store, "--json"))
+    for name in ("id", "patient", "department", "admit", "discharge", "stay_days", "main_diagnosis", "n_docs"):
+        assert from_fhir[name] == from_json[name], name
+    assert clinic("verify-audit", store).startswith("whole: ")
+    bundle.write_text('{"resourceType": "Bundle", "type": "collection", "entry": []}')
+    assert "bundle.json" in clinic("import", store, bundle, status=BAD_INPUT)
 
 
 def test_bad_files(store, tmp_path):
