@@ -43,6 +43,10 @@ static struct mention drug_at(struct mention_scan *scan, size_t at) {
     struct mention m = mention_make(MENTION_DRUG, at, at);
     size_t i = at;
     struct word word = lexicon_word_at(scan->lexicon, text, i, WORD_DRUG);
+    if (word.concept >= 0 &&
+        lexicon_word_at(scan->lexicon, text, i, WORD_QUANTITY).length > word.length) {
+        return m; // 降钙素原 is measured, 降钙素 is given
+    }
     if (word.concept < 0) {
         i += longest_of(text, i, DRUG_SALTS_BEFORE);
         word = i > at ? lexicon_word_at(scan->lexicon, text, i, WORD_DRUG) : word;

@@ -51,6 +51,10 @@ static int han_digit(uint32_t c) {
 size_t scan_han_number(const struct folded_text *text, size_t at, double *value) {
     const uint32_t ten = 0x5341, half = 0x534A;
     int first = han_digit(text->chars[at]);
+    if (folded_match(text, at, "百分之")) {
+        size_t more = scan_han_number(text, at + 3, value);
+        return more ? 3 + more : 0;
+    }
     if (text->chars[at] == half) {
         *value = 0.5;
         return 1;
@@ -65,6 +69,10 @@ size_t scan_han_number(const struct folded_text *text, size_t at, double *value)
         int last = han_digit(text->chars[at + n]);
         *value = *value * 10 + (last > 0 ? last : 0);
         n += last > 0 ? 1 : 0;
+    }
+    if (text->chars[at + n] == 0x70B9 && han_digit(text->chars[at + n + 1]) >= 0) { // 点
+        *value += han_digit(text->chars[at + n + 1]) / 10.0;
+        n += 2;
     }
     return han_digit(text->chars[at + n]) >= 0 ? 0 : n;
 }
@@ -188,6 +196,9 @@ static bool parse_number(const struct folded_text *text, size_t at, struct parse
     size_t end = at + n;
     end += is_han ? 0 : power_of_ten(text, end, &factor);
     struct unit unit = unit_at(text, skip_vague(text, end));
+    if (is_han && text->chars[at] == 0x767E) { // 百分之
+        unit = (struct unit){"%", 1, 0};
+    }
     size_t vague = unit.length ? skip_vague(text, end) : end;
     if (!is_han && is_in_name(text, at, n, unit.length > 0)) {
         return false;
@@ -206,8 +217,9 @@ static bool parse_number(const struct folded_text *text, size_t at, struct parse
         m.unit = ordinal ? "第" : unit.base;
         m.end = out->end = vague + unit.length;
     }
-    static const char *const counted[] = {"h", "月", "岁", "次", "个", "周期", "期", "级", "度"};
-    bool is_counted = !is_han;
+    static const char *const counted[] = {"h",  "月", "岁", "次", "个", "周期", "期", "级",
+                                          "度", "g",  "ml", "U",  "片", "粒",   "支"};
+    bool is_counted = !is_han || strcmp(unit.base, "%") == 0;
     for (size_t i = 0; is_han && i < sizeof counted / sizeof counted[0]; i++) {
         is_counted = is_counted || (unit.length && strcmp(unit.base, counted[i]) == 0);
     }

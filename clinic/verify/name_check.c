@@ -304,6 +304,42 @@ static void check_person(struct sentence_scan *scan, size_t from, size_t to) {
     }
 }
 
+// A surname behind "患者" that begins no common word, and a name that is not the patient's.
+static void check_patient_name(struct sentence_scan *scan, size_t from) {
+    static const char surnames[] =
+        "王李张刘陈杨赵吴徐孙朱郭林罗郑梁宋唐韩冯邓彭肖董袁潘蒋蔡杜魏吕丁沈姚"
+        "卢姜崔谭汪范廖贾韦邹孟熊秦邱薛闫侯陶黎贺郝龚邵覃";
+    const struct folded_text *text = &scan->folded;
+    struct folded_text list, name;
+    bool is_one = false;
+    const char *patient = scan->verifier->episode->patient.name;
+    if (!character_is_han(text->chars[from]) || !character_is_han(text->chars[from + 1]) ||
+        text->chars[from + 1] == 0x53E3 || !folded_init(&list, surnames, sizeof surnames - 1)) {
+        return; // 张口呼吸
+    }
+    for (size_t i = 0; i < list.n; i++) {
+        is_one = is_one || list.chars[i] == text->chars[from];
+    }
+    folded_deinit(&list);
+    if (!is_one || !folded_init(&name, patient, strlen(patient))) {
+        return;
+    }
+    size_t same = 0, count = 0;
+    while (same < name.n && text->chars[from + same] == name.chars[same]) {
+        same++;
+    }
+    bool own = same == name.n;
+    folded_deinit(&name);
+    index_find(&scan->verifier->index, pair_at(text, from), &count);
+    if (!own && (count == 0 || same >= 2)) {
+        size_t end = from + 2 + (character_is_han(text->chars[from + 2]) ? 1 : 0);
+        struct claim *claim = scan_claim(scan, CLAIM_PATIENT, from, end);
+        if (claim) {
+            claim_refuse(claim, "不是本例患者的姓名");
+        }
+    }
+}
+
 static void check_people(struct sentence_scan *scan) {
     static const char *const titles[] = {"主任医师", "副主任医师", "主治医师",
                                          "住院医师", "医师",       "教授"};
@@ -317,7 +353,9 @@ static void check_people(struct sentence_scan *scan) {
                 to++;
             }
             bool ends = !character_is_han(text->chars[to]);
-            if (ends) {
+            int before = scan->check->n_claims;
+            check_patient_name(scan, i + n);
+            if (ends && before == scan->check->n_claims) {
                 check_person(scan, i + n, to);
             }
         }

@@ -37,6 +37,19 @@ static int touching(const struct folded_text *a, const struct mention *x,
     return before * (bare ? 2 : 1) + behind;
 }
 
+// What days are counted from must be the same: 术后第3天 is not 治疗第3天.
+static bool same_anchor(const struct folded_text *a, size_t x, const struct folded_text *b,
+                        size_t y) {
+    static const char *const anchors[] = {"术后", "入院后", "出院后"};
+    for (size_t i = 0; i < sizeof anchors / sizeof anchors[0]; i++) {
+        size_t from = x > 6 ? x - 6 : 0, there = y > 12 ? y - 12 : 0;
+        if (folded_find(a, from, x, anchors[i]) < x && folded_find(b, there, y, anchors[i]) >= y) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool same_word_before(const struct folded_text *a, const struct mention *x,
                              const struct place *place, const struct mention *y) {
     const struct folded_text *b = &place->folded;
@@ -151,6 +164,9 @@ static double answer(struct sentence_scan *scan, const struct mention *claim,
     }
     bool same_unit = values_equal(claim->written, m->written) ||
                      scan->folded.chars[claim->end] == place->folded.chars[m->end];
+    if (!claim_knows && !same_anchor(&scan->folded, claim->start, &place->folded, m->start)) {
+        return 0;
+    }
     int least = same_unit ? 2 : 99; // 1周后 is 7天后, but 3周后 is not "合计21天"
     if (claim_knows || shared >= least || (same_unit && shared >= 1 && fit > 0.5)) {
         return 1 + shared * 0.1 + fit;

@@ -185,7 +185,7 @@ static bool vote_result(void *user, uint32_t p, size_t at) {
     const struct place *place = &poll->scan->verifier->index.set.places[p];
     const struct folded_text *text = &place->folded;
     size_t to = at;
-    while (to < text->n && to < at + 40 && text->chars[to] != ',' &&
+    while (to < text->n && to < at + 40 && text->chars[to] != ',' && text->chars[to] != '+' &&
            !character_ends_sentence(text->chars[to])) {
         to++;
     }

@@ -8,6 +8,7 @@
 
 #define NEWS_CHARACTERS 7 // a run of so many Han characters that the record lacks wholly
 #define NEWS_CHARACTERS_ADVICE 11
+#define NEWS_CHARACTERS_BARE_ADVICE 6
 #define NEWS_SHARE 0.62 // or so much of a sentence
 #define LIKENESS_LEAST 4.0f
 
@@ -133,12 +134,45 @@ static struct news find_news(const struct sentence_scan *scan) {
     return news;
 }
 
+// The largest share of the sentence's telling pairs that one place has.
+static double best_share(const struct sentence_scan *scan) {
+    const struct record_index *index = &scan->verifier->index;
+    const struct folded_text *text = &scan->folded;
+    double best = 0;
+    for (size_t p = 0; p < index->n_touched; p++) {
+        const struct place *place = &index->set.places[index->touched[p]];
+        size_t all = 0, found = 0;
+        for (size_t i = 0; i + 1 < text->n; i++) {
+            uint64_t pair = pair_at(text, i);
+            size_t formal;
+            if (!pair || is_formal(text, i, &formal)) {
+                continue;
+            }
+            all++;
+            for (size_t k = 0; k + 1 < place->folded.n; k++) {
+                if (pair_at(&place->folded, k) == pair) {
+                    found++;
+                    break;
+                }
+            }
+        }
+        double share = all ? (double)found / (double)all : 1;
+        best = share > best ? share : best;
+    }
+    return best;
+}
+
 void check_statement(struct sentence_scan *scan) {
     struct news news = find_news(scan);
-    size_t most = scan->time == TIME_ORDERS ? NEWS_CHARACTERS_ADVICE : NEWS_CHARACTERS;
+    bool bare = scan->check->n_claims == 0; // nothing else would stop it
+    size_t most = bare ? 2 : scan->time == TIME_ORDERS ? NEWS_CHARACTERS_ADVICE : NEWS_CHARACTERS;
+    if (bare && scan->time == TIME_ORDERS) {
+        most = NEWS_CHARACTERS_BARE_ADVICE;
+    }
     bool long_run = news.run_end - news.run_start >= most;
     bool large_part = news.words >= 6 && (double)news.lacked >= NEWS_SHARE * (double)news.words;
-    if (long_run || large_part) {
+    bool unlike = bare && scan->time != TIME_ORDERS && news.words >= 2 && best_share(scan) < 0.5;
+    if (long_run || large_part || unlike) {
         size_t from = long_run ? news.run_start : 0;
         size_t to = long_run ? news.run_end : scan->folded.n;
         struct claim *claim = scan_claim(scan, CLAIM_STATEMENT, from, to);
