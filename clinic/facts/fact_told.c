@@ -246,8 +246,14 @@ static bool tells_consult(const struct window *window, const struct fact *fact) 
     const char *name = fact->value ? fact->value : fact->text;
     const char *end = strstr(name, "科会诊");
     if (!end) end = strstr(name, "会诊");
-    size_t bytes = end ? (size_t)(end - name) : strlen(name);
-    return window_has(window, "会诊") && window_has_bytes(window, name, bytes);
+    if (!end) return false;
+    for (const char *at = name; at < end; at++) { // behind a date or a mark
+        if (strncmp(at, "日", strlen("日")) == 0 || strncmp(at, "，", strlen("，")) == 0 ||
+            strncmp(at, "请", strlen("请")) == 0)
+            name = at + strlen("日");
+    }
+    return window_has(window, "会诊") &&
+           (name >= end || window_has_bytes(window, name, (size_t)(end - name)));
 }
 
 static bool tells_pending(const struct window *window, const struct fact *fact) {

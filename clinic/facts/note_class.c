@@ -250,7 +250,8 @@ static bool is_beginning(const struct document *doc) {
 
 static bool is_untold_section(const char *section) {
     static const char *const SECTIONS[] = {"申请理由", "一般项目", "参加人员", "告知内容",
-                                           "患者意见", "拟行手术", "一般情况", NULL};
+                                           "患者意见", "拟行手术", "一般情况", "术前诊断",
+                                           "术中诊断", NULL};
     for (int i = 0; SECTIONS[i]; i++) {
         if (strcmp(section, SECTIONS[i]) == 0) return true;
     }

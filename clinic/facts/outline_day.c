@@ -15,6 +15,7 @@
 #define LABS_OF_LINE_MAX 6
 #define KEEP_RANKS 6
 #define SHORT_STAY_DAYS 14
+#define FINDING_BYTES 120
 
 static enum source_kind fact_kind(const struct fact *fact) {
     return fact->n_sources ? fact->sources[0].kind : SOURCE_PATIENT;
@@ -60,11 +61,27 @@ static int weigh_complication(const struct episode *episode, const struct fact *
     return episode_stay_days(episode) > SHORT_STAY_DAYS ? 0 : 2;
 }
 
+// What an operation found, and examinations that notes tell with more than the report concludes.
+static int weigh_finding(const struct episode *episode, const struct fact *fact) {
+    static const char *const WEAK[] = {"体温", "窦性心律", "正常", "导丝", "标签", "条形码", NULL};
+    const struct document *doc = &episode->docs[fact->sources[0].row];
+    for (int i = 0; WEAK[i]; i++) {
+        if (strstr(fact->text, WEAK[i])) return 0;
+    }
+    if (strcmp(doc->type, "operation_record") == 0) return 2;
+    bool is_note = strcmp(doc->type, "ward_round") == 0 || strcmp(doc->type, "progress_note") == 0;
+    return is_note && strstr(fact->text, "：") && strlen(fact->text) <= FINDING_BYTES &&
+                   episode_stay_days(episode) <= SHORT_STAY_DAYS
+               ? 1
+               : 0;
+}
+
 static int weigh(const struct episode *episode, const struct fact *fact) {
     switch (fact->fact_class) {
     case FACT_OPERATION:
         if (fact_kind(fact) == SOURCE_OPERATION) return 4;
-        return (strstr(fact->text, "置入") || strstr(fact->text, "植入")) &&
+        return !strstr(fact->text, "标签") &&
+                       (strstr(fact->text, "置入") || strstr(fact->text, "植入")) &&
                        !strstr(fact->text, "条形码")
                    ? 2
                    : 0;
@@ -78,6 +95,9 @@ static int weigh(const struct episode *episode, const struct fact *fact) {
         return weigh_complication(episode, fact);
     case FACT_DIAGNOSIS:
         return fact_kind(fact) == SOURCE_DOC && fact->is_must ? 4 : 0;
+    case FACT_POSITIVE:
+        if (fact_kind(fact) == SOURCE_DOC) return weigh_finding(episode, fact);
+        break;
     default:
         break;
     }
@@ -230,7 +250,11 @@ static void add_fact(struct writing *writing, const struct fact *fact, enum item
 
 // Words of a note that the line already tells from a table.
 static bool is_said(const struct writing *writing, const struct fact *fact, enum item_kind kind) {
-    if (kind != ITEM_JUDGEMENT && kind != ITEM_CARE && kind != ITEM_OPERATION) return false;
+    bool is_note =
+        fact_kind(fact) == SOURCE_DOC && kind == ITEM_REPORT &&
+        strcmp(writing->episode->docs[fact->sources[0].row].type, "operation_record") != 0;
+    if (kind != ITEM_JUDGEMENT && kind != ITEM_CARE && kind != ITEM_OPERATION && !is_note)
+        return false;
     if (writing->wording->text && fact_is_told(writing->episode, fact, writing->wording->text))
         return true;
     return kind == ITEM_JUDGEMENT && writing->before &&
