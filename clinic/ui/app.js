@@ -7,6 +7,7 @@ import { LoginView } from "/clinic/ui/login-view.js";
 import { get, onSignedOut, post } from "/clinic/ui/clinic-server.js";
 import { listenForShortcuts, setShortcuts, showHelp } from "/clinic/ui/shortcuts.js";
 import { switchLanguage, word } from "/clinic/ui/clinic-words.js";
+import { UsersView } from "/clinic/ui/users-view.js";
 import { Workspace } from "/clinic/ui/workspace.js";
 
 const by = (id) => document.getElementById(id);
@@ -25,8 +26,9 @@ function refuse(problem) {
 }
 
 const sees = {
-  patients: () => ["doctor", "qc", "admin"].includes(me.user.role),
+  patients: () => ["doctor", "qc"].includes(me.user.role),
   audit: () => ["auditor", "admin"].includes(me.user.role),
+  users: () => me.user.role === "admin",
 };
 
 // What was shown is taken off the page before anything else is asked for.
@@ -74,14 +76,14 @@ function keysOf(name) {
 async function showPlace() {
   if (!me) return undefined;
   leave();
-  const mine = shown, match = /^#\/(patients|audit|episode)(?:\/(.+))?$/.exec(location.hash);
-  const name = match ? match[1] : sees.patients() ? "patients" : "audit";
+  const mine = shown, match = /^#\/(patients|audit|users|episode)(?:\/(.+))?$/.exec(location.hash);
+  const name = match ? match[1] : ["patients", "users", "audit"].find((place) => sees[place]());
   showPlaces(name);
-  if (name === "audit" && sees.audit()) {
-    enter(new AuditView(refuse), "audit");
+  if (!sees[name === "episode" ? "patients" : name]()) return showAlert(word("notAllowed"));
+  if (name === "audit" || name === "users") {
+    enter(name === "audit" ? new AuditView(refuse) : new UsersView(refuse), name);
     return view.load();
   }
-  if (!sees.patients()) return showAlert(word("notAllowed"));
   if (name !== "episode") {
     enter(new ListView(me, refuse), "patients");
     view.text.focus();
@@ -98,7 +100,7 @@ async function showPlace() {
 
 function showPlaces(name) {
   const link = (place) => make("a", { href: "#/" + place, word: place, "aria-current": place === name ? "page" : null });
-  put(by("places"), sees.patients() ? link("patients") : null, sees.audit() ? link("audit") : null);
+  put(by("places"), ...Object.keys(sees).filter((place) => sees[place]()).map(link));
 }
 
 function showLogin(message) {
@@ -165,7 +167,14 @@ setInterval(() => {
   if (me && me.session_seconds && Date.now() - lastUse > me.session_seconds * 1000) signOut("timedOut");
 }, 1000);
 onSignedOut(() => { if (me) showLogin("timedOut"); });
-by("logout").addEventListener("click", () => signOut(""));
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address stays the place that is shown
+  main.focus();
+});
+by("logout").addEventListener("click", () => {
+  history.replaceState(null, "", location.pathname); // whoever is next begins at the beginning
+  signOut("");
+});
 by("help").addEventListener("click", () => showHelp(helpDialog));
 by("language").addEventListener("click", () => { switchLanguage(); showWords(); });
 window.addEventListener("hashchange", showPlace);

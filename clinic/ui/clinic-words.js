@@ -45,11 +45,15 @@ const texts = {
     spokenWriting: "正在生成：{name}", spokenFilled: "已回填 {n} 项",
     // embedded
     finish: "完成", noLaunch: "请从病历系统打开此窗口。", hostFound: "已连接病历系统", hostMissing: "病历系统没有应答，请用“复制”",
-    hostSilent: "病历系统没有应答，没有回填。", hostRefused: "病历系统拒绝回填：{why}",
+    hostSilent: "病历系统没有及时应答：可能已填入，也可能没有，请在病历系统中核对。", hostRefused: "病历系统拒绝回填：{why}",
     // keys
     keyGenerate: "生成草稿", keyMinimise: "最小化或恢复草稿窗口", keyNext: "下一个未核实的句子", keyFill: "回填当前栏", keyEdit: "编辑当前栏",
     keyRegenerate: "重新生成当前栏", keyLock: "锁定或解锁当前栏", keyDiff: "当前栏与表单对比", keySentences: "草稿中上一句、下一句",
     keySource: "查看该句的依据", keySave: "保存修改",
+    // users
+    users: "用户", displayName: "显示名", role: "角色", role_doctor: "医师", role_qc: "质控", role_admin: "管理员", role_auditor: "审计员",
+    departments: "可见科室", departmentsHint: "用顿号分隔，* 为全部", passwordHint: "不改则留空", disabled: "停用", mayLogin: "可登录",
+    yes: "是", no: "否", userSaved: "已保存：{name}",
     // audit
     audit: "审计", verifyAudit: "验证审计链", seq: "序号", when: "时间", what: "操作", objectOf: "对象", before: "之前", after: "之后",
     chain: "链值", older: "更早", episodeId: "住院流水号", searchNow: "查询", anyAction: "全部操作", nothingFound: "没有记录。",
@@ -106,12 +110,15 @@ const texts = {
     spokenDone: "{name}: written, verified {ok} of {all}", spokenBad: "{name}: {n} sentences not supported", spokenWriting: "Writing: {name}",
     spokenFilled: "{n} fields filled",
     finish: "Done", noLaunch: "Open this window from the record system.", hostFound: "Connected to the record system",
-    hostMissing: "The record system does not answer; use Copy", hostSilent: "The record system does not answer; nothing was filled.",
+    hostMissing: "The record system does not answer; use Copy", hostSilent: "The record system did not answer in time: it may or may not have taken the text; look there.",
     hostRefused: "The record system refused: {why}",
     keyGenerate: "Draft the record", keyMinimise: "Minimise or restore the draft window", keyNext: "Next sentence that is not supported",
     keyFill: "Fill this field", keyEdit: "Edit this field", keyRegenerate: "Write this field again", keyLock: "Lock or unlock this field",
     keyDiff: "Compare this field with the form", keySentences: "Previous, next sentence of the draft", keySource: "Show what it rests on",
     keySave: "Save an edit",
+    users: "Users", displayName: "Display name", role: "Role", role_doctor: "doctor", role_qc: "quality control", role_admin: "admin",
+    role_auditor: "auditor", departments: "Departments", departmentsHint: "separated by commas, * for all",
+    passwordHint: "empty: as it is", disabled: "Disabled", mayLogin: "May sign in", yes: "yes", no: "no", userSaved: "Saved: {name}",
     audit: "Audit", verifyAudit: "Verify the chain", seq: "No.", when: "Time", what: "Action", objectOf: "Object", before: "Before",
     after: "After", chain: "Hash", older: "Older", episodeId: "Episode", searchNow: "Search", anyAction: "Any action",
     nothingFound: "Nothing found.", auditWhole: "The chain is whole: all {n} lines agree.", auditBroken: "The chain is broken at line {at}: {why}",

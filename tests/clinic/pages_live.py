@@ -221,6 +221,27 @@ def test_quality_control_may_not_write(visit, live):
     assert status == 403
 
 
+def test_administrator_makes_a_user(visit, live):
+    visit.sign_in("admin")
+    visit.page.wait_for_selector("tr[data-user=doctor]")
+    assert visit.page.locator("#places a").all_inner_texts() == ["审计", "用户"]
+    visit.page.fill("#userName", "resident")
+    visit.page.fill("#userDisplay", "周示医")
+    visit.page.fill("#userDepartments", "骨科、神经内科")
+    visit.page.fill("#userPassword", PASSWORD)
+    visit.page.click("[data-action=saveUser]")
+    visit.page.wait_for_selector("tr[data-user=resident]")
+    assert visit.page.input_value("#userPassword") == ""
+    visit.page.click("#logout")
+    visit.page.wait_for_selector("#user")
+    visit.sign_in("resident")
+    visit.page.wait_for_selector("tbody a")
+    departments = set(visit.page.eval_on_selector_all("tbody tr", "all => all.map(one => one.children[2].textContent)"))
+    assert departments == {"骨科", "神经内科"}, departments
+    status, _ = fetch(visit, "/clinic/api/episodes/E-2025-000001")
+    assert status == 404, "outside of the departments"
+
+
 def test_hostile_record_cannot_run(visit, live):
     evil = "<img src=x onerror=\"window.ran=1\"><script>window.ran=2</script>"
     with open(os.path.join(ROOT, "examples", "episodes", "09-lung-cancer-chemo", "episode.json"), encoding="utf-8") as file:
@@ -261,6 +282,14 @@ def test_accessibility_of_real_records(visit, live):
         assert visit.width_over() <= 0, f"{visit.width_over()} pixels too wide at {width}"
     visit.page.evaluate("location.hash = '#/patients'")
     visit.page.wait_for_selector("tbody a")
+    faults += visit.serious_faults(source)
+    assert visit.width_over() <= 0
+    visit.page.click("#logout")
+    visit.sign_in("admin")
+    visit.page.wait_for_selector("tr[data-user=doctor]")
+    faults += visit.serious_faults(source)
+    visit.page.evaluate("location.hash = '#/audit'")
+    visit.page.wait_for_selector("tr[data-seq]")
     faults += visit.serious_faults(source)
     assert visit.width_over() <= 0
     assert faults == [], "\n".join(faults)

@@ -114,6 +114,20 @@ def test_keyboard_alone(visit, mock):
     visit.page.wait_for_selector("#helpDialog:not([open])", state="attached")
 
 
+def test_skip_link_stays_in_place(visit, mock):
+    visit.sign_in()
+    visit.open_episode()
+    visit.page.evaluate("document.activeElement.blur()")
+    visit.page.focus(".skip")
+    visit.page.keyboard.press("Enter")
+    assert visit.page.evaluate("document.activeElement.id") == "view"
+    visit.page.wait_for_timeout(200)
+    assert visit.page.is_visible(".record-form")
+    visit.page.click("#logout")
+    visit.sign_in()
+    visit.page.wait_for_selector("tbody a")
+
+
 def test_fill_undo_minimise(visit, mock):
     drafted(visit, mock)
     visit.press("discharge_condition", "fill")
