@@ -9,15 +9,16 @@
 
 #include <string.h>
 
-// Plain text: control characters but line breaks and tabs are left out.
+// Plain text: what shows nothing is left out, but for line breaks and tabs.
 static void copy_text(const char *content, size_t bytes, struct text_gather *text) {
-    size_t begin = bytes >= 3 && memcmp(content, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    for (size_t at = begin; at <= bytes; at++) {
-        unsigned char c = at < bytes ? (unsigned char)content[at] : 0;
-        if (at < bytes && ((c >= ' ' && c != 0x7F) || c == '\n' || c == '\t')) continue;
+    size_t begin = 0, length;
+    for (size_t at = 0; at < bytes; at += length) {
+        uint32_t character = utf8_text_read(content + at, bytes - at, &length);
+        if (character == '\n' || character == '\t' || !utf8_text_is_invisible(character)) continue;
         text_gather_add(text, content + begin, at - begin);
-        begin = at + 1;
+        begin = at + length;
     }
+    text_gather_add(text, content + begin, bytes - begin);
 }
 
 static bool check_content(const char *content, size_t bytes, struct clinic_error *error) {

@@ -3,6 +3,7 @@
 #include "clinic/record/episode_budget.h"
 #include "clinic/record/episode_tables.h"
 #include "clinic/record/member_table.h"
+#include "clinic/record/utf8_text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -187,6 +188,9 @@ static bool finish_lab(struct episode *episode, size_t row, const json_t *json,
     if (json_is_string(value)) {
         if (json_string_length(value) > TEXT_BYTES_MAX)
             return place_fail(place, "value", error, "is too long");
+        if (!utf8_text_is_plain(json_string_value(value), json_string_length(value)))
+            return place_fail(place, "value", error,
+                              "has control characters, or characters that show nothing");
         lab->text = json_string_value(value);
         return true;
     }

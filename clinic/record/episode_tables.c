@@ -4,6 +4,7 @@
 
 #include "clinic/record/episode_budget.h"
 #include "clinic/record/member_table.h"
+#include "clinic/record/utf8_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,8 +91,9 @@ static bool read_avoided(const json_t *row, struct allergy *allergy, const struc
     for (size_t i = 0; i < n; i++) {
         const json_t *part = json_array_get(array, i);
         size_t bytes = json_string_length(part);
-        if (!json_is_string(part) || bytes == 0 || bytes > TEXT_BYTES_MAX)
-            return place_fail(place, "avoid", error, "has a row that is no string, or empty");
+        if (!json_is_string(part) || bytes == 0 || bytes > TEXT_BYTES_MAX ||
+            !utf8_text_is_plain(json_string_value(part), bytes))
+            return place_fail(place, "avoid", error, "has a row that is no plain string, or empty");
         allergy->avoid[i] = json_string_value(part);
     }
     allergy->n_avoid = (int)n;

@@ -95,10 +95,7 @@ static void write_character(struct scanner *scanner, uint32_t character) {
         scanner->has_space = true;
         return;
     }
-    // Control characters, byte order marks and zero-width spaces are no text.
-    if (character < ' ' || (character >= 0x7F && character < 0xA0) || character == 0xFEFF ||
-        character == 0x200B)
-        return;
+    if (utf8_text_is_invisible(character)) return; // is no text
     struct text_gather *text = scanner->text;
     bool begins = text->bytes == 0 || text->text[text->bytes - 1] == '\n';
     if (scanner->has_space && !begins) text_gather_add(text, " ", 1);

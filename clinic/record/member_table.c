@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clinic/record/member_table.h"
 
+#include "clinic/record/utf8_text.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +54,8 @@ static const char *read_text(const struct member *member, const json_t *value,
         return "is no id: 1 to 64 ASCII characters without spaces and quotes";
     if (member->kind == MEMBER_DATE && bytes > 0 && !calendar_day_parse(text, &day))
         return "is no date: write 2025-11-03";
+    if (member->kind == MEMBER_TEXT && !utf8_text_is_plain(json_string_value(value), bytes))
+        return "has control characters, or characters that show nothing";
     if (member->choice && text && bytes > 0 && !is_choice(member->choice, text))
         return "is none of the words that are allowed here";
     *target = text;

@@ -9,7 +9,7 @@
 
 enum member_kind {
     MEMBER_ID,     // const char *: 1 to 64 ASCII characters without spaces, quotes, <>
-    MEMBER_TEXT,   // const char *: at most TEXT_BYTES_MAX
+    MEMBER_TEXT,   // const char *: at most TEXT_BYTES_MAX, nothing invisible in it
     MEMBER_PROSE,  // const char *: at most PROSE_BYTES_MAX
     MEMBER_NUMBER, // double
     MEMBER_INT,    // int, 0 to 1e6

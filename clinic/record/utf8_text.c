@@ -34,6 +34,24 @@ bool utf8_text_is_valid(const char *text, size_t bytes) {
     return true;
 }
 
+bool utf8_text_is_invisible(uint32_t character) {
+    return character < ' ' || (character >= 0x7F && character < 0xA0) || character == 0xAD ||
+           character == 0x61C || character == 0x180E ||
+           (character >= 0x200B && character <= 0x200F) ||
+           (character >= 0x2028 && character <= 0x202E) ||
+           (character >= 0x2060 && character <= 0x206F) || character == 0xFEFF ||
+           (character >= 0xFFF9 && character <= 0xFFFB) || (character & 0xFFFE) == 0xFFFE ||
+           (character >= 0xE0000 && character <= 0xE007F);
+}
+
+bool utf8_text_is_plain(const char *text, size_t bytes) {
+    if (!utf8_text_is_valid(text, bytes)) return false;
+    for (size_t at = 0, length; at < bytes; at += length) {
+        if (utf8_text_is_invisible(utf8_text_read(text + at, bytes - at, &length))) return false;
+    }
+    return true;
+}
+
 size_t utf8_text_write(uint32_t character, char out[4]) {
     if (!is_character(character)) character = 0xFFFD;
     if (character < 0x80) {

@@ -303,6 +303,11 @@ static enum test_result test_refusals(void) {
     CHECK(refuses("\"author\":\"s1\"", "\"author\":\"s2\"", "docs d2: author: staff has no row"));
     CHECK(refuses("\"E1\"", "\"../E1\"", "encounter: id"));
     CHECK(refuses("\"P1\"", "\"P 1\"", "patient: id: is no id"));
+    CHECK(refuses("某示", "某\\u202e示", "patient: name: has control characters"));
+    CHECK(refuses("某示", "某\\u001b示", "patient: name: has control characters"));
+    CHECK(refuses("\"内科\"", "\"\\u200b内科\"", "encounter: department: has control"));
+    CHECK(refuses("[\"青霉素\"]", "[\"青\\ufeff霉素\"]", "patient.allergies[0]: avoid"));
+    CHECK(refuses("\"3+\"", "\"3+\\n\"", "labs[1] l2: value: has control"));
     CHECK(refuses("2000-02-29", "2001-02-29", "birth_date"));
     CHECK(refuses("23:40:00", "24:40:00", "encounter.events[0]"));
     CHECK(refuses("23:40:00+08:00", "23:40:00", "encounter.events[0]"));

@@ -189,6 +189,10 @@ static enum test_result test_plain(void) {
         "\xEF\xBB\xBF日常病程记录\r\n患者诉痛。辅助检查：白细胞<4.0，诊断明确。\r\n\r\n继续治疗";
     CHECK(is(section_of(note, "text", "日常病程记录", "病程"),
              "患者诉痛。辅助检查：白细胞<4.0，诊断明确。\n继续治疗"));
+    CHECK(is(section_of("1\xE2\x80\xAE"
+                        "2\x1b\t3\r\n4",
+                        "text", "其他", "正文"),
+             "12\t3\n4"));
     // The same label twice is one section, and a label without text none.
     static const char twice[] = "会诊意见：一\n申请理由：\n会诊意见：二";
     CHECK(is(section_of(twice, "text", "会诊记录", "会诊意见"), "一\n二"));
@@ -206,6 +210,9 @@ static enum test_result test_entities(void) {
              "37.5℃ ±2 µg ≥3 &unknown; &; &# &#x; & x"));
     CHECK(is(body_of("x&#0;y&#xD800;z&#1114112;&#7;"), "x\xEF\xBF\xBDy\xEF\xBF\xBDz"
                                                        "\xEF\xBF\xBD\xEF\xBF\xBD"));
+    CHECK(is(body_of("1&#x202E;2&#x200B;3\xE2\x80\xAE"
+                     "4"),
+             "1234")); // direction and width
     CHECK(is(body_of("&lt;script&gt;alert(1)&lt;/script&gt;"), "<script>alert(1)</script>"));
     CHECK(is(body_of("10<sup>9</sup>/L Ca<sup>2+</sup> x<sup>-1</sup> CO<sub>2</sub>"),
              "10⁹/L Ca²⁺ x⁻¹ CO2"));
