@@ -249,8 +249,13 @@ static bool tells_consult(const struct window *window, const struct fact *fact) 
     if (!end) return false;
     for (const char *at = name; at < end; at++) { // behind a date or a mark
         if (strncmp(at, "日", strlen("日")) == 0 || strncmp(at, "，", strlen("，")) == 0 ||
-            strncmp(at, "请", strlen("请")) == 0)
+            strncmp(at, "请", strlen("请")) == 0 || strncmp(at, "、", strlen("、")) == 0)
             name = at + strlen("日");
+    }
+    static const char *const URGENT[] = {"紧急", "急", "科", NULL}; // 肾内科急会诊
+    for (int i = 0; URGENT[i]; i++) {
+        size_t bytes = strlen(URGENT[i]);
+        if (end > name + bytes && memcmp(end - bytes, URGENT[i], bytes) == 0) end -= bytes;
     }
     return window_has(window, "会诊") &&
            (name >= end || window_has_bytes(window, name, (size_t)(end - name)));

@@ -184,15 +184,34 @@ static bool is_drug_change(const struct note_context *context, const struct clau
     return !clause_has_any(part, CONTINUED) || has_digit(part);
 }
 
+// Named like a discharge diagnosis that was not there on admission.
+static bool names_new_diagnosis(const struct note_context *context, const struct clause *part) {
+    const struct episode *episode = context->episode;
+    for (int i = 0; i < episode->n_diagnoses; i++) {
+        const struct diagnosis *diagnosis = &episode->diagnoses[i];
+        const char *open = strstr(diagnosis->name, "（");
+        char name[96];
+        size_t bytes = open ? (size_t)(open - diagnosis->name) : strlen(diagnosis->name);
+        if (strcmp(diagnosis->stage, "discharge") != 0 || !diagnosis->present_on_admission ||
+            strcmp(diagnosis->present_on_admission, "无") != 0 || bytes < strlen("肺栓塞") ||
+            bytes >= sizeof name)
+            continue;
+        memcpy(name, diagnosis->name, bytes);
+        name[bytes] = '\0';
+        if (clause_has(part, name)) return true;
+    }
+    return false;
+}
+
 // What might be or was looked out for, what explains something else, how long ago it was.
-static bool is_complication(const struct clause *part) {
+static bool is_complication(const struct note_context *context, const struct clause *part) {
     static const char *const ABOUT[] = {
         "监测", "防",   "预案", "所致", "有关", "诱因", "极易",     "诱发",     "高危",
         "率高", "视为", "大于", "小于", "应在", "后第", "立即处理", "病史",     "如何",
         "联系", "明确", "缓解", "说明", "危及", "导致", "加重时",   "入院诊断", "复查",
         "标准", "危险", "不能", "教会", "识别", "高于", "低于",     NULL};
-    return clause_has_any(part, COMPLICATIONS) && !clause_has_any(part, NEGATIVE) &&
-           !clause_has_any(part, ABOUT);
+    return !clause_has_any(part, NEGATIVE) && !clause_has_any(part, ABOUT) &&
+           (clause_has_any(part, COMPLICATIONS) || names_new_diagnosis(context, part));
 }
 
 static bool is_finding(const struct clause *part) {
@@ -263,7 +282,7 @@ static struct note_view classify_operation(const struct note_context *context, c
     bool is_course = strcmp(section, "手术经过") == 0;
     if (strcmp(section, "手术名称") == 0) return (struct note_view){FACT_OPERATION, true};
     if (strcmp(section, "植入物") == 0) return (struct note_view){FACT_OPERATION, false};
-    if (is_complication(part)) return (struct note_view){FACT_COMPLICATION, false};
+    if (is_complication(context, part)) return (struct note_view){FACT_COMPLICATION, false};
     if (is_course && (clause_has(part, "置入") || clause_has(part, "植入")) &&
         (clause_has(part, "支架") || clause_has(part, "假体") || clause_has(part, "枚（")))
         return (struct note_view){FACT_OPERATION, false};
@@ -283,7 +302,7 @@ static struct note_view classify_course(const struct note_context *context,
     if (is_advice(context, part)) return (struct note_view){FACT_FOLLOWUP, is_late(context)};
     if (clause_has_any(part, DIAGNOSED) && !clause_has(part, "待"))
         return (struct note_view){FACT_DIAGNOSIS, true};
-    if (is_complication(part)) return (struct note_view){FACT_COMPLICATION, false};
+    if (is_complication(context, part)) return (struct note_view){FACT_COMPLICATION, false};
     if (is_drug_change(context, part)) return (struct note_view){FACT_DRUG, false};
     if (is_closing_sign(context, part))
         return (struct note_view){FACT_POSITIVE, clause_has(part, "甲愈合")};

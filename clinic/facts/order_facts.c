@@ -158,8 +158,8 @@ static bool add_single(const struct order_table *table, int row, struct fact_lis
         fact_entry_row(&test, SOURCE_ORDER, row);
         return fact_entry_end(&test, facts, error);
     }
-    bool is_loaded = is_loading(table, row);
-    struct fact_entry entry = fact_entry_begin(FACT_DRUG, is_loaded, order->start);
+    bool is_loaded = is_loading(table, row), is_vaccine = strstr(order->name, "疫苗") != NULL;
+    struct fact_entry entry = fact_entry_begin(FACT_DRUG, is_loaded || is_vaccine, order->start);
     wording_add(&entry.text, "予");
     wording_add(&entry.text, order->name);
     wording_add_regimen(&entry.text, order);
