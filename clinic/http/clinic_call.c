@@ -11,6 +11,7 @@
 #include "server/http_gate.h"
 #include "server/http_server.h"
 #include "server/json_dump.h"
+#include "server/json_memory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -201,11 +202,17 @@ static bool check_subject(struct clinic_call *call) {
     }
 }
 
+bool clinic_call_read(struct clinic_call *call, void *target) {
+    return json_reader_read(call->body, call->row->tables, *call->row->n_tables, target, "",
+                            &call->exchange->error);
+}
+
 static bool read_body(struct clinic_call *call) {
     if (!call->row->tables) return true;
     call->body = request_body_parse(&call->exchange->body, &call->exchange->error);
     request_body_free(&call->exchange->body);
-    return call->body != NULL;
+    bool is_empty = call->row->tables == nothing_tables;
+    return call->body && (!is_empty || clinic_call_read(call, NULL));
 }
 
 const struct field_table nothing_tables[] = {{NULL, 0, 0}};
@@ -219,9 +226,11 @@ bool clinic_call_need(struct clinic_call *call, const char *field, const char *v
                             field);
 }
 
-bool clinic_call_read(struct clinic_call *call, void *target) {
-    return json_reader_read(call->body, call->row->tables, *call->row->n_tables, target, "",
-                            &call->exchange->error);
+// Ids as records have them; what else stands in a path may be anything.
+static bool is_plain_id(const char *id) {
+    size_t n = strlen(id);
+    return n > 0 && n <= 64 &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
 }
 
 // The route's path with its ids, without "/clinic/api/": "episodes/E-1". No text of the request.
@@ -234,6 +243,7 @@ static void name_object(const struct clinic_call *call, char object[STORE_OBJECT
         const char *text = one;
         if (*at == '{') {
             text = clinic_call_part(call, which++);
+            if (!is_plain_id(text)) text = "?";
             at += strcspn(at, "}");
         }
         int written = snprintf(object + n, STORE_OBJECT_BYTES - n, "%s", text);
@@ -246,7 +256,8 @@ bool clinic_call_audit(struct clinic_call *call, const char *action, const json_
     char object[STORE_OBJECT_BYTES];
     name_object(call, object);
     if (store_audit(clinic_call_store(call), &call->actor, action,
-                    call->episode[0] ? call->episode : NULL, object, NULL, after, &call->error))
+                    is_plain_id(call->episode) ? call->episode : NULL, object, NULL, after,
+                    &call->error))
         return true;
     return clinic_call_refuse(call, 503, "audit_unavailable",
                               "the clinic cannot write its audit, so it does no work");
@@ -272,7 +283,8 @@ static void tell_failure(struct clinic_call *call) {
 static void tell_reply(struct clinic_call *call) {
     struct exchange *exchange = call->exchange;
     char *text = call->reply ? json_dump(call->reply) : NULL;
-    if (!text) {
+    if (!text || json_memory_is_lost()) {
+        free(text);
         openai_error_no_memory(&exchange->error);
         exchange_fail(exchange);
         return;
@@ -284,9 +296,19 @@ static void tell_reply(struct clinic_call *call) {
     exchange_reply(exchange, call->status, "application/json");
 }
 
+// Who tries what is not theirs is what auditors look for. The refusal stays what it is.
+static void note_denial(struct clinic_call *call) {
+    int status = call->exchange->error.http_status;
+    struct openai_error refusal = call->exchange->error;
+    if (!call->has_session || (status != 403 && status != 404)) return;
+    if (clinic_call_audit(call, "denied", NULL)) call->exchange->error = refusal;
+}
+
 static void run(struct exchange *exchange) {
     struct clinic_call *call = exchange->work;
-    bool ok = check_caller(call) && read_body(call) && check_subject(call) && call->row->run(call);
+    bool ok = check_caller(call) && read_body(call) && check_subject(call);
+    if (!ok) note_denial(call);
+    ok = ok && call->row->run(call);
     if (ok && call->row->reads) ok = clinic_call_audit(call, call->row->reads, NULL);
     if (!ok)
         tell_failure(call);

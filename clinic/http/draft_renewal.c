@@ -11,40 +11,63 @@
 
 #include <string.h>
 
-static bool is_running(const json_t *draft) {
-    const char *state = json_string_value(json_object_get(draft, "state"));
-    return state && strcmp(state, "running") == 0;
+static const char *text_of(const json_t *object, const char *name) {
+    return json_string_value(json_object_get(object, name));
 }
 
-static int count_blocked(const json_t *draft) {
+static bool is_word(const json_t *object, const char *name, const char *word) {
+    const char *text = text_of(object, name);
+    return text && strcmp(text, word) == 0;
+}
+
+// What a doctor must look at: blocked fields and omissions that must not be.
+static int count_worries(const json_t *draft) {
     const json_t *each;
     size_t i;
     int n = 0;
     json_array_foreach(json_object_get(draft, "fields"), i, each) {
         n += json_is_true(json_object_get(each, "blocked"));
     }
+    json_array_foreach(json_object_get(draft, "omissions"), i, each) {
+        n += is_word(each, "need", "must") && is_word(each, "state", "open");
+    }
     return n;
 }
 
-static bool check_fields(struct clinic_call *call, struct draft_ground *ground, json_t *draft) {
+bool draft_field_is_made(const json_t *field) {
+    return !is_word(field, "by", "model") && !json_is_true(json_object_get(field, "edited"));
+}
+
+// Fields that the tables and rules make are made anew, since old words may well stand somewhere in
+// the new record; what a model or a doctor wrote is checked. *is_other: a text is another one now.
+static bool renew_fields(struct clinic_call *call, struct draft_ground *ground, json_t *draft,
+                         const json_t *made, bool *is_other) {
     json_t *each;
     size_t i;
     json_array_foreach(json_object_get(draft, "fields"), i, each) {
-        const char *text = json_string_value(json_object_get(each, "text"));
-        if (text && *text && !draft_form_set(ground, each, text, NULL, 0, &call->error))
+        const char *text = text_of(each, "text"),
+                   *now = text_of(draft_field(made, text_of(each, "id")), "text");
+        if (!text || !*text) continue;
+        bool is_made = now && draft_field_is_made(each);
+        if (is_made && strcmp(now, text) != 0) *is_other = true;
+        if (!draft_form_set(ground, each, is_made ? now : text, NULL, 0, &call->error))
             return false;
     }
     return true;
 }
 
-static bool renew(struct clinic_call *call, json_t *draft, const struct opened_episode *opened) {
+static bool renew(struct clinic_call *call, json_t *draft, const struct opened_episode *opened,
+                  bool *is_other) {
     struct draft_change change = {.action = "draft.renew"};
     int64_t revision = json_integer_value(json_object_get(draft, "revision"));
-    const struct record_template *record =
-        form_template(call, json_string_value(json_object_get(draft, "template")));
-    if (!record) return false;
-    return check_fields(call, opened->ground, draft) &&
-           draft_findings_omissions(opened->ground, record, draft, &call->error) &&
+    const struct record_template *record = form_template(call, text_of(draft, "template"));
+    struct draft_request request = {.ground = opened->ground, .record = record};
+    json_t *made = NULL;
+    if (!record || !draft_compose(&request, NULL, &made, &call->error)) return false;
+    bool is_renewed = renew_fields(call, opened->ground, draft, made, is_other);
+    json_decref(made);
+    return is_renewed && draft_findings_omissions(opened->ground, record, draft, &call->error) &&
+           draft_findings_conflicts(opened->ground, draft, &call->error) &&
            (draft_form_count(draft) || clinic_fail_memory(&call->error)) &&
            json_object_set_new(draft, "episode_version", json_integer(opened->version)) == 0 &&
            store_save_draft(clinic_call_store(call), &call->actor, clinic_call_part(call, 0), draft,
@@ -59,19 +82,18 @@ static bool renew_if_older(struct clinic_call *call, json_t *draft) {
         return false;
     json_decref(canonical);
     if (json_integer_value(json_object_get(draft, "episode_version")) == version) return true;
-    if (is_running(draft))
+    if (is_word(draft, "state", "running"))
         return clinic_call_refuse(call, 409, "record_changed",
                                   "the record has changed while this draft is being written; wait "
                                   "until it is finished");
     struct opened_episode opened;
     if (!opened_episode_init(&opened, store, call->episode, version, &call->error)) return false;
-    int before = count_blocked(draft);
-    bool ok = renew(call, draft, &opened);
+    int before = count_worries(draft);
+    bool is_other = false, ok = renew(call, draft, &opened, &is_other);
     opened_episode_deinit(&opened);
-    if (!ok || count_blocked(draft) <= before) return ok;
+    if (!ok || (!is_other && count_worries(draft) <= before)) return ok;
     return clinic_call_refuse(call, 409, "record_changed",
-                              "the record has changed and does not support everything in this "
-                              "draft any more; look at it again");
+                              "the record has changed, and this draft with it; look at it again");
 }
 
 json_t *draft_renewed(struct clinic_call *call) {

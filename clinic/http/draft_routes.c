@@ -2,6 +2,8 @@
 #include "clinic/http/draft_routes.h"
 
 #include "clinic/draft/draft.h"
+#include "clinic/draft/draft_form.h"
+#include "clinic/http/draft_renewal.h"
 #include "clinic/http/draft_runs.h"
 #include "clinic/http/episode_routes.h"
 #include "clinic/http/event_stream.h"
@@ -89,13 +91,32 @@ bool draft_get_run(struct clinic_call *call) {
 
 // ---- Beginning and following
 
-static bool has_locked_field(const json_t *draft) {
-    const json_t *each;
+// A lock keeps words; what the tables and rules say is asked of them again.
+static bool has_locked_words(json_t *draft) {
+    json_t *each;
+    size_t i;
+    bool is_found = false;
+    json_array_foreach(json_object_get(draft, "fields"), i, each) {
+        if (!json_is_true(json_object_get(each, "locked"))) continue;
+        if (draft_field_is_made(each))
+            json_object_set_new(each, "locked", json_false());
+        else
+            is_found = true;
+    }
+    return is_found;
+}
+
+// Locked words may come from a draft of an older record: they are checked against this one.
+static bool check_locked(struct clinic_call *call, struct draft_ground *ground, json_t *draft) {
+    json_t *each;
     size_t i;
     json_array_foreach(json_object_get(draft, "fields"), i, each) {
-        if (json_is_true(json_object_get(each, "locked"))) return true;
+        const char *text = text_of(each, "text");
+        if (json_is_true(json_object_get(each, "locked")) && text && *text &&
+            !draft_form_set(ground, each, text, NULL, 0, &call->error))
+            return false;
     }
-    return false;
+    return draft_form_count(draft) || clinic_fail_memory(&call->error);
 }
 
 // The doctor's newest draft of this kind, if something in it is locked: that stays. NULL: none.
@@ -114,7 +135,7 @@ static json_t *locked_draft(struct clinic_call *call, const char *template) {
         break;
     }
     json_decref(list);
-    if (has_locked_field(draft)) return draft;
+    if (has_locked_words(draft)) return draft;
     json_decref(draft);
     return NULL;
 }
@@ -131,6 +152,10 @@ static json_t *new_draft(struct clinic_call *call, const struct record_template 
                                     .user = call->session.user};
     json_t *draft = draft_begin(&request, &call->error);
     json_decref(kept);
+    if (draft && !check_locked(call, opened.ground, draft)) {
+        json_decref(draft);
+        draft = NULL;
+    }
     if (draft) json_object_set_new(draft, "episode_version", json_integer(opened.version));
     opened_episode_deinit(&opened);
     return draft;

@@ -9,6 +9,7 @@
 #include "clinic/store/store_drafts.h"
 #include "clinic/store/store_episodes.h"
 #include "server/job_pool.h"
+#include "server/json_memory.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -174,7 +175,7 @@ static bool on_event(void *user, const json_t *event) {
     const char *name = json_string_value(json_object_get(event, "event"));
     if (!name) return false;
     pthread_mutex_lock(&run->mutex);
-    bool ok = take_event(run, name, event, &error);
+    bool ok = take_event(run, name, event, &error) && !json_memory_is_lost();
     if (!ok) {
         tell_failure(run, error.failure != CLINIC_OK ? error.message : "too much was written");
         ask_stop(run);
@@ -233,6 +234,7 @@ static void work(void *argument) {
     struct live_draft *run = argument;
     struct clinic_error error = {.message = "the draft could not be made"};
     json_t *draft = NULL;
+    json_memory_begin();
     pthread_mutex_lock(&run->mutex);
     json_t *kept = json_deep_copy(run->draft);
     pthread_mutex_unlock(&run->mutex);

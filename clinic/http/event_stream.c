@@ -2,6 +2,7 @@
 #include "clinic/http/event_stream.h"
 
 #include "server/exchange.h"
+#include "server/json_memory.h"
 #include "server/sse_stream.h"
 
 #include <pthread.h>
@@ -47,7 +48,10 @@ void event_feed_release(struct event_feed *feed) {
 
 static bool put_event(struct json_writer *writer, const char *event, const json_t *data) {
     char *text = json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-    if (!text) return false;
+    if (!text || json_memory_is_lost()) {
+        free(text);
+        return false;
+    }
     size_t n_bytes = strlen(text);
     sse_begin(writer, event);
     put_raw(writer, text, n_bytes);

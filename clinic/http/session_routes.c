@@ -125,10 +125,9 @@ static bool open_launch(struct clinic_call *call, const struct launch_claims *cl
                             .address = call->exchange->address};
     if (!store_open_launch_session(clinic_call_store(call), &launch, token, &call->error)) {
         enum clinic_failure failure = call->error.failure;
-        return failure == CLINIC_DENIED || failure == CLINIC_NOT_FOUND ||
-                       failure == CLINIC_BAD_INPUT
-                   ? refuse_launch(call, call->error.message)
-                   : false;
+        bool is_ours = failure == CLINIC_NO_MEMORY || failure == CLINIC_STORAGE ||
+                       failure == CLINIC_BUSY || failure == CLINIC_OK;
+        return is_ours ? false : refuse_launch(call, call->error.message);
     }
     bool ok = find_new_session(call, token);
     if (ok)
