@@ -138,6 +138,30 @@ struct ruling rule_temperature(const struct sentence_scan *scan, struct stretch 
     return ruling;
 }
 
+// 停 right before a drug's name: 停哌拉西林, 停用二甲双胍.
+static bool is_stopped(const struct folded_text *text, size_t drug) {
+    size_t from = drug > 3 ? drug - 3 : 0;
+    return folded_find(text, from, drug, "停") < drug;
+}
+
+// An order of it ends then, or a note of that day stops it.
+static bool stopped_on_day(const struct record_index *index, const struct mention *drug,
+                           struct day_span span) {
+    for (size_t i = 0; i < index->n_by_kind[MENTION_DRUG]; i++) {
+        struct evidence evidence = index->by_kind[MENTION_DRUG][i];
+        const struct mention *m = evidence_mention(index, evidence);
+        const struct place *place = evidence_place(index, evidence);
+        bool told = !place->is_order && span_has(span, index->set.mention_days[evidence.mention]);
+        size_t from = m->start > 20 ? m->start - 20 : 0, n = place->folded.n;
+        size_t to = m->end + 20 < n ? m->end + 20 : n;
+        if (drugs_agree(drug, m) && ((place->is_order && span_has(span, place->last_day)) ||
+                                     (told && folded_find(&place->folded, from, to, "停") < to))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Some place tells of the day and of the drug, or an order of it begins or ends then.
 static bool drug_on_day(const struct record_index *index, const struct mention *drug,
                         struct day_span span, bool begins) {
@@ -189,6 +213,9 @@ struct ruling rule_drug(const struct sentence_scan *scan, struct stretch scope,
             continue;
         }
         int64_t ordered = first_day_of_drug(index, m);
+        if (is_stopped(&scan->folded, m->start) && !stopped_on_day(index, m, span)) {
+            return (struct ruling){FAILS, DAY_UNKNOWN};
+        }
         if (!drug_on_day(index, m, span, begins)) {
             return (struct ruling){FAILS, ordered};
         }

@@ -211,6 +211,61 @@ static bool is_total(const struct sentence_scan *scan, const struct mention *cla
     return n > 1 && values_equal(total, claim->value);
 }
 
+// On that day another dose of the drug was ordered, and nothing of that day tells this one.
+static bool is_other_on_day(const struct sentence_scan *scan, const struct mention *claim,
+                            int64_t day, struct search *search) {
+    const struct record_index *index = &scan->verifier->index;
+    bool other = false;
+    for (size_t i = 0; i < index->n_by_kind[MENTION_DOSE]; i++) {
+        struct evidence evidence = index->by_kind[MENTION_DOSE][i];
+        const struct mention *m = evidence_mention(index, evidence);
+        const struct place *place = evidence_place(index, evidence);
+        bool runs = place->is_order && place->day <= day && day <= place->last_day;
+        bool told = !place->is_order && index->set.mention_days[evidence.mention] == day;
+        if (!drugs_agree(claim, m) || strcmp(m->unit, claim->unit) != 0 || !(runs || told)) {
+            continue;
+        }
+        if (says_same(claim, m) && (!runs || place->last_day > day || place->day == day)) {
+            return false;
+        }
+        if (runs && !says_same(claim, m)) {
+            other = true;
+            search->other = true;
+            search->other_evidence = evidence;
+        }
+    }
+    return other;
+}
+
+// First day on which a dose of the drug was ordered or told.
+static int64_t first_day_of(const struct sentence_scan *scan, const struct mention *dose) {
+    const struct record_index *index = &scan->verifier->index;
+    int64_t first = DAY_UNKNOWN;
+    for (size_t i = 0; i < index->n_by_kind[MENTION_DOSE]; i++) {
+        struct evidence evidence = index->by_kind[MENTION_DOSE][i];
+        const struct mention *m = evidence_mention(index, evidence);
+        int64_t day = index->set.mention_days[evidence.mention];
+        if (evidence_place(index, evidence)->is_order && drugs_agree(dose, m) &&
+            says_same(dose, m) && (first == DAY_UNKNOWN || day < first)) {
+            first = day;
+        }
+    }
+    return first;
+}
+
+// "由14 U减至12 U" where 12 U was ordered first.
+static bool is_turned_round(const struct sentence_scan *scan, size_t at) {
+    const struct mention *m = &scan->mentions.items[at];
+    const struct mention *before = at ? &scan->mentions.items[at - 1] : NULL;
+    if (!before || before->kind != MENTION_DOSE || before->subject_start != m->subject_start ||
+        folded_find(&scan->folded, before->start > 1 ? before->start - 1 : 0, before->start,
+                    "由") >= before->start) {
+        return false;
+    }
+    int64_t first = first_day_of(scan, before), then = first_day_of(scan, m);
+    return first != DAY_UNKNOWN && then != DAY_UNKNOWN && first > then;
+}
+
 static void check_dose(struct sentence_scan *scan, size_t at) {
     const struct mention *m = &scan->mentions.items[at];
     struct claim *claim = scan_claim(scan, CLAIM_DOSE, m->start, m->end);
@@ -220,7 +275,13 @@ static void check_dose(struct sentence_scan *scan, size_t at) {
     bool home = scan->time == TIME_ORDERS && home_has(scan, m);
     struct search search = look(scan, at, home);
     struct evidence loose;
-    if (!search.found && m->kind == MENTION_DOSE && is_total(scan, m)) {
+    bool dated = m->kind == MENTION_DOSE && scan->days[at] != DAY_UNKNOWN &&
+                 scan->time != TIME_ORDERS && search.found;
+    if (m->kind == MENTION_DOSE && is_turned_round(scan, at)) {
+        claim_refuse(claim, "记录中两次剂量的先后相反");
+    } else if (dated && is_other_on_day(scan, m, scan->days[at], &search)) {
+        refuse(scan, claim, m, &search);
+    } else if (!search.found && m->kind == MENTION_DOSE && is_total(scan, m)) {
         claim->is_supported = true;
     } else if (search.found) {
         claim_support(scan, claim, search.evidence.place);

@@ -175,10 +175,29 @@ static void judge_affirmed(struct sentence_scan *scan) {
 // X阳性 / X阴性, 耐药 / 敏感, 正常 / 异常: the word behind the same name must be the same.
 struct result_poll {
     const struct sentence_scan *scan;
+    int64_t day;
     const char *word, *opposite;
     double own, against;
     uint32_t own_place, against_place;
 };
+
+// 较前明显吸收: what tells how much, or since when, belongs to no name.
+static size_t name_end(const struct folded_text *text, size_t from, size_t at) {
+    static const char *const words[] = {"较前", "明显", "已", "逐渐", "稍", "显著", "基本", "大部",
+                                        "有所", "略",   "均", "呈",   "为", "控制", "不"};
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+            for (size_t n = 1; n <= 2 && at >= from + n; n++) {
+                if (folded_match(text, at - n, words[i]) == n) {
+                    at -= n;
+                    again = true;
+                }
+            }
+        }
+    }
+    return at;
+}
 
 static bool vote_result(void *user, uint32_t p, size_t at) {
     struct result_poll *poll = user;
@@ -191,8 +210,10 @@ static bool vote_result(void *user, uint32_t p, size_t at) {
     }
     size_t own = folded_find(text, at, to, poll->word);
     size_t against = folded_find(text, at, to, poll->opposite);
-    double score = 0.1 + place_fit(poll->scan, p) +
-                   time_fit(poll->scan, poll->scan->carried_day, place, place->day);
+    bool not_so = against < to && text->chars[against - 1] == 0x4E0D && own < against;
+    against = not_so ? to : against; // "不敏感" holds 敏感
+    double score =
+        0.1 + place_fit(poll->scan, p) + time_fit(poll->scan, poll->day, place, place->day);
     if (own < to && own <= against && score > poll->own) {
         poll->own = score;
         poll->own_place = p;
@@ -207,9 +228,11 @@ static bool vote_result(void *user, uint32_t p, size_t at) {
 static void judge_result(struct sentence_scan *scan, size_t from, size_t at, const char *word,
                          const char *opposite) {
     size_t length = folded_match(&scan->folded, at, word);
-    struct result_poll poll = {.scan = scan, .word = word, .opposite = opposite};
-    for (size_t start = from; start + 2 <= at && poll.own <= 0 && poll.against <= 0; start++) {
-        index_each_place(&scan->verifier->index, &scan->folded, start, at, vote_result, &poll);
+    struct result_poll poll = {
+        .scan = scan, .day = day_at(scan, at), .word = word, .opposite = opposite};
+    size_t end = name_end(&scan->folded, from, at);
+    for (size_t start = from; start + 2 <= end && poll.own <= 0 && poll.against <= 0; start++) {
+        index_each_place(&scan->verifier->index, &scan->folded, start, end, vote_result, &poll);
     }
     if (poll.own <= 0 && poll.against <= 0) {
         return;
@@ -227,7 +250,9 @@ static void judge_result(struct sentence_scan *scan, size_t from, size_t at, con
 
 static void judge_results(struct sentence_scan *scan) {
     static const char *const pairs[][2] = {
-        {"阳性", "阴性"}, {"阴性", "阳性"}, {"耐药", "敏感"}, {"敏感", "耐药"}};
+        {"阳性", "阴性"}, {"阴性", "阳性"}, {"耐药", "敏感"}, {"敏感", "耐药"}, {"增多", "吸收"},
+        {"增多", "减少"}, {"进展", "吸收"}, {"增大", "同前"}, {"增大", "缩小"}, {"吸收", "同前"},
+        {"恶性", "良性"}, {"良好", "不佳"}, {"稳定", "进展"}, {"缩小", "增大"}};
     const struct folded_text *text = &scan->folded;
     size_t clause = 0;
     for (size_t i = 0; i < text->n && !scan->is_out_of_memory; i++) {
@@ -236,7 +261,10 @@ static void judge_results(struct sentence_scan *scan) {
             clause = i + 1;
         }
         for (size_t p = 0; p < sizeof pairs / sizeof pairs[0]; p++) {
-            if (folded_match(text, i, pairs[p][0])) {
+            bool turned = i > 0 && text->chars[i - 1] == 0x4E0D; // 不敏感 is 耐药
+            if (turned && folded_match(text, i, "敏感") && folded_match(text, i, pairs[p][0])) {
+                judge_result(scan, i > clause + 9 ? i - 9 : clause, i - 1, "不敏感", "敏感");
+            } else if (folded_match(text, i, pairs[p][0])) {
                 size_t from = i > clause + 8 ? i - 8 : clause;
                 judge_result(scan, from, i, pairs[p][0], pairs[p][1]);
             }
@@ -294,6 +322,43 @@ static void judge_against_sources(struct sentence_scan *scan) {
     }
 }
 
+// 大量积液 where the record has 少量积液 only.
+static void judge_amounts(struct sentence_scan *scan) {
+    static const char *const pairs[][2] = {{"大量", "少量"}, {"大量", "少许"}, {"少量", "大量"},
+                                           {"重度", "轻度"}, {"轻度", "重度"}, {"重度", "中度"},
+                                           {"中度", "重度"}, {"中度", "轻度"}, {"轻度", "中度"}};
+    const struct folded_text *text = &scan->folded;
+    const struct record_index *index = &scan->verifier->index;
+    for (size_t i = 0; i + 4 <= text->n && !scan->is_out_of_memory; i++) {
+        bool own = false, other = false;
+        const char *opposite = "";
+        uint32_t other_place = 0;
+        for (size_t p = 0; p < sizeof pairs / sizeof pairs[0]; p++) {
+            if (!folded_match(text, i, pairs[p][0]) || !character_is_han(text->chars[i + 3])) {
+                continue;
+            }
+            for (size_t k = 0; k < index->n_touched; k++) {
+                const struct place *place = &index->set.places[index->touched[k]];
+                size_t at = 0;
+                own = own || (place->is_trusted && place_has(place, text, i, i + 4, &at));
+                for (at = 0; place_has(place, text, i + 2, i + 4, &at); at++) {
+                    if (at >= 2 && folded_match(&place->folded, at - 2, pairs[p][1])) {
+                        other = true;
+                        opposite = pairs[p][1];
+                        other_place = index->touched[k];
+                    }
+                }
+            }
+        }
+        struct claim *claim = other && !own ? scan_claim(scan, CLAIM_NEGATION, i, i + 4) : NULL;
+        if (claim) {
+            claim_refuse(claim, "记录中为“%s”", opposite);
+            claim->has_source = true;
+            claim->source = index->set.places[other_place].source;
+        }
+    }
+}
+
 void check_polarity(struct sentence_scan *scan) {
     size_t n = scan->mentions.count;
     for (size_t i = 0; i < n && !scan->is_out_of_memory; i++) {
@@ -308,4 +373,5 @@ void check_polarity(struct sentence_scan *scan) {
         judge_against_sources(scan);
     }
     judge_results(scan);
+    judge_amounts(scan);
 }
