@@ -108,6 +108,8 @@ static int weigh(const struct episode *episode, const struct fact *fact) {
         return weigh_lab(episode, fact);
     case SOURCE_REPORT:
         return fact->is_must ? 3 : 0;
+    case SOURCE_EVENT: // transfers
+        return 4;
     case SOURCE_VITAL:
         return 2;
     default:

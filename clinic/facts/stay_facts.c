@@ -100,6 +100,21 @@ static bool add_fever(const struct episode *episode, struct fact_list *facts,
     return true;
 }
 
+static bool add_transfer(const struct episode *episode, int row, struct fact_list *facts,
+                         struct clinic_error *error) {
+    const struct encounter_event *event = &episode->events[row];
+    if (strcmp(event->type, "transfer") != 0 || !event->to || !event->to[0]) return true;
+    struct fact_entry entry = fact_entry_begin(FACT_EVENT, false, event->at);
+    if (event->from && event->from[0]) {
+        wording_add(&entry.text, "由");
+        wording_add(&entry.text, event->from);
+    }
+    wording_add(&entry.text, "转入");
+    wording_add(&entry.text, event->to);
+    fact_entry_row(&entry, SOURCE_EVENT, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
 bool facts_of_stay(const struct episode *episode, struct fact_list *facts,
                    struct clinic_error *error) {
     for (int i = 0; i < episode->n_operations; i++) {
@@ -107,6 +122,9 @@ bool facts_of_stay(const struct episode *episode, struct fact_list *facts,
     }
     for (int i = 0; i < episode->n_diagnoses; i++) {
         if (!add_diagnosis(episode, i, facts, error)) return false;
+    }
+    for (int i = 0; i < episode->n_events; i++) {
+        if (!add_transfer(episode, i, facts, error)) return false;
     }
     return add_fever(episode, facts, error);
 }
