@@ -41,7 +41,8 @@ const texts = {
     class_consult: "会诊", class_pending: "未回报结果", class_followup: "随访", class_event: "事件",
     conflicts: "病历中相互矛盾 {n} 处", severity_V: "否决", severity_H: "高", severity_M: "中", severity_L: "低", severity_A: "提示",
     blockedFields: "{names}：有未核实的句子，采纳、修改或替换后才能回填。", leftOut: "{names} 有未核实的句子，没有回填。",
-    formChanged: "表单已被修改，请核对差异后再回填。", newerVersion: "病历刚刚有更新，本草稿依据的是此前的版本。", spokenDone: "{name}：已生成，已核对 {ok}/{all}", spokenBad: "{name}：{n} 句未核实",
+    formChanged: "表单已被修改，请核对差异后再回填。", draftChanged: "草稿已在别处修改，现已重新载入，请核对后再回填。",
+    newerVersion: "病历刚刚有更新，本草稿依据的是此前的版本。", spokenDone: "{name}：已生成，已核对 {ok}/{all}", spokenBad: "{name}：{n} 句未核实",
     spokenWriting: "正在生成：{name}", spokenFilled: "已回填 {n} 项",
     // embedded
     finish: "完成", noLaunch: "请从病历系统打开此窗口。", hostFound: "已连接病历系统", hostMissing: "病历系统没有应答，请用“复制”",
@@ -106,6 +107,7 @@ const texts = {
     conflicts: "{n} contradictions inside the record", severity_V: "veto", severity_H: "high", severity_M: "medium", severity_L: "low",
     severity_A: "note", blockedFields: "{names}: accept, change or replace what is not supported, then fill.",
     leftOut: "{names}: not filled, has sentences that are not supported.", formChanged: "The form was changed; look at the differences, then fill.",
+    draftChanged: "The draft was changed elsewhere and is shown anew; look at it, then fill.",
     newerVersion: "The record has just changed; this draft rests on the version before.",
     spokenDone: "{name}: written, verified {ok} of {all}", spokenBad: "{name}: {n} sentences not supported", spokenWriting: "Writing: {name}",
     spokenFilled: "{n} fields filled",

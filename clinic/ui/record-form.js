@@ -47,7 +47,7 @@ export class RecordForm {
       if (!this.rows.has(field.id)) this.addRow(field);
       this.showRow(this.rows.get(field.id), field);
     }
-    this.label.hidden = !form.fields.some((field) => field.from === "draft" && field.text);
+    this.label.hidden = !form.fields.some((field) => field.draft && field.text); // also typed over
     this.options.changed();
   }
 

@@ -109,7 +109,7 @@ class ClinicMock:
         old = self.forms.get((episode, id_), {"text": "", "version": 0, "history": []})
         self.forms[episode, id_] = {
             "id": id_, "name": dict(FIELDS)[id_], "text": text, "version": old["version"] + 1, "from": origin,
-            "draft": draft, "by": "doctor", "at": "2025-11-11T09:00:00+08:00", "history": [*old["history"], old["text"]]}
+            "draft": draft or (old.get("draft") if text else None), "by": "doctor", "at": "2025-11-11T09:00:00+08:00", "history": [*old["history"], old["text"]]}
 
     def new_draft(self, episode):
         fields = []

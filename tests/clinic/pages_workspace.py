@@ -137,8 +137,16 @@ def test_fill_undo_minimise(visit, mock):
     assert "AI辅助生成" in visit.page.inner_text(".record-form > .ai-label")
     assert "来自草稿" in visit.page.inner_text(".form-row[data-field=discharge_condition] .note")
     assert "已在表单" in visit.card("discharge_condition").inner_text()
-    visit.page.click(".form-row[data-field=discharge_condition] [data-action=undo]")
+    visit.page.focus("#form-discharge_condition")
+    visit.page.keyboard.type("（核对）")
+    visit.page.keyboard.press("Tab")
+    visit.until("document.querySelector('.form-row[data-field=discharge_condition]').dataset.from === 'typed'")
+    assert visit.page.is_visible(".record-form > .ai-label"), "changed, and still begun by the model"
+    for _ in range(2):
+        visit.page.click(".form-row[data-field=discharge_condition] [data-action=undo]")
+        visit.page.wait_for_timeout(200)
     visit.until("document.getElementById('form-discharge_condition').value === ''")
+    assert not visit.page.is_visible(".record-form > .ai-label")
     visit.page.click("[data-action=minimise]")
     assert visit.page.is_visible(".launcher") and not visit.page.is_visible(".draft-window")
     visit.page.click(".launcher")
@@ -292,6 +300,11 @@ def test_form_changed_elsewhere(visit, mock):
     visit.press("stay_days", "fill")
     assert "修改" in visit.alert()
     assert visit.form("stay_days") == "8天（别处）"
+    field = next(one for one in mock.drafts["d1"]["fields"] if one["id"] == "discharge_orders")
+    field["text"] = "别处改过的医嘱。"
+    visit.press("discharge_orders", "fill")
+    visit.until("document.querySelector('.draft-window > .alert').textContent.includes('重新载入')")
+    assert visit.form("discharge_orders") == "别处改过的医嘱。" == visit.draft_text("discharge_orders")
     mock.set_form("E-2025-000001", "admit_date", "又改", "typed")
     visit.page.fill("#form-admit_date", "我的")
     visit.page.keyboard.press("Tab")
