@@ -239,25 +239,95 @@ def test_one_field_again(doctor):
     assert doctor.post(f"drafts/{draft['id']}/regenerate", {"field": "none"}).status == 404
 
 
-def test_a_changed_record_is_noticed_before_filling(clinic, doctor):
-    """The temperature that the draft tells is not in the record any more."""
-    admin, episode = clinic.user("admin"), copy.deepcopy(read_episode(5))
-    episode["encounter"]["id"] = episode["id"] = "E-2025-CHANGED"
-    episode.pop("id")
-    assert admin.push("episodes", episode).json["created"]
-    draft = doctor.draft("E-2025-CHANGED")
-    assert fill(doctor, draft, "stay_days").status == 200
+def day_later(episode):
     for event in episode["encounter"]["events"]:
         if event["type"] == "discharge":
-            event["time"] = event["time"].replace("-15T", "-16T")
+            event["time"] = event["time"].replace("-11T", "-12T")
+
+
+def discharge_drugs(episode):
+    return [order for order in episode["orders"] if order["kind"] == "出院带药"]
+
+
+def drug_withdrawn(episode):
+    episode["orders"].remove(discharge_drugs(episode)[0])
+
+
+def drug_for_longer(episode):
+    next(o for o in discharge_drugs(episode) if o.get("course_days"))["course_days"] += 2
+
+
+def drug_added(episode):
+    added = {**discharge_drugs(episode)[0], "id": "o-added", "name": "阿司匹林肠溶片"}
+    episode["orders"].append(added)
+
+
+def diagnosis_removed(episode):
+    at_discharge = [d for d in episode["diagnoses"] if d["stage"] == "discharge"]
+    episode["diagnoses"].remove(max(at_discharge, key=lambda d: d["rank"]))
+
+
+def diagnoses_swapped(episode):
+    first, second = sorted((d for d in episode["diagnoses"] if d["stage"] == "discharge"),
+                           key=lambda d: d["rank"])[:2]
+    first["rank"], second["rank"] = second["rank"], first["rank"]
+
+
+CHANGES = [(day_later, "discharge_date"), (drug_withdrawn, "discharge_orders"),
+           (drug_for_longer, "discharge_orders"), (drug_added, "discharge_orders"),
+           (diagnosis_removed, "discharge_diagnoses"), (diagnoses_swapped, "discharge_diagnoses")]
+
+
+@pytest.mark.parametrize("change,field", CHANGES, ids=lambda item: getattr(item, "__name__", item))
+def test_a_changed_record_is_noticed_before_filling(clinic, doctor, change, field):
+    """Also where the old words still stand somewhere in the new record."""
+    admin, episode = clinic.user("admin"), copy.deepcopy(read_episode(1))
+    name = episode["encounter"]["id"] = f"E-{change.__name__}"
+    assert admin.push("episodes", episode).json["created"]
+    draft = doctor.draft(name)
+    before = field_of(draft, field)["text"]
+    change(episode)
     pushed = admin.push("episodes", episode)
     assert pushed.status == 200 and pushed.json["version"] == 2, pushed.bytes
-    reply = fill(doctor, draft, "discharge_date")
+    reply = fill(doctor, draft, field)
     assert (reply.status, reply.code) == (409, "record_changed"), reply.bytes
+    assert doctor.form(name)[field]["version"] == 0
     now = doctor.get(f"drafts/{draft['id']}").json
-    assert now["episode_version"] == 2 and field_of(now, "discharge_date")["blocked"]
-    assert fill(doctor, now, "discharge_date").code == "blocked"
-    assert fill(doctor, now, "admit_date").status == 200
+    assert now["episode_version"] == 2
+    assert field_of(now, field)["text"] not in ("", before)
+    assert fill(doctor, now, field).status == 200
+    assert doctor.form(name)[field]["text"] == field_of(now, field)["text"]
+
+
+def test_locked_words_are_checked_against_the_new_record(clinic, doctor):
+    admin, episode = clinic.user("admin"), copy.deepcopy(read_episode(1))
+    episode["encounter"]["id"] = "E-LOCKED"
+    admin.push("episodes", episode)
+    draft = doctor.draft("E-LOCKED")
+    words = "患者男性，66岁。"
+    field = field_of(draft, "course")
+    doctor.post(f"drafts/{draft['id']}/edit", {"field": "course", "text": words,
+                                               "revision": field["revision"]})
+    locked = doctor.post(f"drafts/{draft['id']}/lock", {"field": "course", "locked": True}).json
+    assert not field_of(locked, "course")["blocked"]
+    episode["patient"].update(sex="女", birth_date="1990-01-01")
+    for doc in episode["docs"]:
+        for section in doc["sections"]:
+            section["text"] = section["text"].replace("男", "女").replace("66岁", "35岁")
+    assert admin.push("episodes", episode).json["version"] == 2
+    again = doctor.draft("E-LOCKED")
+    assert field_of(again, "course")["text"] == words and field_of(again, "course")["blocked"]
+    assert fill(doctor, again, "course").code == "blocked"
+
+
+def test_refusals_are_in_the_audit(clinic, auditor):
+    heart, admin = clinic.user("heart"), clinic.user("admin")
+    heart.get(f"episodes/{ONE}")
+    admin.get(f"episodes/{ONE}")
+    heart.get("episodes/%E5%BC%A0%E7%A4%BA%E5%AE%89")
+    lines = newest(auditor, action="denied")[:3]
+    assert [(line["user"], line["object"]) for line in lines] == [
+        ("heart", "episodes/?"), ("admin", f"episodes/{ONE}"), ("heart", f"episodes/{ONE}")]
 
 
 def test_everything_is_in_the_audit(clinic, doctor, auditor):
