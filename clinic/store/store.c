@@ -118,6 +118,7 @@ struct store *store_open(const char *folder, bool create, struct clinic_error *e
         clinic_fail_memory(error);
         return NULL;
     }
+    pthread_mutex_init(&store->waiting_mutex, NULL); // cannot fail with default attributes
     store->session_seconds = SESSION_MINUTES * 60;
     store->head_fd = -1;
     size_t length = (size_t)snprintf(store->folder, sizeof store->folder, "%s", folder);
@@ -134,6 +135,7 @@ void store_close(struct store *store) {
     database_close(&store->reader);
     database_close(&store->writer); // the last: brings the log into the database
     if (store->head_fd >= 0) close(store->head_fd);
+    pthread_mutex_destroy(&store->waiting_mutex);
     bytes_wipe(store, sizeof *store);
     free(store);
 }

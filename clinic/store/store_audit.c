@@ -11,6 +11,59 @@
 
 enum { LIMIT_MAX = 1000, ACTION_BYTES_MAX = 64 };
 
+// A line that waits for the writer. Whoever gets the writer adds all lines that wait then, in one
+// transaction and with one sync: a ward that reads much does not wait for a disk line by line.
+struct waiting_line {
+    const struct audit_line *line;
+    struct waiting_line *next;
+    bool is_done, is_good; // with the writer's mutex held
+    struct clinic_error error;
+};
+
+static void wait_in_line(struct store *store, struct waiting_line *waiting) {
+    pthread_mutex_lock(&store->waiting_mutex);
+    struct waiting_line **end = &store->waiting;
+    while (*end)
+        end = &(*end)->next;
+    *end = waiting;
+    pthread_mutex_unlock(&store->waiting_mutex);
+}
+
+static struct waiting_line *take_waiting(struct store *store) {
+    pthread_mutex_lock(&store->waiting_mutex);
+    struct waiting_line *first = store->waiting;
+    store->waiting = NULL;
+    pthread_mutex_unlock(&store->waiting_mutex);
+    return first;
+}
+
+static void add_lines(struct store *store, struct waiting_line *first) {
+    struct clinic_error error = {0};
+    bool is_good = change_open(store, &error);
+    if (is_good) {
+        for (struct waiting_line *each = first; is_good && each; each = each->next)
+            is_good = audit_append(store, each->line, NULL, NULL, &error);
+        is_good = change_close(store, is_good, &error);
+    }
+    for (struct waiting_line *each = first, *next; each; each = next) {
+        next = each->next; // its owner may go on as soon as the mutex is free
+        each->is_good = is_good;
+        each->error = error;
+        each->is_done = true;
+    }
+}
+
+static bool add_line(struct store *store, const struct audit_line *line,
+                     struct clinic_error *error) {
+    struct waiting_line own = {.line = line};
+    wait_in_line(store, &own);
+    pthread_mutex_lock(&store->writer.mutex);
+    if (!own.is_done) add_lines(store, take_waiting(store)); // our own is among them
+    pthread_mutex_unlock(&store->writer.mutex);
+    if (!own.is_good && error) *error = own.error;
+    return own.is_good;
+}
+
 bool store_audit(struct store *store, const struct actor *actor, const char *action,
                  const char *episode, const char *object, const json_t *before, const json_t *after,
                  struct clinic_error *error) {
@@ -24,9 +77,8 @@ bool store_audit(struct store *store, const struct actor *actor, const char *act
                               .episode = episode,
                               .object = object,
                               .texts = {[SIDE_BEFORE] = before_text, [SIDE_AFTER] = after_text}};
-    bool is_good = (before_text || !before) && (after_text || !after) &&
-                   change_begin(store, error) &&
-                   change_end(store, audit_append(store, &line, NULL, NULL, error), error);
+    bool is_good =
+        (before_text || !before) && (after_text || !after) && add_line(store, &line, error);
     free(before_text);
     free(after_text);
     return is_good;

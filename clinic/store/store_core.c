@@ -16,20 +16,29 @@ int64_t store_now_ms(const struct store *store) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-bool change_begin(struct store *store, struct clinic_error *error) {
-    pthread_mutex_lock(&store->writer.mutex);
+bool change_open(struct store *store, struct clinic_error *error) {
     store->last_seq = 0;
-    if (database_script(&store->writer, "BEGIN IMMEDIATE", error)) return true;
-    pthread_mutex_unlock(&store->writer.mutex);
-    return false;
+    return database_script(&store->writer, "BEGIN IMMEDIATE", error);
 }
 
-bool change_end(struct store *store, bool is_good, struct clinic_error *error) {
+bool change_close(struct store *store, bool is_good, struct clinic_error *error) {
     if (is_good) is_good = database_script(&store->writer, "COMMIT", error);
     // A failed statement may have ended the transaction already.
     if (!is_good && !sqlite3_get_autocommit(store->writer.handle))
         database_script(&store->writer, "ROLLBACK", NULL);
     if (is_good && store->last_seq > 0) audit_head_write(store);
+    return is_good;
+}
+
+bool change_begin(struct store *store, struct clinic_error *error) {
+    pthread_mutex_lock(&store->writer.mutex);
+    if (change_open(store, error)) return true;
+    pthread_mutex_unlock(&store->writer.mutex);
+    return false;
+}
+
+bool change_end(struct store *store, bool is_good, struct clinic_error *error) {
+    is_good = change_close(store, is_good, error);
     pthread_mutex_unlock(&store->writer.mutex);
     return is_good;
 }

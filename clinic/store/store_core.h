@@ -24,9 +24,11 @@ struct store {
     int64_t (*now_ms)(void *user);
     void *clock_user;
     int session_seconds;
-    int head_fd;         // audit.head; -1: none
-    bool is_head_frozen; // it did not fit when the store was opened: left as evidence
-    int64_t last_seq;    // of the change that is under way; 0: no line yet
+    int head_fd;                  // audit.head; -1: none
+    bool is_head_frozen;          // it did not fit when the store was opened: left as evidence
+    struct waiting_line *waiting; // audit lines that wait for the writer; see store_audit.c
+    pthread_mutex_t waiting_mutex;
+    int64_t last_seq; // of the change that is under way; 0: no line yet
     unsigned char last_hash[SHA256_BYTES];
 };
 
@@ -40,6 +42,9 @@ void store_give_file(const struct store *store, int fd);
 bool change_begin(struct store *store, struct clinic_error *error);
 // Commits if `is_good`, else takes everything back and returns false.
 bool change_end(struct store *store, bool is_good, struct clinic_error *error);
+// The same for whoever holds the writer's mutex already, and keeps it.
+bool change_open(struct store *store, struct clinic_error *error);
+bool change_close(struct store *store, bool is_good, struct clinic_error *error);
 
 // The reader, so that several statements see one state; the same form.
 bool reading_begin(struct store *store, struct clinic_error *error);

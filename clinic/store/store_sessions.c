@@ -239,13 +239,17 @@ static bool read_session(sqlite3_stmt *row, struct store_session *session,
 static bool find_session(struct store *store, const unsigned char hash[SHA256_BYTES],
                          struct store_session *session, struct session_times *times,
                          struct clinic_error *error) {
-    // Roles and departments of local users are as they are now, of launches as the token said.
+    // Roles and departments of local users are as they are now, of launches as the token said. A
+    // row that no login or launch of the audit stands for was put there by somebody else.
     sqlite3_stmt *query = database_query(
         &store->reader, error,
         "SELECT s.id, s.user, s.created, s.used, coalesce(s.display, u.display),"
         " coalesce(s.role, u.role), coalesce(s.departments, u.departments), s.episode, s.template,"
         " coalesce(u.disabled, s.is_launch = 0) FROM sessions s LEFT JOIN users u ON u.name=s.user"
-        " WHERE s.hash=?",
+        " WHERE s.hash=? AND s.id = lower(substr(hex(s.hash), 1, 16))"
+        " AND (SELECT a.action = iif(s.is_launch, 'launch', 'login') FROM audit a"
+        " WHERE a.user=s.user AND a.session=s.id AND a.action IN ('login', 'launch')"
+        " ORDER BY a.seq DESC LIMIT 1)",
         "b", (const void *)hash, SHA256_BYTES);
     enum database_step step = query ? database_step(&store->reader, query, error) : STEP_FAILED;
     bool is_good = step == STEP_ROW && read_session(query, session, times, error);

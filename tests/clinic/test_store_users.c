@@ -179,6 +179,25 @@ static enum test_result test_tokens_are_not_kept(void) {
     return TEST_PASS;
 }
 
+// Who can write the database but not the chain cannot log himself in.
+static enum test_result test_sessions_made_by_hand(void) {
+    struct store *store = store_with_user();
+    CHECK(store);
+    char token[STORE_TOKEN_BYTES];
+    CHECK(store_login(store, "chen", password, NULL, token, &error) && is_open(store, token));
+    // As if somebody had a token "forged"; this is its SHA-256.
+#define FORGED "ccdd35168ab474fa5764a526cfb83621351e23682c5075b2e18d56bddf96aa30"
+    CHECK(fixture_tamper(folder,
+                         "INSERT INTO sessions SELECT x'" FORGED "', id, user, is_launch, created,"
+                         " used, display, role, departments, episode, template FROM sessions"));
+    CHECK(!is_open(store, "forged") && error.failure == CLINIC_DENIED);
+    CHECK(fixture_tamper(folder,
+                         "UPDATE sessions SET id='ccdd35168ab474fa' WHERE hash=x'" FORGED "'"));
+    CHECK(!is_open(store, "forged") && is_open(store, token));
+    store_close(store);
+    return TEST_PASS;
+}
+
 static enum test_result test_launch(void) {
     struct store *store = store_with_user();
     CHECK(store && fixture_put(store, "01-pneumonia", "E-1") == 1);
@@ -232,6 +251,8 @@ int main(int argc, char **argv) {
         {"sessions_end", "idle, absolute, logout, changes of the user", test_sessions_end},
         {"tokens_are_not_kept", "neither token nor password stands in the file",
          test_tokens_are_not_kept},
+        {"sessions_made_by_hand", "a row without its line opens nothing",
+         test_sessions_made_by_hand},
         {"launch", "a host's token opens one session for one episode", test_launch},
     };
     return harness_main("store_users", tests, sizeof tests / sizeof *tests, argc, argv);
