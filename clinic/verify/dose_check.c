@@ -211,6 +211,11 @@ static bool is_total(const struct sentence_scan *scan, const struct mention *cla
     return n > 1 && values_equal(total, claim->value);
 }
 
+// The dose that was left: 由12 U调整为14 U.
+static bool is_former(const struct folded_text *text, const struct mention *m) {
+    return m->start > 0 && text->chars[m->start - 1] == 0x7531;
+}
+
 // On that day another dose of the drug was ordered, and nothing of that day tells this one.
 static bool is_other_on_day(const struct sentence_scan *scan, const struct mention *claim,
                             int64_t day, struct search *search) {
@@ -223,6 +228,9 @@ static bool is_other_on_day(const struct sentence_scan *scan, const struct menti
         bool runs = place->is_order && place->day <= day && day <= place->last_day;
         bool told = !place->is_order && index->set.mention_days[evidence.mention] == day;
         if (!drugs_agree(claim, m) || strcmp(m->unit, claim->unit) != 0 || !(runs || told)) {
+            continue;
+        }
+        if (told && is_former(&place->folded, m) && !is_former(&scan->folded, claim)) {
             continue;
         }
         if (says_same(claim, m) && (!runs || place->last_day > day || place->day == day)) {

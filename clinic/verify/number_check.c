@@ -391,6 +391,46 @@ static int64_t day_of_number(const struct sentence_scan *scan, size_t i) {
     return scan->days[i];
 }
 
+// The first and the last day on which the record gives a quantity this value.
+static void days_of_value(const struct sentence_scan *scan, const struct mention *m, int64_t *first,
+                          int64_t *last) {
+    const struct record_index *index = &scan->verifier->index;
+    *first = *last = DAY_UNKNOWN;
+    for (size_t i = index_lower_bound(index, MENTION_NUMBER, m->value);
+         i < index->n_by_kind[MENTION_NUMBER]; i++) {
+        struct evidence evidence = index->by_kind[MENTION_NUMBER][i];
+        const struct mention *told = evidence_mention(index, evidence);
+        int64_t day = index->set.mention_days[evidence.mention];
+        if (!values_equal(told->value, m->value)) {
+            return;
+        }
+        if (told->n_concepts && told->concepts[0] == m->concepts[0] && day != DAY_UNKNOWN) {
+            *first = *first == DAY_UNKNOWN || day < *first ? day : *first;
+            *last = *last == DAY_UNKNOWN || day > *last ? day : *last;
+        }
+    }
+}
+
+// "由9.2升至142.6" where 142.6 came first, or 升 where the value fell.
+static bool is_turned_round(const struct sentence_scan *scan, size_t i) {
+    const struct mention *m = &scan->mentions.items[i];
+    const struct mention *before = i ? &scan->mentions.items[i - 1] : NULL;
+    bool plain = before && before->form == NUMBER_PLAIN && m->form == NUMBER_PLAIN;
+    if (!plain || before->kind != MENTION_NUMBER || before->n_concepts == 0 || m->n_concepts == 0 ||
+        before->concepts[0] != m->concepts[0] || m->start <= before->end) {
+        return false;
+    }
+    bool rises = folded_find(&scan->folded, before->end, m->start, "升") < m->start;
+    bool falls = folded_find(&scan->folded, before->end, m->start, "降") < m->start;
+    if ((rises && m->written < before->written) || (falls && m->written > before->written)) {
+        return strcmp(m->unit, before->unit) == 0;
+    }
+    int64_t first, last, unused;
+    days_of_value(scan, before, &first, &unused);
+    days_of_value(scan, m, &unused, &last);
+    return (rises || falls) && first != DAY_UNKNOWN && last != DAY_UNKNOWN && last < first;
+}
+
 static void check_number(struct sentence_scan *scan, size_t i) {
     const struct mention *m = &scan->mentions.items[i];
     int64_t day = day_of_number(scan, i);
@@ -414,6 +454,10 @@ static void check_number(struct sentence_scan *scan, size_t i) {
     }
     if (match.score <= 0) {
         say_other(scan, m, day, claim);
+        return;
+    }
+    if (is_turned_round(scan, i)) {
+        claim_refuse(claim, "记录中两个数值的先后或升降相反");
         return;
     }
     bool daily = scan->time != TIME_ORDERS && m->n_concepts > 0 && day != DAY_UNKNOWN &&

@@ -93,12 +93,36 @@ static void refuse(const struct sentence_scan *scan, struct claim *claim, uint32
     claim->source = place->source;
 }
 
+// A denial in the course of the stay that no date and no word (目前, 此后, 术后) puts in time.
+static bool is_undated(const struct sentence_scan *scan, size_t at) {
+    static const char *const words[] = {"目前",   "现",   "出院", "此后", "术",   "后",
+                                        "入院时", "期间", "起病", "病程", "治疗", "中",
+                                        "检查",   "示",   "超声", "CT",   "ct"};
+    if (strcmp(scan->field_id, "course") != 0 || day_at(scan, at) != DAY_UNKNOWN) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (folded_find(&scan->folded, 0, scan->folded.n, words[i]) < scan->folded.n) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // `known`: a finding or a diagnosis; of other words the record must only not say the contrary.
 static void judge(struct sentence_scan *scan, size_t from, size_t to, bool denies, bool known) {
     struct poll poll = take_poll(scan, from, to, day_at(scan, from));
     double own = denies ? poll.no : poll.yes, against = denies ? poll.yes : poll.no;
     uint32_t own_place = denies ? poll.no_place : poll.yes_place;
     uint32_t against_place = denies ? poll.yes_place : poll.no_place;
+    if (own <= 0 && against <= 0 && known && !denies && scan->time != TIME_ORDERS &&
+        scan->verbatim == UINT32_MAX) {
+        struct claim *lacking = scan_claim(scan, CLAIM_NEGATION, from, to);
+        if (lacking) {
+            claim_refuse(lacking, "记录中没有提到");
+        }
+        return;
+    }
     if (own <= 0 && against <= 0) {
         return; // the record speaks of it in other words or not at all: others look after that
     }
@@ -109,7 +133,12 @@ static void judge(struct sentence_scan *scan, size_t from, size_t to, bool denie
     if (!claim) {
         return;
     }
-    if (own > 0 && (!known || own + MARGIN >= against)) {
+    if (denies && known && is_undated(scan, from) && poll.yes > 0.5 &&
+        scan->verbatim == UINT32_MAX) {
+        claim_refuse(claim, "记录中曾有此项，请写明时间");
+        claim->has_source = true;
+        claim->source = scan->verifier->index.set.places[poll.yes_place].source;
+    } else if (own > 0 && (!known || own + MARGIN >= against)) {
         claim_support(scan, claim, own_place);
     } else {
         refuse(scan, claim, against_place, denies ? poll.yes_at : poll.no_at, to - from);
@@ -199,15 +228,29 @@ static size_t name_end(const struct folded_text *text, size_t from, size_t at) {
     return at;
 }
 
+// How far a result may stand behind its name: to the clause's end, and over a comma that the result
+// follows at once (微小结节约4 mm，同前).
+static size_t result_end(const struct folded_text *text, size_t at,
+                         const struct result_poll *poll) {
+    size_t to = at;
+    while (to < text->n && to < at + 40 && text->chars[to] != '+' &&
+           !character_ends_sentence(text->chars[to])) {
+        size_t near = to + 8 < text->n ? to + 8 : text->n;
+        bool follows = folded_find(text, to, near, poll->word) < near ||
+                       folded_find(text, to, near, poll->opposite) < near;
+        if (text->chars[to] == ',' && !follows) {
+            return to;
+        }
+        to++;
+    }
+    return to;
+}
+
 static bool vote_result(void *user, uint32_t p, size_t at) {
     struct result_poll *poll = user;
     const struct place *place = &poll->scan->verifier->index.set.places[p];
     const struct folded_text *text = &place->folded;
-    size_t to = at;
-    while (to < text->n && to < at + 40 && text->chars[to] != ',' && text->chars[to] != '+' &&
-           !character_ends_sentence(text->chars[to])) {
-        to++;
-    }
+    size_t to = result_end(text, at, poll);
     size_t own = folded_find(text, at, to, poll->word);
     size_t against = folded_find(text, at, to, poll->opposite);
     bool not_so = against < to && text->chars[against - 1] == 0x4E0D && own < against;

@@ -104,7 +104,75 @@ static void check_term(struct sentence_scan *scan, const struct mention *m) {
     }
 }
 
+// Which ways a laboratory value went: against its limits, and from each result to the next.
+struct trend {
+    bool known, high, low, rose, fell;
+};
+
+static struct trend trend_of(const struct sentence_scan *scan, int concept) {
+    const struct episode *episode = scan->verifier->episode;
+    struct trend trend = {false, false, false, false, false};
+    double last = 0;
+    for (int i = 0; i < episode->n_labs; i++) {
+        const struct lab *lab = &episode->labs[i];
+        struct folded_text name;
+        if (!lab->is_number || !folded_init(&name, lab->name, strlen(lab->name))) {
+            continue;
+        }
+        struct word word = lexicon_word_at(scan->verifier->lexicon, &name, 0, WORD_QUANTITY);
+        folded_deinit(&name);
+        if (word.concept != concept) {
+            continue;
+        }
+        trend.high = trend.high || (lab->flag && lab->flag[0] == 'H');
+        trend.low = trend.low || (lab->flag && lab->flag[0] == 'L');
+        trend.rose = trend.rose || (trend.known && lab->value > last);
+        trend.fell = trend.fell || (trend.known && lab->value < last);
+        trend.known = true;
+        last = lab->value;
+    }
+    return trend;
+}
+
+// "C反应蛋白较前升高": some result was higher than the one before it.
+static void check_trend(struct sentence_scan *scan, size_t at, struct word word) {
+    const struct folded_text *text = &scan->folded;
+    size_t end = at + word.length, to = end;
+    while (to < text->n && !character_ends_clause(text->chars[to]) &&
+           !character_is_digit(text->chars[to])) {
+        to++;
+    }
+    bool up = folded_find(text, end, to, "升高") < to || folded_find(text, end, to, "增高") < to;
+    bool down = folded_find(text, end, to, "下降") < to || folded_find(text, end, to, "降低") < to;
+    struct trend trend = up != down && !character_is_digit(text->chars[to])
+                             ? trend_of(scan, word.concept)
+                             : (struct trend){false, false, false, false, false};
+    bool before = folded_find(text, end, to, "较前") < to;
+    bool holds = up ? trend.rose || (!before && trend.high) : trend.fell || (!before && trend.low);
+    if (!trend.known || (text->chars[to] == ',' && character_is_digit(text->chars[to + 1]))) {
+        return;
+    }
+    struct claim *claim = scan_claim(scan, CLAIM_NUMBER, at, to);
+    if (claim && holds) {
+        claim->is_supported = true;
+    } else if (claim) {
+        claim_refuse(claim, "检验结果没有这样的变化");
+    }
+}
+
+static void check_trends(struct sentence_scan *scan) {
+    for (size_t i = 0; i < scan->folded.n && !scan->is_out_of_memory;) {
+        struct word word =
+            lexicon_word_at(scan->verifier->lexicon, &scan->folded, i, WORD_QUANTITY);
+        if (word.concept >= 0 && scan->verbatim == UINT32_MAX) {
+            check_trend(scan, i, word);
+        }
+        i += word.concept >= 0 ? word.length : 1;
+    }
+}
+
 void check_terms(struct sentence_scan *scan) {
+    check_trends(scan);
     for (size_t i = 0; i < scan->mentions.count && !scan->is_out_of_memory; i++) {
         const struct mention m = scan->mentions.items[i];
         if (m.kind == MENTION_TERM && !m.is_negative && !is_supposed(&scan->folded, m.start)) {
