@@ -3,6 +3,7 @@
 // can be checked like any other sentence.
 #include "clinic/facts/omission.h"
 
+#include "clinic/facts/clause.h"
 #include "clinic/facts/fact_told.h"
 #include "clinic/facts/wording.h"
 
@@ -35,12 +36,35 @@ static const char *field_of(const struct fact *fact) {
     }
 }
 
-static void word_sentence(struct wording *wording, const struct fact *fact, const char *field) {
+static bool starts_with_date(const char *text) {
+    size_t digits = number_length(text);
+    return digits && (strncmp(text + digits, "月", strlen("月")) == 0 ||
+                      strncmp(text + digits, "年", strlen("年")) == 0 ||
+                      strncmp(text + digits, "日", strlen("日")) == 0);
+}
+
+// The day that the sentence may name: a note quotes results of other days, and a result that took
+// days belongs to none.
+static bool has_own_day(const struct episode *episode, const struct fact *fact) {
+    if (fact->at.seconds == MOMENT_UNKNOWN || starts_with_date(fact->text)) return false;
+    if (fact->n_sources == 0 || fact->fact_class != FACT_POSITIVE) return true;
+    const struct source *source = &fact->sources[0];
+    if (source->kind == SOURCE_LAB) {
+        const struct lab *lab = &episode->labs[source->row];
+        return moment_day_number(lab->collect) == moment_day_number(lab->report);
+    }
+    return source->kind != SOURCE_DOC;
+}
+
+static void word_sentence(struct wording *wording, const struct episode *episode,
+                          const struct fact *fact, const char *field) {
     if (is_discharge_drug(fact)) {
         wording_add(wording, fact->text + strlen("出院带药："));
     } else {
-        if (strcmp(field, "course") == 0 && fact->at.seconds != MOMENT_UNKNOWN)
+        if (strcmp(field, "course") == 0 && has_own_day(episode, fact)) {
             wording_add_month_day(wording, fact->at);
+            wording_add(wording, "，");
+        }
         wording_add(wording, fact->text);
     }
     wording_add(wording, "。");
@@ -56,13 +80,13 @@ static bool grow(struct omission_list *list, struct clinic_error *error) {
     return true;
 }
 
-static bool add(struct omission_list *list, const struct fact_list *facts, int i,
-                struct clinic_error *error) {
+static bool add(struct omission_list *list, const struct episode *episode,
+                const struct fact_list *facts, int i, struct clinic_error *error) {
     struct wording sentence = {0};
     const struct fact *fact = &facts->facts[i];
     const char *field = field_of(fact);
     if (!grow(list, error)) return false;
-    word_sentence(&sentence, fact, field);
+    word_sentence(&sentence, episode, fact, field);
     char *text = wording_take(&sentence);
     if (!text) return clinic_fail_memory(error);
     list->omissions[list->n_omissions++] =
@@ -99,7 +123,7 @@ static bool find(const struct episode *episode, const struct fact_list *facts,
         if (fact->is_must != is_must || rank_of(fact) != rank || !counts(fact) ||
             told_text_has(told, episode, fact))
             continue;
-        if (!add(list, facts, i, error)) return false;
+        if (!add(list, episode, facts, i, error)) return false;
         left--;
     }
     return true;

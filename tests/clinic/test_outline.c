@@ -5,6 +5,7 @@
 
 #include "clinic/facts/data_field.h"
 #include "clinic/facts/episode_facts.h"
+#include "clinic/facts/omission.h"
 #include "clinic/facts/outline.h"
 #include "clinic/verify/verifier.h"
 #include "gold_record.h"
@@ -113,6 +114,32 @@ static enum test_result test_fields(void) {
     return TEST_PASS;
 }
 
+// Each sentence that is offered for insertion can stand in the record as it is.
+static enum test_result test_insertions(void) {
+    struct gold_episode episodes[GOLD_EPISODES_MAX];
+    int n = gold_episodes_open(episodes), unsupported = 0, all = 0;
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        struct fact_list facts;
+        struct omission_list omissions;
+        struct verifier *verifier = verifier_create(episodes[i].episode, NULL);
+        CHECK(verifier && facts_of_episode(episodes[i].episode, &facts, NULL));
+        CHECK(omissions_find(episodes[i].episode, &facts, NULL, 0, &omissions, NULL));
+        for (int k = 0; k < omissions.n_omissions; k++)
+            unsupported +=
+                count_unsupported(&episodes[i], verifier, omissions.omissions[k].field_id,
+                                  omissions.omissions[k].sentence);
+        all += omissions.n_omissions;
+        omission_list_deinit(&omissions);
+        fact_list_deinit(&facts);
+        verifier_free(verifier);
+    }
+    gold_episodes_close(episodes, n);
+    printf("    %d of %d sentences for insertion are unsupported\n", unsupported, all);
+    CHECK(all > 100 && unsupported * 100 <= all);
+    return TEST_PASS;
+}
+
 static const char *gold_field(const json_t *gold, const char *name) {
     size_t i;
     json_t *field;
@@ -159,6 +186,7 @@ int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"outline", "each sentence of the outlines is supported", test_outline},
         {"fields", "each sentence of the fields is supported", test_fields},
+        {"insertions", "each sentence for insertion is supported", test_insertions},
         {"data", "fields from data are what the gold records say", test_data},
     };
     return harness_main("outline", tests, sizeof tests / sizeof *tests, argc, argv);
