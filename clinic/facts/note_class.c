@@ -12,7 +12,7 @@ static const char *const UNTOLD_TYPES[] = {"consent", "communication", "notice",
 static const char *const NEGATIVE[] = {"无",   "未",     "否认",   "不支持", "警惕",   "预防",
                                        "可能", "风险",   "除外",   "排除",   "避免",   "防止",
                                        "注意", "观察有", "如出现", "若",     "必要时", "待",
-                                       "拟",   "建议",   "时使用", "备用",   NULL};
+                                       "拟",   "建议",   "时使用", "备用",   "预计",   NULL};
 static const char *const PLANNED[] = {"拟",       "待",   "必要时", "完善", "送检",   "追踪", "催",
                                       "明日复查", "明晨", "决定",   "若",   "再复查", NULL};
 static const char *const PENDING[] = {"未回报",   "待回报", "未报告", "待报告",
