@@ -133,8 +133,7 @@ static void judge(struct sentence_scan *scan, size_t from, size_t to, bool denie
     if (!claim) {
         return;
     }
-    if (denies && known && is_undated(scan, from) && poll.yes > 0.5 &&
-        scan->verbatim == UINT32_MAX) {
+    if (denies && known && is_undated(scan, from) && poll.yes > 0.5) {
         claim_refuse(claim, "记录中曾有此项，请写明时间");
         claim->has_source = true;
         claim->source = scan->verifier->index.set.places[poll.yes_place].source;
@@ -158,6 +157,40 @@ static bool is_judged(const struct sentence_scan *scan, size_t from, size_t to) 
     return false;
 }
 
+// "未行胸部CT" where a report of it lies there.
+static bool was_examined(struct sentence_scan *scan, const struct mention *m) {
+    const struct record_index *index = &scan->verifier->index;
+    const struct folded_text *text = &scan->folded;
+    bool not_done = folded_match(text, m->start, "未行") || folded_match(text, m->start, "未做") ||
+                    folded_match(text, m->start, "未查");
+    for (size_t p = 0; not_done && p < index->set.count; p++) {
+        const struct place *place = &index->set.places[p];
+        size_t all = 0, found = 0;
+        if (place->source.kind != SOURCE_REPORT || !place->row_text) {
+            continue;
+        }
+        for (size_t k = 0; k + 1 < place->folded.n && place->folded.chars[k] != '('; k++) {
+            uint64_t pair = pair_at(&place->folded, k);
+            all += pair != 0;
+            for (size_t i = m->subject_start; pair && i + 1 < m->subject_end; i++) {
+                if (pair_at(text, i) == pair) {
+                    found++;
+                    break;
+                }
+            }
+        }
+        struct claim *claim =
+            all && found * 5 >= all * 3 ? scan_claim(scan, CLAIM_NEGATION, m->start, m->end) : NULL;
+        if (claim) {
+            claim_refuse(claim, "记录中有这项检查的报告");
+            claim->has_source = true;
+            claim->source = place->source;
+            return true;
+        }
+    }
+    return false;
+}
+
 // What is denied, cut to what the record can know: 明显心脏病史 -> the finding or diagnosis in it.
 static void judge_denied(struct sentence_scan *scan, const struct mention *m) {
     size_t from = m->subject_start, to = m->subject_end;
@@ -173,6 +206,9 @@ static void judge_denied(struct sentence_scan *scan, const struct mention *m) {
             judge(scan, i, i + word.length, true, true);
             return;
         }
+    }
+    if (was_examined(scan, m)) {
+        return;
     }
     if (to - from >= 3) { // two characters are met by chance
         judge(scan, from, to - from > 8 ? from + 8 : to, true, false);
@@ -250,13 +286,16 @@ static bool vote_result(void *user, uint32_t p, size_t at) {
     struct result_poll *poll = user;
     const struct place *place = &poll->scan->verifier->index.set.places[p];
     const struct folded_text *text = &place->folded;
-    size_t to = result_end(text, at, poll);
+    size_t to = result_end(text, at, poll), marked = to;
+    bool plus = to < text->n && text->chars[to] == '+'; // 尿糖3+ is positive
     size_t own = folded_find(text, at, to, poll->word);
     size_t against = folded_find(text, at, to, poll->opposite);
     bool not_so = against < to && text->chars[against - 1] == 0x4E0D && own < against;
     against = not_so ? to : against; // "不敏感" holds 敏感
     double score =
         0.1 + place_fit(poll->scan, p) + time_fit(poll->scan, poll->day, place, place->day);
+    own = own == to && plus && strcmp(poll->word, "阳性") == 0 ? marked - 1 : own;
+    against = against == to && plus && strcmp(poll->word, "阴性") == 0 ? marked - 1 : against;
     if (own < to && own <= against && score > poll->own) {
         poll->own = score;
         poll->own_place = p;
