@@ -11,7 +11,8 @@ warm from disk  read in the background by another process, which has ended; a fr
 Two ways to show the chart to the model: the documents of each day (what the bundled templates say)
 and the whole chart as one prefix ("context": "chart"; needs a context that holds it).
 
-    clinic_warm.py -m MODEL [--program build/release/bin/xinglin] [--rounds N] [EPISODE_FOLDER]
+    clinic_warm.py -m MODEL [--program build/release/bin/xinglin] [--rounds N] [--form documents|chart]
+                   [EPISODE_FOLDER]
 
 Loading the weights is not counted: a server has done it. Needs a quiet machine.
 """
@@ -79,6 +80,7 @@ def main():
     parser.add_argument("-m", "--model", required=True)
     parser.add_argument("--program", default=str(ROOT / "build/release/bin/xinglin"))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--form", choices=[form for _, form, _ in FORMS], help="one of the two ways")
     parser.add_argument("episode", nargs="?", default=ROOT / "examples/episodes/02-stemi-pci")
     options = parser.parse_args()
     print(f"{Path(options.model).name}, {Path(options.episode).name}: "
@@ -86,6 +88,8 @@ def main():
     print("| the model sees | chart is | first token | sooner | whole draft |")
     print("|---|---|---|---|---|")
     for words, context, tokens in FORMS:
+        if options.form not in (None, context):
+            continue
         rows = measure(options, context, tokens)
         cold = statistics.median(first for first, _ in rows["cold"])
         for name, times in rows.items():

@@ -177,6 +177,15 @@ static char *write_hint(const struct field_writing *writing, const struct draft_
     return text;
 }
 
+// A field that is made anew is asked for in other words: the same question has the same answer.
+static const char *variation_of(const struct field_writing *writing) {
+    static const char *const wishes[] = {"换一种说法写，内容不变。", "用更简短的句子写，内容不变。",
+                                         "用更连贯的长句写，内容不变。"};
+    json_int_t revision = json_integer_value(json_object_get(writing->json, "revision"));
+    if (!writing->run->request->only_field || revision < 2) return NULL;
+    return wishes[(revision - 2) % 3];
+}
+
 // ---- Pieces ------------------------------------------------------------------------------------
 
 static bool add_mark(struct field_writing *writing, const struct draft_mark *mark) {
@@ -310,7 +319,7 @@ static bool write_piece(struct field_writing *writing, const struct draft_piece 
     struct judgement judgement = {.is_empty = true};
     bool is_written, is_complete;
     writing->piece_start = writing->text.bytes;
-    if (!ask(writing, piece, NULL, &is_written, &is_complete, error)) return false;
+    if (!ask(writing, piece, variation_of(writing), &is_written, &is_complete, error)) return false;
     if (is_written) {
         close_sentence(writing);
         if (!judge(writing, piece, is_complete, &judgement, error) ||

@@ -13,8 +13,8 @@
 static const char *find_piece(const struct writing_task *task, size_t *bytes, bool *has_hint) {
     const char *piece = strchr(task->instruction, '\n');
     piece = piece ? piece + 1 : task->instruction;
-    const char *hint = strstr(piece, "\n注意：");
-    *has_hint = hint != NULL;
+    const char *hint = strchr(piece, '\n');
+    *has_hint = hint && strstr(hint, "注意：");
     *bytes = hint ? (size_t)(hint - piece) : strlen(piece);
     return piece;
 }

@@ -297,6 +297,7 @@ static enum test_result test_kept_and_single_fields(void) {
     int n_before = fixture.writer.n_asked;
     json_t *third = draft_fixture_compose(&fixture, NULL);
     CHECK(third && fixture.writer.n_asked > n_before);
+    CHECK(strstr(fixture.writer.last_prompt, "内容不变")); // it is asked for in other words
     CHECK(strcmp(draft_fixture_text(third, "admission_condition"), "见入院记录。") == 0);
     fixture.request.only_field = "discharge_condition";
     json_t *none;
