@@ -125,6 +125,32 @@ static enum test_result test_control_tokens(void) {
     return TEST_PASS;
 }
 
+// A template that opens <think> whatever it is told: the prompt closes it, so that the answer is
+// the record's text.
+static enum test_result test_thinking(void) {
+    static char thinking[] =
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "<|im_start|>assistant\n<think>\n";
+    struct writing_task task = make_task(chart);
+    struct clinic_error error;
+    int32_t *tokens;
+    size_t n, bytes;
+    char *own = host.chat_template, *text;
+    bool thinks = host.template_thinks;
+    host.chat_template = thinking;
+    host.template_thinks = true;
+    bool is_made = model_prompt_make(&host, &task, &tokens, &n, &error);
+    host.chat_template = own;
+    host.template_thinks = thinks;
+    CHECK(is_made);
+    CHECK(xl_detokenize(host.engine, tokens, n, true, &text, &bytes, NULL) == XL_OK);
+    const char *open = strstr(text, "<think>"), *end = strstr(text, "</think>");
+    CHECK(open && end && open < end && strlen(end) <= strlen("</think>\n\n"));
+    xl_free(text);
+    xl_free(tokens);
+    return TEST_PASS;
+}
+
 static enum test_result test_form(void) {
     static struct heard heard, again;
     struct writing_task task = make_task(chart);
@@ -219,6 +245,7 @@ static enum test_result test_draft(void) {
 
 static const struct test tests[] = {
     {"control_tokens", "text of a record makes no control tokens", test_control_tokens},
+    {"thinking", "what a template opens for thinking is closed", test_thinking},
     {"form", "the answer is text, and the same twice", test_form},
     {"warm", "what was read in the background is known", test_warm},
     {"stop", "a stop ends the request", test_stop},
