@@ -40,6 +40,16 @@ static bool home_has(const struct sentence_scan *scan, const struct mention *cla
     return false;
 }
 
+static bool has_home_drugs(const struct sentence_scan *scan) {
+    const struct episode *episode = scan->verifier->episode;
+    for (int i = 0; i < episode->n_orders; i++) {
+        if (episode->orders[i].is_discharge_drug) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool tells_home(const struct sentence_scan *scan, const struct place *place) {
     bool last_notes =
         !place->row_text && place->day != DAY_UNKNOWN && place->day + 2 >= scan->verifier->last_day;
@@ -280,7 +290,7 @@ static void check_dose(struct sentence_scan *scan, size_t at) {
     if (!claim) {
         return;
     }
-    bool home = scan->time == TIME_ORDERS && home_has(scan, m);
+    bool home = scan->time == TIME_ORDERS && (home_has(scan, m) || has_home_drugs(scan));
     struct search search = look(scan, at, home);
     struct evidence loose;
     bool dated = m->kind == MENTION_DOSE && scan->days[at] != DAY_UNKNOWN &&

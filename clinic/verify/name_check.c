@@ -237,6 +237,28 @@ static void check_history(struct sentence_scan *scan) {
     }
 }
 
+// 阴道, 月经 of a man; 前列腺 of a woman.
+static void check_organs(struct sentence_scan *scan) {
+    static const char *const women[] = {"阴道", "子宫", "月经", "妊娠", "卵巢",
+                                        "宫颈", "产科", "分娩", "避孕", "附件区"};
+    static const char *const men[] = {"前列腺", "阴囊", "睾丸", "阴茎"};
+    bool is_man = strcmp(scan->verifier->episode->patient.sex, "男") == 0;
+    bool is_woman = strcmp(scan->verifier->episode->patient.sex, "女") == 0;
+    const char *const *words = is_man ? women : men;
+    size_t n = is_man ? sizeof women / sizeof women[0] : sizeof men / sizeof men[0];
+    for (size_t i = 0; (is_man || is_woman) && i < n; i++) {
+        size_t at = folded_find(&scan->folded, 0, scan->folded.n, words[i]);
+        struct claim *claim = at < scan->folded.n && scan->verbatim == UINT32_MAX
+                                  ? scan_claim(scan, CLAIM_PATIENT, at,
+                                               at + folded_match(&scan->folded, at, words[i]))
+                                  : NULL;
+        if (claim) {
+            claim_refuse(claim, "与患者性别（%s）不符", scan->verifier->episode->patient.sex);
+            return;
+        }
+    }
+}
+
 static void check_sex(struct sentence_scan *scan) {
     static const struct {
         const char *word, *sex;
@@ -428,5 +450,6 @@ void check_names(struct sentence_scan *scan) {
     }
     check_history(scan);
     check_sex(scan);
+    check_organs(scan);
     check_people(scan);
 }

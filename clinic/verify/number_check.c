@@ -192,6 +192,33 @@ static bool is_same_day(const struct record_index *index, struct evidence eviden
     return false;
 }
 
+// In a field about admission or discharge: of those days.
+static bool is_timely(const struct sentence_scan *scan, struct evidence evidence) {
+    const struct record_index *index = &scan->verifier->index;
+    const struct place *place = evidence_place(index, evidence);
+    int64_t day = index->set.mention_days[evidence.mention];
+    if (scan->time == TIME_DISCHARGE) {
+        return day != DAY_UNKNOWN && day + 2 >= scan->verifier->last_day;
+    }
+    bool early = day != DAY_UNKNOWN && day <= scan->verifier->admit_day + 1;
+    return scan->time == TIME_ADMISSION && (early || place->day <= scan->verifier->admit_day + 1);
+}
+
+// A vital sign of an undated sentence must be of the time that its field is about.
+static bool is_out_of_time(const struct sentence_scan *scan, const struct mention *m,
+                           const struct match *match) {
+    static const char *const vitals[] = {"体温", "脉搏", "呼吸", "血压", "心率", "指脉氧饱和度"};
+    bool timed = scan->time == TIME_DISCHARGE || scan->time == TIME_ADMISSION;
+    const char *name =
+        m->n_concepts ? lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]) : "";
+    for (size_t i = 0; timed && i < sizeof vitals / sizeof vitals[0]; i++) {
+        if (strcmp(name, vitals[i]) == 0) {
+            return !match->is_on_day;
+        }
+    }
+    return false;
+}
+
 static struct match best_match(struct sentence_scan *scan, const struct mention *claim,
                                int64_t day) {
     static const enum mention_kind kinds[] = {MENTION_NUMBER, MENTION_DOSE};
@@ -210,7 +237,8 @@ static struct match best_match(struct sentence_scan *scan, const struct mention 
                 continue;
             }
             double score = answer(scan, claim, &near, evidence);
-            bool on_day = day != DAY_UNKNOWN && is_same_day(index, evidence, day);
+            bool on_day =
+                day != DAY_UNKNOWN ? is_same_day(index, evidence, day) : is_timely(scan, evidence);
             double total = score > 0 ? score + (on_day ? 4 : 0) : 0;
             if (total > best.score) {
                 best = (struct match){total, evidence, on_day};
@@ -464,7 +492,8 @@ static void check_number(struct sentence_scan *scan, size_t i) {
                  day >= scan->verifier->admit_day;
     const struct record_index *index = &scan->verifier->index;
     int64_t told = index->set.mention_days[match.evidence.mention];
-    if (daily && !match.is_on_day && told != DAY_UNKNOWN) {
+    bool late = day == DAY_UNKNOWN && is_out_of_time(scan, m, &match);
+    if ((late || (daily && !match.is_on_day)) && told != DAY_UNKNOWN) {
         char date[40];
         day_words(told, scan->verifier->admit_day, date, sizeof date);
         claim_refuse(claim, "记录中该数值的日期为%s", date);

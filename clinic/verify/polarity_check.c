@@ -163,6 +163,7 @@ static bool was_examined(struct sentence_scan *scan, const struct mention *m) {
     const struct folded_text *text = &scan->folded;
     bool not_done = folded_match(text, m->start, "未行") || folded_match(text, m->start, "未做") ||
                     folded_match(text, m->start, "未查");
+    not_done = not_done && scan->verbatim == UINT32_MAX;
     for (size_t p = 0; not_done && p < index->set.count; p++) {
         const struct place *place = &index->set.places[p];
         size_t all = 0, found = 0;

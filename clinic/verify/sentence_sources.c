@@ -134,30 +134,33 @@ static struct news find_news(const struct sentence_scan *scan) {
     return news;
 }
 
-// The largest share of the sentence's telling pairs that one place has.
+#define TELLING_MAX 256
+
+// The largest share of the sentence's telling pairs that one place has; 1 if it has none.
 static double best_share(const struct sentence_scan *scan) {
     const struct record_index *index = &scan->verifier->index;
     const struct folded_text *text = &scan->folded;
-    double best = 0;
-    for (size_t p = 0; p < index->n_touched; p++) {
-        const struct place *place = &index->set.places[index->touched[p]];
-        size_t all = 0, found = 0;
-        for (size_t i = 0; i + 1 < text->n; i++) {
-            uint64_t pair = pair_at(text, i);
-            size_t formal;
-            if (!pair || is_formal(text, i, &formal)) {
-                continue;
-            }
-            all++;
-            for (size_t k = 0; k + 1 < place->folded.n; k++) {
-                if (pair_at(&place->folded, k) == pair) {
-                    found++;
-                    break;
-                }
-            }
+    uint64_t pairs[TELLING_MAX];
+    size_t n = 0, formal;
+    for (size_t i = 0; i + 1 < text->n && n < TELLING_MAX; i++) {
+        if (is_formal(text, i, &formal)) {
+            i += formal - 1;
+        } else if (pair_at(text, i) && !is_formal(text, i + 1, &formal)) {
+            pairs[n++] = pair_at(text, i);
         }
-        double share = all ? (double)found / (double)all : 1;
-        best = share > best ? share : best;
+    }
+    double best = n ? 0 : 1;
+    for (size_t p = 0; n && p < index->n_touched; p++) {
+        const struct place *place = &index->set.places[index->touched[p]];
+        size_t found = 0;
+        for (size_t i = 0; i < n; i++) {
+            size_t k = 0;
+            while (k + 1 < place->folded.n && pair_at(&place->folded, k) != pairs[i]) {
+                k++;
+            }
+            found += k + 1 < place->folded.n;
+        }
+        best = (double)found / (double)n > best ? (double)found / (double)n : best;
     }
     return best;
 }

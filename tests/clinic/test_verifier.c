@@ -54,6 +54,16 @@ static enum test_result test_true(void) {
         {"discharge_condition", "患者无发热、胸痛、气促，体温36.5℃。"},
         {"discharge_orders", "左氧氟沙星片0.5 g，口服，每日1次，5天。"},
         {"discharge_orders", "如再发热、咯血，立即就诊。"},
+        {"course", "入院后完善相关检查。"},
+        {"course", "经治疗后病情好转。"},
+        {"course", "请内分泌科会诊。"},
+        {"course", "痰培养：肺炎克雷伯菌，ESBL阳性。"},
+        {"course", "11月7日甘精胰岛素由12 U调整为14 U。"},
+        {"course", "11月6日停头孢曲松、阿奇霉素。"},
+        {"course", "C反应蛋白由142.6 mg/L降至9.2 mg/L。"},
+        {"course", "复查胸部CT示右侧胸腔积液已吸收，左肺上叶微小结节同前。"},
+        {"course", "头孢曲松2g ivgtt qd抗感染。"},
+        {"discharge_condition", "患者张示安，神志清楚，精神好。"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char why[256];
@@ -95,6 +105,66 @@ static enum test_result test_false(void) {
         CHECK_MESSAGE(verdict == VERDICT_UNSUPPORTED, "%s", rows[i][1]);
         CHECK_MESSAGE(strncmp(why, rows[i][2], strlen(rows[i][2])) == 0, "%s: %s", rows[i][1], why);
         CHECK_MESSAGE(strlen(why) > strlen(rows[i][2]) + 4, "%s: no reason", rows[i][1]);
+    }
+    return TEST_PASS;
+}
+
+// Short or sly falsehoods; hardly one names a value that is simply missing.
+static enum test_result test_sly(void) {
+    static const char *const texts[] = {
+        "予无创呼吸机辅助通气。",
+        "予气管插管。",
+        "患者转入ICU治疗。",
+        "予输血治疗。",
+        "痰细菌培养：大肠埃希菌，ESBL阳性。",
+        "血培养：肺炎克雷伯菌。",
+        "11月7日，甘精胰岛素注射液调整为12 U。",
+        "11月4日予甘精胰岛素注射液14 U。",
+        "甘精胰岛素由14 U减至12 U。",
+        "予头孢曲松四点五毫克静脉滴注。",
+        "予头孢曲松三克静脉滴注。",
+        "中性粒细胞百分比百分之八十五。",
+        "11月9日停哌拉西林钠他唑巴坦钠。",
+        "11月6日停用左氧氟沙星。",
+        "C反应蛋白由9.2 mg/L升至142.6 mg/L。",
+        "降钙素原较前升高。",
+        "白细胞、C反应蛋白较前明显升高。",
+        "右侧胸腔积液较前增多。",
+        "右下肺炎较前进展。",
+        "左肺上叶结节较前增大。",
+        "左肺上叶微小结节已吸收。",
+        "右侧胸腔大量积液。",
+        "对哌拉西林/他唑巴坦不敏感。",
+        "患者死亡。",
+        "患者自动出院。",
+        "患者病情恶化。",
+        "患者突发意识丧失。",
+        "予抗凝治疗。",
+        "予溶栓治疗。",
+        "予激素治疗。",
+        "予利尿治疗。",
+        "予xyz单抗治疗。",
+        "血型AB型。",
+        "心脏彩超未见异常。",
+        "凝血功能正常。",
+        "D-二聚体升高。",
+        "心内科会诊后建议行冠脉造影。",
+        "未行胸部CT检查。",
+        "患者陈示波入院后好转。",
+        "患者张示宁入院。",
+        "患者王某某入院。",
+        "尿糖阴性。",
+        "术后第3天出院。",
+        "入院后3天体温恢复正常。",
+        "患者无发热。",
+        "入院次日体温正常。",
+        "内分泌科会诊：血糖控制良好。",
+        "左肺上叶结节考虑恶性。",
+        "出院诊断：肺癌。",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char why[256];
+        CHECK_MESSAGE(judge("course", texts[i], why) == VERDICT_UNSUPPORTED, "%s", texts[i]);
     }
     return TEST_PASS;
 }
@@ -216,6 +286,7 @@ int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"true", "true sentences are supported", test_true},
         {"false", "false ones are not, by the claim that is false", test_false},
+        {"sly", "short and sly falsehoods are not", test_sly},
         {"why", "the reason tells what the record has", test_why},
         {"json", "the form that pages and store know", test_json},
         {"mutants", "any bytes: spans hold, results repeat", test_mutants},
