@@ -94,7 +94,7 @@ static bool save_draft(struct bench *bench) {
 
 static bool fill(struct bench *bench) {
     struct form_field fields[9];
-    char ids[9][16];
+    char ids[9][24];
     for (int i = 0; i < 9; i++) {
         snprintf(ids[i], sizeof ids[i], "field-%d", i);
         fields[i] = (struct form_field){ids[i], NULL, "患者一般情况良好，予以出院。", -1};
