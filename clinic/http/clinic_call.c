@@ -28,8 +28,14 @@ static void cancel(void *work) {
     if (call->follower) event_stream_leave(call->follower);
 }
 
+static void give_place(struct clinic_call *call) {
+    if (call->has_place) clinic_service_leave(call->service, call->token);
+    call->has_place = false;
+}
+
 static void release(void *work) {
     struct clinic_call *call = work;
+    give_place(call);
     if (call->follower) event_stream_close(call->follower);
     if (call->has_session) store_session_deinit(&call->session);
     json_decref(call->body);
@@ -304,8 +310,7 @@ static void note_denial(struct clinic_call *call) {
     if (clinic_call_audit(call, "denied", NULL)) call->exchange->error = refusal;
 }
 
-static void run(struct exchange *exchange) {
-    struct clinic_call *call = exchange->work;
+static void answer(struct clinic_call *call) {
     bool ok = check_caller(call) && read_body(call) && check_subject(call);
     if (!ok) note_denial(call);
     ok = ok && call->row->run(call);
@@ -313,9 +318,34 @@ static void run(struct exchange *exchange) {
     if (!ok)
         tell_failure(call);
     else if (call->follower)
-        exchange_stream(exchange);
+        exchange_stream(call->exchange);
     else
         tell_reply(call);
+}
+
+static struct job_pool *pool_of(const struct clinic_call *call) {
+    switch (call->row->pace) {
+    case PACE_PASSWORD:
+        return clinic_service_logins(call->service);
+    case PACE_PROOF:
+        return clinic_service_proofs(call->service);
+    default:
+        return clinic_service_jobs(call->service);
+    }
+}
+
+// One impatient page must not keep a ward waiting.
+static bool take_place(struct clinic_call *call) {
+    if (!call->token[0]) return true;
+    call->has_place = clinic_service_enter(call->service, call->token);
+    return call->has_place || clinic_call_refuse(call, 429, "too_many_requests",
+                                                 "too many requests of this session are waiting");
+}
+
+static void run(struct exchange *exchange) {
+    struct clinic_call *call = exchange->work;
+    answer(call);
+    give_place(call);
 }
 
 void clinic_call_begin(struct exchange *exchange) {
@@ -334,11 +364,8 @@ void clinic_call_begin(struct exchange *exchange) {
     note_base(call);
     if (http_server_is_draining(exchange->server))
         clinic_call_refuse(call, 503, "shutting_down", "the server is shutting down");
-    else if (take_credentials(call)) {
-        exchange_start_job(exchange,
-                           call->row->is_slow ? clinic_service_logins(call->service)
-                                              : clinic_service_jobs(call->service),
-                           run);
+    else if (take_credentials(call) && take_place(call)) {
+        exchange_start_job(exchange, pool_of(call), run);
         return;
     }
     exchange_fail(exchange);

@@ -39,6 +39,9 @@ enum clinic_subject {
     ABOUT_OWN_DRAFT        // and the caller made it
 };
 
+// Which threads answer: what takes long on purpose or by size keeps nobody else waiting.
+enum clinic_pace { PACE_QUICK, PACE_PASSWORD, PACE_PROOF };
+
 struct clinic_call;
 
 struct clinic_row {
@@ -52,7 +55,7 @@ struct clinic_row {
     const size_t *n_tables;
     const char *summary;
     void (*handle)(struct exchange *exchange); // pages: instead of all the above
-    bool is_slow;                              // a password is checked
+    enum clinic_pace pace;
 };
 
 struct stream_follower;
@@ -75,6 +78,7 @@ struct clinic_call {
     int status;        // 200
     struct clinic_error error;
     struct stream_follower *follower; // the answer is a stream
+    bool has_place;                   // among the requests of its session
 };
 
 // The handle of all rows but pages.

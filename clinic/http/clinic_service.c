@@ -21,6 +21,9 @@ enum {
     JOB_THREADS = 4,
     JOBS_MAX = 512,
     LOGINS_MAX = 64,
+    PROOFS_MAX = 4,
+    SESSION_PLACES = 1024,
+    SESSION_REQUESTS_MAX = 16,
     POLICY_BYTES = 4096,
     TITLES_BYTES_MAX = 1 << 20
 };
@@ -34,7 +37,8 @@ struct clinic_service {
     pthread_mutex_t mutex; // of the writer
     struct model_writer *writer;
     bool has_tried_writer, is_stopped;
-    struct job_pool *jobs, *logins;
+    struct job_pool *jobs, *logins, *proofs;
+    int busy[SESSION_PLACES]; // requests of sessions, by a hash of their tokens; atomic
     struct draft_runs *runs;
     struct draft_warmer *warmer;
     struct login_limit *login_limit;
@@ -106,10 +110,11 @@ static bool open_parts(struct clinic_service *service, struct clinic_error *erro
     service->login_limit = login_limit_create();
     service->jobs = job_pool_create(JOB_THREADS, JOBS_MAX);
     service->logins = job_pool_create(1, LOGINS_MAX);
+    service->proofs = job_pool_create(1, PROOFS_MAX);
     service->runs = draft_runs_create(service);
     service->warmer = draft_warmer_create(service);
-    return (service->login_limit && service->jobs && service->logins && service->runs &&
-            service->warmer) ||
+    return (service->login_limit && service->jobs && service->logins && service->proofs &&
+            service->runs && service->warmer) ||
            clinic_fail_memory(error);
 }
 
@@ -151,6 +156,7 @@ void clinic_service_stop(struct clinic_service *service) {
     if (service->warmer) draft_warmer_stop(service->warmer);
     job_pool_destroy(service->jobs);
     job_pool_destroy(service->logins);
+    job_pool_destroy(service->proofs);
 }
 
 void clinic_service_close(struct clinic_service *service) {
@@ -188,6 +194,29 @@ struct job_pool *clinic_service_jobs(struct clinic_service *service) {
 
 struct job_pool *clinic_service_logins(struct clinic_service *service) {
     return service->logins;
+}
+
+struct job_pool *clinic_service_proofs(struct clinic_service *service) {
+    return service->proofs;
+}
+
+// Two sessions may share a counter; the bound leaves room for that.
+static int *places_of(struct clinic_service *service, const char *token) {
+    uint32_t hash = 2166136261u;
+    for (; *token; token++)
+        hash = (hash ^ (unsigned char)*token) * 16777619u;
+    return &service->busy[hash % SESSION_PLACES];
+}
+
+bool clinic_service_enter(struct clinic_service *service, const char *token) {
+    int *busy = places_of(service, token);
+    if (__atomic_add_fetch(busy, 1, __ATOMIC_RELAXED) <= SESSION_REQUESTS_MAX) return true;
+    __atomic_sub_fetch(busy, 1, __ATOMIC_RELAXED);
+    return false;
+}
+
+void clinic_service_leave(struct clinic_service *service, const char *token) {
+    __atomic_sub_fetch(places_of(service, token), 1, __ATOMIC_RELAXED);
 }
 
 struct draft_runs *clinic_service_runs(struct clinic_service *service) {

@@ -40,6 +40,10 @@ const struct template_set *clinic_service_templates(const struct clinic_service 
 const struct title_map *clinic_service_titles(const struct clinic_service *service);
 struct job_pool *clinic_service_jobs(struct clinic_service *service);
 struct job_pool *clinic_service_logins(struct clinic_service *service); // what is slow on purpose
+struct job_pool *clinic_service_proofs(struct clinic_service *service); // of the audit
+// A place among the requests of one session that wait or are answered; false: it has too many.
+bool clinic_service_enter(struct clinic_service *service, const char *token);
+void clinic_service_leave(struct clinic_service *service, const char *token);
 struct draft_runs *clinic_service_runs(struct clinic_service *service);
 struct draft_warmer *clinic_service_warmer(struct clinic_service *service);
 struct login_limit *clinic_service_login_limit(struct clinic_service *service);

@@ -38,40 +38,88 @@ bool draft_field_is_made(const json_t *field) {
     return !is_word(field, "by", "model") && !json_is_true(json_object_get(field, "edited"));
 }
 
+// What the rules make of one version of the episode: a new reference.
+static json_t *made_of(struct draft_ground *ground, const struct record_template *record,
+                       struct clinic_error *error) {
+    struct draft_request request = {.ground = ground, .record = record};
+    json_t *made = NULL;
+    return draft_compose(&request, NULL, &made, error) ? made : NULL;
+}
+
+static const char *made_text(const json_t *made, const json_t *field) {
+    const char *text = text_of(draft_field(made, text_of(field, "id")), "text");
+    return text ? text : "";
+}
+
+// Sets the text and raises the field's revision if the text or what is known of it is another now.
+static bool renew_field(struct draft_ground *ground, json_t *field, const char *text,
+                        json_t *renewed, struct clinic_error *error) {
+    json_t *before = json_deep_copy(field);
+    bool ok = before && draft_form_set(ground, field, text, NULL, 0, error);
+    bool is_same =
+        ok && json_equal(json_object_get(before, "sentences"), json_object_get(field, "sentences"));
+    json_int_t revision = json_integer_value(json_object_get(before, "revision"));
+    if (ok && !is_same) {
+        json_object_set_new(field, "revision", json_integer(revision + 1));
+        json_array_append_new(renewed, json_pack("{s:s,s:s?,s:s}", "field", text_of(field, "id"),
+                                                 "before", text_of(before, "text"), "after", text));
+    }
+    json_decref(before);
+    return ok;
+}
+
 // Fields that the tables and rules make are made anew, since old words may well stand somewhere in
-// the new record; what a model or a doctor wrote is checked. *is_other: a text is another one now.
-static bool renew_fields(struct clinic_call *call, struct draft_ground *ground, json_t *draft,
-                         const json_t *made, bool *is_other) {
+// the new record; what a model or a doctor wrote is checked. *is_other: the rules say something
+// else now, also of a field that a doctor then edited.
+static bool renew_fields(struct draft_ground *ground, json_t *draft, const json_t *then,
+                         const json_t *now, json_t *renewed, bool *is_other,
+                         struct clinic_error *error) {
     json_t *each;
     size_t i;
     json_array_foreach(json_object_get(draft, "fields"), i, each) {
-        const char *text = text_of(each, "text"),
-                   *now = text_of(draft_field(made, text_of(each, "id")), "text");
+        const char *text = text_of(each, "text"), *made = made_text(now, each);
         if (!text || !*text) continue;
-        bool is_made = now && draft_field_is_made(each);
-        if (is_made && strcmp(now, text) != 0) *is_other = true;
-        if (!draft_form_set(ground, each, is_made ? now : text, NULL, 0, &call->error))
-            return false;
+        bool is_made = *made && draft_field_is_made(each);
+        if (is_made ? strcmp(made, text) != 0
+                    : !is_word(each, "from", "model") && strcmp(made, made_text(then, each)) != 0)
+            *is_other = true;
+        if (!renew_field(ground, each, is_made ? made : text, renewed, error)) return false;
     }
     return true;
 }
 
+static bool renew_texts(struct clinic_call *call, const struct record_template *record,
+                        json_t *draft, const struct opened_episode *opened, json_t *renewed,
+                        bool *is_other) {
+    int64_t version = json_integer_value(json_object_get(draft, "episode_version"));
+    struct opened_episode old;
+    if (!opened_episode_init(&old, clinic_call_store(call), call->episode, version, &call->error))
+        return false;
+    json_t *then = made_of(old.ground, record, &call->error),
+           *now = then ? made_of(opened->ground, record, &call->error) : NULL;
+    bool ok =
+        now && renew_fields(opened->ground, draft, then, now, renewed, is_other, &call->error);
+    json_decref(then);
+    json_decref(now);
+    opened_episode_deinit(&old);
+    return ok;
+}
+
 static bool renew(struct clinic_call *call, json_t *draft, const struct opened_episode *opened,
                   bool *is_other) {
-    struct draft_change change = {.action = "draft.renew"};
+    json_t *renewed = json_array();
+    struct draft_change change = {.action = "draft.renew", .after = renewed};
     int64_t revision = json_integer_value(json_object_get(draft, "revision"));
     const struct record_template *record = form_template(call, text_of(draft, "template"));
-    struct draft_request request = {.ground = opened->ground, .record = record};
-    json_t *made = NULL;
-    if (!record || !draft_compose(&request, NULL, &made, &call->error)) return false;
-    bool is_renewed = renew_fields(call, opened->ground, draft, made, is_other);
-    json_decref(made);
-    return is_renewed && draft_findings_omissions(opened->ground, record, draft, &call->error) &&
-           draft_findings_conflicts(opened->ground, draft, &call->error) &&
-           (draft_form_count(draft) || clinic_fail_memory(&call->error)) &&
-           json_object_set_new(draft, "episode_version", json_integer(opened->version)) == 0 &&
-           store_save_draft(clinic_call_store(call), &call->actor, clinic_call_part(call, 0), draft,
-                            revision, &change, &call->error);
+    bool ok = record && renewed && renew_texts(call, record, draft, opened, renewed, is_other) &&
+              draft_findings_omissions(opened->ground, record, draft, &call->error) &&
+              draft_findings_conflicts(opened->ground, draft, &call->error) &&
+              (draft_form_count(draft) || clinic_fail_memory(&call->error)) &&
+              json_object_set_new(draft, "episode_version", json_integer(opened->version)) == 0 &&
+              store_save_draft(clinic_call_store(call), &call->actor, clinic_call_part(call, 0),
+                               draft, revision, &change, &call->error);
+    json_decref(renewed);
+    return ok;
 }
 
 static bool renew_if_older(struct clinic_call *call, json_t *draft) {

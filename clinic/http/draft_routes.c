@@ -161,6 +161,26 @@ static json_t *new_draft(struct clinic_call *call, const struct record_template 
     return draft;
 }
 
+// Nothing writes it: the store must not say that something does.
+static bool start_or_stop(struct clinic_call *call, json_t *draft, const char *field) {
+    struct draft_change change = {.action = "draft.stop"};
+    struct clinic_error error;
+    if (draft_runs_start(clinic_service_runs(call->service), &call->actor, draft, field,
+                         &call->error))
+        return true;
+    json_t *each;
+    size_t i;
+    json_array_foreach(json_object_get(draft, "fields"), i, each) {
+        const char *state = text_of(each, "state");
+        if (state && strcmp(state, "waiting") == 0)
+            json_object_set_new(each, "state", json_string("stopped"));
+    }
+    json_object_set_new(draft, "state", json_string("stopped"));
+    store_save_draft(clinic_call_store(call), &call->actor, text_of(draft, "id"), draft,
+                     json_integer_value(json_object_get(draft, "revision")), &change, &error);
+    return false;
+}
+
 bool draft_create_run(struct clinic_call *call) {
     struct draft_input input = {0};
     struct draft_runs *runs = clinic_service_runs(call->service);
@@ -176,7 +196,7 @@ bool draft_create_run(struct clinic_call *call) {
     bool ok = draft &&
               store_create_draft(clinic_call_store(call), &call->actor, call->episode, record->id,
                                  draft, id, &call->error) &&
-              draft_runs_start(runs, &call->actor, draft, NULL, &call->error);
+              start_or_stop(call, draft, NULL);
     if (ok) call->reply = json_deep_copy(draft);
     if (ok) call->status = 201;
     json_decref(draft);
@@ -309,13 +329,12 @@ static bool change_accept(struct clinic_call *call, struct draft_work *work,
                                input->reason));
 }
 
-// The field that an omission belongs to.
-static const char *omission_field(const json_t *draft, const char *omission) {
+static const json_t *find_omission(const json_t *draft, const char *omission) {
     const json_t *each;
     size_t i;
     json_array_foreach(json_object_get(draft, "omissions"), i, each) {
         const char *id = text_of(each, "id");
-        if (id && strcmp(id, omission) == 0) return text_of(each, "field");
+        if (id && strcmp(id, omission) == 0) return each;
     }
     return NULL;
 }
@@ -323,19 +342,27 @@ static const char *omission_field(const json_t *draft, const char *omission) {
 static bool change_insert(struct clinic_call *call, struct draft_work *work,
                           const struct draft_input *input) {
     char field[65];
-    const char *found = omission_field(work->draft, input->omission);
+    const char *found = text_of(find_omission(work->draft, input->omission), "field");
     snprintf(field, sizeof field, "%s", found ? found : "");
     if (!is_finished(work->draft, field)) return refuse_running(call);
-    return draft_insert(work->opened.ground, work->record, work->draft, input->omission,
-                        &call->error) &&
-           work_keep(call, work, field, "draft.insert", NULL,
-                     json_pack("{s:s}", "omission", input->omission));
+    json_t *before = field_text(work, field);
+    if (!draft_insert(work->opened.ground, work->record, work->draft, input->omission,
+                      &call->error)) {
+        json_decref(before);
+        return false;
+    }
+    return work_keep(call, work, field, "draft.insert", before, field_text(work, field));
 }
 
 static bool change_dismiss(struct clinic_call *call, struct draft_work *work,
                            const struct draft_input *input) {
-    return draft_dismiss(work->draft, input->omission, input->reason, &call->error) &&
-           work_keep(call, work, NULL, "override", NULL,
+    json_t *told =
+        json_pack("{s:s?}", "text", text_of(find_omission(work->draft, input->omission), "text"));
+    if (!draft_dismiss(work->draft, input->omission, input->reason, &call->error)) {
+        json_decref(told);
+        return false;
+    }
+    return work_keep(call, work, NULL, "override", told,
                      json_pack("{s:s,s:s}", "omission", input->omission, "reason", input->reason));
 }
 
@@ -412,8 +439,7 @@ static bool change_regenerate(struct clinic_call *call, struct draft_work *work,
     json_decref(work->draft);
     work->draft = next;
     return work_keep(call, work, NULL, "draft.regenerate", before, NULL) &&
-           draft_runs_start(clinic_service_runs(call->service), &call->actor, work->draft,
-                            input->field, &call->error);
+           start_or_stop(call, work->draft, input->field);
 }
 
 bool draft_regenerate_run(struct clinic_call *call) {

@@ -146,13 +146,12 @@ static int list_fields(const struct record_template *record, const json_t *form,
     for (int i = 0; i < record->n_fields; i++) {
         const struct template_field *field = &record->fields[i];
         const json_t *filled = form_field(form, field->id);
-        const char *from = form_text(filled, "from");
         fields[i] = (struct composition_field){.id = field->id,
                                                .name = field->name,
                                                .text = form_text(filled, "text"),
                                                .loinc = field->loinc,
                                                .element = field->element,
-                                               .is_from_draft = from && strcmp(from, "draft") == 0};
+                                               .is_from_draft = form_text(filled, "draft") != NULL};
     }
     return record->n_fields;
 }

@@ -132,7 +132,7 @@ bool form_undo_run(struct clinic_call *call) {
 // ---- Filling back
 
 struct fill_input {
-    const json_t *fields, *versions;
+    const json_t *fields, *versions, *revisions;
 };
 
 static const struct json_field fill_fields[] = {
@@ -141,8 +141,10 @@ static const struct json_field fill_fields[] = {
     {"versions", FIELD_JSON, offsetof(struct fill_input, versions), 0, 0, NULL,
      "of the form's fields, as they were seen; a field that is not named was empty",
      "{\"type\":\"object\"}"},
+    {"revisions", FIELD_JSON, offsetof(struct fill_input, revisions), 0, 0, NULL,
+     "of the draft's fields, as they were seen", "{\"type\":\"object\"}"},
 };
-const struct field_table draft_fill_tables[] = {{fill_fields, 2, 0}};
+const struct field_table draft_fill_tables[] = {{fill_fields, 3, 0}};
 const size_t draft_fill_n_tables = 1;
 
 static json_t *unsupported_sentences(const json_t *field) {
@@ -189,7 +191,8 @@ static bool take_fields(struct clinic_call *call, const struct record_template *
     size_t n = json_array_size(input->fields), i;
     const json_t *each;
     if (!json_is_array(input->fields) || n == 0 || n > TEMPLATE_FIELDS_MAX ||
-        (input->versions && !json_is_object(input->versions)))
+        (input->versions && !json_is_object(input->versions)) ||
+        (input->revisions && !json_is_object(input->revisions)))
         return clinic_call_refuse(call, 400, "invalid_value",
                                   "fields must be a list of ids, versions an object");
     json_array_foreach((json_t *)input->fields, i, each) {
@@ -201,6 +204,24 @@ static bool take_fields(struct clinic_call *call, const struct record_template *
             return false;
     }
     return true;
+}
+
+// 409 with the draft as it is: a field says something else than what the caller saw.
+static bool is_as_seen(const json_t *draft, const json_t *revisions) {
+    const char *id;
+    json_t *seen;
+    json_object_foreach((json_t *)revisions, id, seen) {
+        const json_t *field = draft_field(draft, id);
+        if (!json_equal(seen, json_object_get(field, "revision"))) return false;
+    }
+    return true;
+}
+
+static bool tell_other_draft(struct clinic_call *call, json_t *draft) {
+    call->reply = clinic_call_error_json("conflict", "the draft was changed meanwhile");
+    json_object_set(call->reply, "draft", draft);
+    call->status = 409;
+    return call->reply != NULL;
 }
 
 static bool tell_blocked(struct clinic_call *call, json_t *blocked) {
@@ -237,7 +258,9 @@ bool draft_fill_run(struct clinic_call *call) {
     const struct record_template *record =
         draft ? form_template(call, json_string_value(json_object_get(draft, "template"))) : NULL;
     bool ok = record && blocked && take_fields(call, record, draft, &input, fields, blocked);
-    if (ok && json_array_size(blocked) > 0)
+    if (ok && !is_as_seen(draft, input.revisions))
+        ok = tell_other_draft(call, draft);
+    else if (ok && json_array_size(blocked) > 0)
         ok = tell_blocked(call, blocked);
     else if (ok)
         ok = fill(call, record, fields, (int)json_array_size(input.fields));

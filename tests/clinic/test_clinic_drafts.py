@@ -299,6 +299,36 @@ def test_a_changed_record_is_noticed_before_filling(clinic, doctor, change, fiel
     assert doctor.form(name)[field]["text"] == field_of(now, field)["text"]
 
 
+def test_edited_orders_are_noticed_too(clinic, doctor):
+    """The doctor added a word to the list; then a drug is withdrawn."""
+    admin, episode = clinic.user("admin"), copy.deepcopy(read_episode(1))
+    episode["encounter"]["id"] = "E-EDITED"
+    admin.push("episodes", episode)
+    draft = doctor.draft("E-EDITED")
+    field = field_of(draft, "discharge_orders")
+    edited = doctor.post(f"drafts/{draft['id']}/edit", {
+        "field": field["id"], "text": field["text"] + "不适随诊。", "revision": field["revision"]})
+    assert edited.status == 200
+    drug_withdrawn(episode)
+    assert admin.push("episodes", episode).json["version"] == 2
+    assert fill(doctor, draft, "discharge_orders").code == "record_changed"
+
+
+def test_only_what_was_seen_is_filled(doctor):
+    draft = doctor.draft("E-2025-000003")
+    seen = field_of(draft, "discharge_condition")
+    doctor.post(f"drafts/{draft['id']}/edit", {"field": seen["id"], "text": "好转。",
+                                               "revision": seen["revision"]})
+    body = {"fields": [seen["id"]], "versions": {}, "revisions": {seen["id"]: seen["revision"]}}
+    reply = doctor.post(f"drafts/{draft['id']}/fill", body)
+    assert (reply.status, reply.code) == (409, "conflict")
+    assert field_of(reply.json["draft"], seen["id"])["text"] == "好转。"
+    now = field_of(reply.json["draft"], seen["id"])["revision"]
+    assert doctor.post(f"drafts/{draft['id']}/fill",
+                       {**body, "revisions": {seen["id"]: now}}).status == 200
+    assert doctor.post(f"drafts/{draft['id']}/fill", {**body, "revisions": 3}).status == 400
+
+
 def test_locked_words_are_checked_against_the_new_record(clinic, doctor):
     admin, episode = clinic.user("admin"), copy.deepcopy(read_episode(1))
     episode["encounter"]["id"] = "E-LOCKED"

@@ -122,6 +122,20 @@ def test_unknown_fields_are_named(clinic, everybody):
     assert reply.status == 400 and "tekst" in reply.bytes.decode()
 
 
+def test_one_session_cannot_keep_the_others_waiting(clinic, everybody):
+    """Three hundred requests at once: some are refused, nobody else notices."""
+    text = f"GET /clinic/api/episodes/{ONE}/conflicts HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    text += "".join(f"{name}: {value}\r\n" for name, value in everybody["doctor"].headers.items())
+    sockets = [clinic.socket((text + "\r\n").encode()) for _ in range(300)]
+    assert everybody["admin"].get("me").status == 200
+    first = [connection.recv(64).split(b"\r\n")[0] for connection in sockets]
+    for connection in sockets:
+        connection.close()
+    assert {line.split()[1] for line in first} <= {b"200", b"429"}
+    assert first.count(b"HTTP/1.1 200 OK") >= 16
+    assert everybody["doctor"].get("me").status == 200
+
+
 def test_answers_are_not_kept(clinic, everybody):
     for path in ("me", f"episodes/{ONE}", f"forms/{ONE}/{RECORD}"):
         headers = everybody["doctor"].get(path).headers
