@@ -115,7 +115,7 @@ static void judge(struct sentence_scan *scan, size_t from, size_t to, bool denie
     double own = denies ? poll.no : poll.yes, against = denies ? poll.yes : poll.no;
     uint32_t own_place = denies ? poll.no_place : poll.yes_place;
     uint32_t against_place = denies ? poll.yes_place : poll.no_place;
-    if (own <= 0 && against <= 0 && known && !denies && scan->time != TIME_ORDERS &&
+    if (own <= 0 && against <= 0 && known && scan->time != TIME_ORDERS &&
         scan->verbatim == UINT32_MAX) {
         struct claim *lacking = scan_claim(scan, CLAIM_NEGATION, from, to);
         if (lacking) {

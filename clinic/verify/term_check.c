@@ -171,7 +171,37 @@ static void check_trends(struct sentence_scan *scan) {
     }
 }
 
+// "好转。" must be the outcome of one of the diagnoses at discharge.
+static void check_outcome(struct sentence_scan *scan) {
+    static const char *const outcomes[] = {"治愈", "好转", "未愈", "死亡"};
+    const struct episode *episode = scan->verifier->episode;
+    const char *told = "";
+    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
+        size_t n = folded_match(&scan->folded, 0, outcomes[i]);
+        told = n && character_ends_clause(scan->folded.chars[n]) ? outcomes[i] : told;
+    }
+    const char *other = NULL;
+    for (int i = 0; *told && i < episode->n_diagnoses; i++) {
+        const struct diagnosis *diagnosis = &episode->diagnoses[i];
+        if (strcmp(diagnosis->stage, "discharge") != 0 || !diagnosis->outcome) {
+            continue;
+        }
+        if (strcmp(diagnosis->outcome, told) == 0) {
+            return;
+        }
+        other = other ? other : diagnosis->outcome;
+    }
+    struct claim *claim =
+        other ? scan_claim(scan, CLAIM_STATEMENT, 0, folded_match(&scan->folded, 0, told)) : NULL;
+    if (claim) {
+        claim_refuse(claim, "记录的出院转归为“%.60s”", other);
+    }
+}
+
 void check_terms(struct sentence_scan *scan) {
+    if (strcmp(scan->field_id, "discharge_condition") == 0) {
+        check_outcome(scan);
+    }
     check_trends(scan);
     for (size_t i = 0; i < scan->mentions.count && !scan->is_out_of_memory; i++) {
         const struct mention m = scan->mentions.items[i];
