@@ -69,6 +69,11 @@ bool settings_check(const struct server_settings *s, char *message, size_t messa
             message, message_bytes,
             "a clinic on an address that others can reach needs --tls-cert and --tls-key: "
             "passwords and records would cross the network readable by anybody");
+    if (!settings_is_loopback(s->host) && s->clinic_demo)
+        return refuse(
+            message, message_bytes,
+            "--clinic-demo gives everybody a doctor's launch token, so it serves loopback "
+            "only");
     if (!s->tls_cert != !s->tls_key)
         return refuse(message, message_bytes, "--tls-cert and --tls-key belong together");
     if (!s->prefix_dir != !s->prefix_key)
