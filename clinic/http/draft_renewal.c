@@ -88,17 +88,28 @@ static bool renew_fields(struct draft_ground *ground, json_t *draft, const json_
     return true;
 }
 
+// What the draft had to be looked at for before, by the record that it was made of. A draft that
+// was stopped has no list of omissions yet.
+static bool count_old_worries(struct draft_ground *ground, const struct record_template *record,
+                              const json_t *draft, int *worries, struct clinic_error *error) {
+    json_t *copy = json_deep_copy(draft);
+    bool ok = copy && draft_findings_omissions(ground, record, copy, error);
+    if (ok) *worries = count_worries(copy);
+    json_decref(copy);
+    return ok;
+}
+
 static bool renew_texts(struct clinic_call *call, const struct record_template *record,
                         json_t *draft, const struct opened_episode *opened, json_t *renewed,
-                        bool *is_other) {
+                        bool *is_other, int *worries) {
     int64_t version = json_integer_value(json_object_get(draft, "episode_version"));
     struct opened_episode old;
     if (!opened_episode_init(&old, clinic_call_store(call), call->episode, version, &call->error))
         return false;
     json_t *then = made_of(old.ground, record, &call->error),
            *now = then ? made_of(opened->ground, record, &call->error) : NULL;
-    bool ok =
-        now && renew_fields(opened->ground, draft, then, now, renewed, is_other, &call->error);
+    bool ok = now && count_old_worries(old.ground, record, draft, worries, &call->error) &&
+              renew_fields(opened->ground, draft, then, now, renewed, is_other, &call->error);
     json_decref(then);
     json_decref(now);
     opened_episode_deinit(&old);
@@ -106,12 +117,13 @@ static bool renew_texts(struct clinic_call *call, const struct record_template *
 }
 
 static bool renew(struct clinic_call *call, json_t *draft, const struct opened_episode *opened,
-                  bool *is_other) {
+                  bool *is_other, int *worries) {
     json_t *renewed = json_array();
     struct draft_change change = {.action = "draft.renew", .after = renewed};
     int64_t revision = json_integer_value(json_object_get(draft, "revision"));
     const struct record_template *record = form_template(call, text_of(draft, "template"));
-    bool ok = record && renewed && renew_texts(call, record, draft, opened, renewed, is_other) &&
+    bool ok = record && renewed &&
+              renew_texts(call, record, draft, opened, renewed, is_other, worries) &&
               draft_findings_omissions(opened->ground, record, draft, &call->error) &&
               draft_findings_conflicts(opened->ground, draft, &call->error) &&
               (draft_form_count(draft) || clinic_fail_memory(&call->error)) &&
@@ -136,8 +148,8 @@ static bool renew_if_older(struct clinic_call *call, json_t *draft) {
                                   "until it is finished");
     struct opened_episode opened;
     if (!opened_episode_init(&opened, store, call->episode, version, &call->error)) return false;
-    int before = count_worries(draft);
-    bool is_other = false, ok = renew(call, draft, &opened, &is_other);
+    int before = 0;
+    bool is_other = false, ok = renew(call, draft, &opened, &is_other, &before);
     opened_episode_deinit(&opened);
     if (!ok || (!is_other && count_worries(draft) <= before)) return ok;
     return clinic_call_refuse(call, 409, "record_changed",
