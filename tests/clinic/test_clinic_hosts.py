@@ -2,10 +2,11 @@
 """What hosts and browsers see besides the data: pages and their policies, the demo's host, CDS
 Hooks."""
 import re
+import subprocess
 import uuid
 
 import pytest
-from conftest import ONE, new_key
+from conftest import ONE, PROGRAM, new_key
 
 UI = "https://his.example.org"
 
@@ -60,6 +61,18 @@ def test_the_mock_host_is_for_demonstrations(serve, clinic):
     reply = demo.post("/clinic/api/launch", {"token": token})
     assert reply.status == 200 and reply.json["messaging"]["origin"] == "http://localhost:1"
     assert demo.post("/clinic/mock-host/launch", {}).status == 400
+
+
+def test_demonstrations_are_for_one_machine(tmp_path):
+    """Off loopback anybody could have a doctor's token."""
+    command = [PROGRAM, "serve", "--clinic", tmp_path, "--host", "0.0.0.0", "--api-key-file", "k",
+               "--check-config"]
+    for flags, words in [(["--clinic-demo", "--tls-cert", "c", "--tls-key", "k"], "loopback"),
+                         ([], "--tls-cert")]:
+        done = subprocess.run([*command, *flags], capture_output=True, text=True)
+        assert done.returncode == 2 and words in done.stderr
+    good = subprocess.run([*command, "--tls-cert", "c", "--tls-key", "k"], capture_output=True)
+    assert good.returncode == 0
 
 
 # ---- CDS Hooks
