@@ -85,6 +85,9 @@ struct ruling rule_report(const struct sentence_scan *scan, struct stretch scope
             ruling = (struct ruling){FAILS, exam};
         }
     }
+    if (ruling.finding == FAILS && rule_words(scan, scope, span).finding == HOLDS) {
+        ruling.finding = HOLDS; // a note of that day tells the result
+    }
     return ruling;
 }
 

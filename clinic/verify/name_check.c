@@ -89,6 +89,31 @@ static bool is_only_possible(const struct sentence_scan *scan, const struct ment
     return true;
 }
 
+// "停用二甲双胍" in the advice where it is taken home.
+static bool is_stopped_at_home(const struct sentence_scan *scan, const struct mention *m) {
+    const struct record_index *index = &scan->verifier->index;
+    const struct folded_text *text = &scan->folded;
+    size_t from = m->start > 4 ? m->start - 4 : 0;
+    bool stops = folded_find(text, from, m->start, "停") < m->start ||
+                 folded_find(text, from, m->start, "不再") < m->start;
+    for (size_t i = 0; stops && scan->time == TIME_ORDERS && i < index->n_by_kind[MENTION_DRUG];
+         i++) {
+        struct evidence evidence = index->by_kind[MENTION_DRUG][i];
+        const struct place *place = evidence_place(index, evidence);
+        const struct mention *told = evidence_mention(index, evidence);
+        const struct lexicon *lexicon = scan->verifier->lexicon;
+        bool same =
+            drugs_agree(m, told) || (m->n_concepts && told->n_concepts && // 胰岛素 is any of them
+                                     strstr(lexicon_concept_name(lexicon, told->concepts[0]),
+                                            lexicon_concept_name(lexicon, m->concepts[0])));
+        if (place->is_order && same &&
+            scan->verifier->episode->orders[place->source.row].is_discharge_drug) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_drug(struct sentence_scan *scan, const struct mention *m) {
     struct claim *claim = scan_claim(scan, CLAIM_DRUG, m->start, m->end);
     uint32_t place = 0;
@@ -109,6 +134,9 @@ static void check_drug(struct sentence_scan *scan, const struct mention *m) {
         } else {
             claim_refuse(claim, "记录中没有这种药");
         }
+    } else if (is_stopped_at_home(scan, m)) {
+        claim_refuse(claim, "出院带药中有%.80s",
+                     lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]));
     } else if (!find_drug(scan, m, &place)) {
         claim_refuse(claim, "记录中没有%.80s",
                      lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]));
@@ -409,6 +437,21 @@ static double item_share(const struct sentence_scan *scan, const struct place *p
     return all ? (double)found / (double)all : 1;
 }
 
+// The diagnoses say 非重症 and never 重症.
+static bool is_never_severe(const struct verifier *verifier) {
+    bool denied = false;
+    for (size_t p = 0; p < verifier->index.set.count; p++) {
+        const struct folded_text *text = &verifier->index.set.places[p].folded;
+        bool listed = verifier->index.set.places[p].source.kind == SOURCE_DIAGNOSIS;
+        size_t at = listed ? folded_find(text, 0, text->n, "重症") : text->n;
+        if (at < text->n && (at == 0 || text->chars[at - 1] != 0x975E)) {
+            return false;
+        }
+        denied = denied || at < text->n;
+    }
+    return denied;
+}
+
 // An item of a field of diagnoses must be one of the episode's diagnoses, or of a note's.
 static void check_item(struct sentence_scan *scan) {
     const struct verifier *verifier = scan->verifier;
@@ -428,7 +471,10 @@ static void check_item(struct sentence_scan *scan) {
         double share = listed ? item_share(scan, place, from) : 0;
         best = share > best ? share : best;
     }
-    if (best < 0.75 && from < scan->folded.n) {
+    size_t severe = folded_find(&scan->folded, from, scan->folded.n, "重症");
+    bool turned = severe < scan->folded.n && severe > 0 &&
+                  scan->folded.chars[severe - 1] != 0x975E && is_never_severe(verifier);
+    if ((best < 0.75 || turned) && from < scan->folded.n) {
         struct claim *claim = scan_claim(scan, CLAIM_DIAGNOSIS, from, scan->folded.n);
         if (claim) {
             claim_refuse(claim, "记录的诊断中没有这一项");

@@ -207,7 +207,8 @@ static bool is_timely(const struct sentence_scan *scan, struct evidence evidence
 // A vital sign of an undated sentence must be of the time that its field is about.
 static bool is_out_of_time(const struct sentence_scan *scan, const struct mention *m,
                            const struct match *match) {
-    static const char *const vitals[] = {"体温", "脉搏", "呼吸", "血压", "心率", "指脉氧饱和度"};
+    static const char *const vitals[] = {"体温", "脉搏",         "呼吸",     "血压",
+                                         "心率", "指脉氧饱和度", "空腹血糖", "餐后2小时血糖"};
     bool timed = scan->time == TIME_DISCHARGE || scan->time == TIME_ADMISSION;
     const char *name =
         m->n_concepts ? lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]) : "";

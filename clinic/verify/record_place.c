@@ -4,6 +4,7 @@
 // its document (昨日: the day before).
 #include "clinic/verify/record_place.h"
 
+#include "clinic/text/evidence_document.h"
 #include "clinic/text/instruction_text.h"
 #include "clinic/text/sentence.h"
 
@@ -240,20 +241,13 @@ const char *place_text(const struct episode *episode, const struct place *place,
     return section->text + place->source.start;
 }
 
-// What a draft became must not bear the next one, and what nobody signed bears nothing.
-static bool is_no_source(const struct document *doc) {
-    return doc->sign.seconds == MOMENT_UNKNOWN || strcmp(doc->type, "discharge_record") == 0 ||
-           strcmp(doc->type, "discharge_summary") == 0 || strstr(doc->local_title, "出院记录") ||
-           strstr(doc->local_title, "出院小结");
-}
-
 static bool add_docs(struct place_set *set, const struct episode *episode) {
     for (int d = 0; d < episode->n_docs; d++) {
         const struct document *doc = &episode->docs[d];
         int64_t day = moment_day_number(doc->event);
         bool warns = strstr(doc->local_title, "同意书") || strstr(doc->local_title, "告知") ||
                      strstr(doc->local_title, "沟通");
-        for (int s = 0; s < doc->n_sections && !is_no_source(doc); s++) {
+        for (int s = 0; s < doc->n_sections && document_is_evidence(doc); s++) {
             struct source source = {.kind = SOURCE_DOC, .row = d, .section = s};
             if (!add_section(set, source, &doc->sections[s], day, day, warns)) {
                 return false;

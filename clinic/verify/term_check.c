@@ -198,7 +198,41 @@ static void check_outcome(struct sentence_scan *scan) {
     }
 }
 
+// Advice that takes something back or makes it more: the record must say so in these words.
+static void check_advice(struct sentence_scan *scan) {
+    static const char *const words[] = {"无需",   "不必",   "不需",     "无须",     "加倍",
+                                        "可吸烟", "可饮酒", "自行停药", "自行加量", "终身"};
+    const struct folded_text *text = &scan->folded;
+    const struct record_index *index = &scan->verifier->index;
+    for (size_t i = 0; i < text->n && !scan->is_out_of_memory; i++) {
+        for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
+            size_t n = folded_match(text, i, words[w]), at = 0;
+            size_t before = i > 4 ? i - 4 : 0;
+            bool forbidden = n && (folded_find(text, before, i, "不得") < i ||
+                                   folded_find(text, before, i, "不可") < i ||
+                                   folded_find(text, before, i, "勿") < i);
+            size_t to = i + n;
+            while (n && to < i + n + 2 && character_is_han(text->chars[to])) {
+                to++;
+            }
+            bool told = n == 0 || forbidden || scan->verbatim != UINT32_MAX;
+            for (size_t p = 0; !told && p < index->set.count; p++) {
+                at = 0;
+                told = index->set.places[p].is_trusted &&
+                       place_has(&index->set.places[p], text, i, to, &at);
+            }
+            struct claim *claim = told ? NULL : scan_claim(scan, CLAIM_STATEMENT, i, to);
+            if (claim) {
+                claim_refuse(claim, "记录中没有这一医嘱");
+            }
+        }
+    }
+}
+
 void check_terms(struct sentence_scan *scan) {
+    if (scan->time == TIME_ORDERS) {
+        check_advice(scan);
+    }
     if (strcmp(scan->field_id, "discharge_condition") == 0) {
         check_outcome(scan);
     }
