@@ -96,6 +96,9 @@ static bool is_stopped_at_home(const struct sentence_scan *scan, const struct me
     size_t from = m->start > 4 ? m->start - 4 : 0;
     bool stops = folded_find(text, from, m->start, "停") < m->start ||
                  folded_find(text, from, m->start, "不再") < m->start;
+    size_t before = m->start > 8 ? m->start - 8 : 0; // "自行停用胰岛素" tells what was
+    stops = stops && scan->verbatim == UINT32_MAX &&
+            folded_find(text, before, m->start, "自行") >= m->start;
     for (size_t i = 0; stops && scan->time == TIME_ORDERS && i < index->n_by_kind[MENTION_DRUG];
          i++) {
         struct evidence evidence = index->by_kind[MENTION_DRUG][i];
