@@ -3,6 +3,7 @@
 
 #include "clinic/draft/text_buffer.h"
 #include "clinic/facts/episode_facts.h"
+#include "clinic/text/evidence_document.h"
 #include "clinic/text/instruction_text.h"
 #include "clinic/text/sentence.h"
 
@@ -68,7 +69,7 @@ static bool write_pages(struct draft_ground *ground) {
     bool is_done = rows && ground->pages;
     int n_rows = 0;
     for (int i = 0; is_done && i < episode->n_docs; i++)
-        if (episode->docs[i].sign.seconds != MOMENT_UNKNOWN)
+        if (document_is_evidence(&episode->docs[i]))
             rows[n_rows++] = (struct signed_row){episode->docs[i].sign.seconds, i};
     if (n_rows) qsort(rows, (size_t)n_rows, sizeof *rows, compare_signed);
     for (int i = 0; is_done && i < n_rows; i++) {

@@ -9,7 +9,7 @@
 #include "clinic/text/lexicon.h"
 #include "clinic/verify/verifier.h"
 
-struct chart_page { // one signed document
+struct chart_page { // one signed document that is no discharge record itself
     int doc_row;
     char *text; // "【入院记录 2025-11-03】\n主诉：…\n", without sentences that give orders
     size_t text_bytes;
