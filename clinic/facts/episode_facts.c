@@ -125,7 +125,12 @@ static void merge_pair(const struct episode *episode, struct fact *first, struct
     }
 }
 
+static bool is_operation_row(const struct fact *fact) {
+    return fact->n_sources && fact->sources[0].kind == SOURCE_OPERATION;
+}
+
 static bool may_be_same(const struct fact *a, const struct fact *b) {
+    if (is_operation_row(a) && is_operation_row(b)) return false; // a row each, an operation each
     return a->fact_class == b->fact_class && a->fact_class != FACT_CLASSES &&
            is_near(a->at, b->at, days_apart(a->fact_class));
 }

@@ -7,6 +7,7 @@
 #include "clinic/facts/clause.h"
 #include "clinic/facts/drug_stem.h"
 #include "clinic/facts/note_class.h"
+#include "clinic/facts/operation_told.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -481,6 +482,9 @@ static const char *skip_diagnosed(const char *text) {
 bool told_text_has(const struct told_text *told, const struct episode *episode,
                    const struct fact *fact) {
     struct pairs pairs;
+    if (fact->fact_class == FACT_OPERATION && fact->n_sources &&
+        fact->sources[0].kind == SOURCE_OPERATION)
+        return operation_is_told(&episode->operations[fact->sources[0].row], episode, told->text);
     const char *words = fact->fact_class == FACT_OPERATION && fact->value ? fact->value
                         : fact->fact_class == FACT_DIAGNOSIS ? skip_diagnosed(fact->text)
                                                              : fact->text;

@@ -255,6 +255,7 @@ static bool is_said(const struct writing *writing, const struct fact *fact, enum
     bool is_note =
         fact_kind(fact) == SOURCE_DOC && kind == ITEM_REPORT &&
         strcmp(writing->episode->docs[fact->sources[0].row].type, "operation_record") != 0;
+    if (fact_kind(fact) == SOURCE_OPERATION) return false; // whatever is like it
     if (kind != ITEM_JUDGEMENT && kind != ITEM_CARE && kind != ITEM_OPERATION && !is_note)
         return false;
     if (writing->wording->text && fact_is_told(writing->episode, fact, writing->wording->text))

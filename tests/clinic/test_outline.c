@@ -140,6 +140,60 @@ static enum test_result test_insertions(void) {
     return TEST_PASS;
 }
 
+static bool is_operation(const struct fact *fact, int row) {
+    return fact->n_sources && fact->sources[0].kind == SOURCE_OPERATION &&
+           fact->sources[0].row == row;
+}
+
+// Without the name the text must be said to omit the operation, and as a must.
+static bool lists_operation(const struct episode *episode, const struct fact_list *facts,
+                            const char *text, int row) {
+    struct omission_list omissions;
+    const char *name = episode->operations[row].name, *at = strstr(text, name);
+    char *without = strdup(text);
+    bool is_listed = false;
+    memmove(without + (at - text), at + strlen(name), strlen(at + strlen(name)) + 1);
+    if (omissions_find(episode, facts, (const char *const[]){without}, 1, &omissions, NULL)) {
+        for (int i = 0; i < omissions.n_omissions; i++) {
+            const struct fact *fact = &facts->facts[omissions.omissions[i].fact];
+            is_listed = is_listed || (fact->is_must && is_operation(fact, row));
+        }
+        omission_list_deinit(&omissions);
+    }
+    free(without);
+    return is_listed;
+}
+
+// Every row of the operations table is told in the outline, whatever is like it, and is missed
+// where its name is gone.
+static enum test_result test_operations(void) {
+    struct gold_episode episodes[GOLD_EPISODES_MAX];
+    int n = gold_episodes_open(episodes), all = 0;
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        struct fact_list facts;
+        struct outline outline;
+        const struct episode *episode = episodes[i].episode;
+        CHECK(facts_of_episode(episode, &facts, NULL));
+        CHECK(outline_make(episode, &facts, &outline, NULL));
+        char *text = outline_text(&outline);
+        CHECK(text);
+        for (int row = 0; row < episode->n_operations; row++, all++) {
+            const char *name = episode->operations[row].name;
+            CHECK_MESSAGE(strstr(text, name), "%s: %s is not told", episodes[i].folder, name);
+            CHECK_MESSAGE(lists_operation(episode, &facts, text, row), "%s: %s is not missed",
+                          episodes[i].folder, name);
+        }
+        free(text);
+        outline_deinit(&outline);
+        fact_list_deinit(&facts);
+    }
+    gold_episodes_close(episodes, n);
+    printf("    %d operations\n", all);
+    CHECK(all >= 16);
+    return TEST_PASS;
+}
+
 static const char *gold_field(const json_t *gold, const char *name) {
     size_t i;
     json_t *field;
@@ -187,6 +241,7 @@ int main(int argc, char **argv) {
         {"outline", "each sentence of the outlines is supported", test_outline},
         {"fields", "each sentence of the fields is supported", test_fields},
         {"insertions", "each sentence for insertion is supported", test_insertions},
+        {"operations", "each operation is told, and missed without", test_operations},
         {"data", "fields from data are what the gold records say", test_data},
     };
     return harness_main("outline", tests, sizeof tests / sizeof *tests, argc, argv);
