@@ -5,6 +5,7 @@
 
 #include "clinic/facts/document_facts.h"
 #include "clinic/facts/trusted_text.h"
+#include "clinic/text/evidence_document.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,8 +18,7 @@ void source_list_add(struct source_list *sources, const struct source *source) {
 
 int document_last_of_type(const struct episode *episode, const char *type) {
     for (int i = episode->n_docs - 1; i >= 0; i--) {
-        if (strcmp(episode->docs[i].type, type) == 0 &&
-            episode->docs[i].sign.seconds != MOMENT_UNKNOWN)
+        if (strcmp(episode->docs[i].type, type) == 0 && document_is_evidence(&episode->docs[i]))
             return i;
     }
     return -1;
@@ -51,9 +51,9 @@ static bool find_place(const struct episode *episode, const char *type, const ch
 static bool find_anywhere(const struct episode *episode, const char *name, struct place *place) {
     for (int i = 0; i < episode->n_docs; i++) {
         place->doc_row = i;
-        place->text = episode->docs[i].sign.seconds == MOMENT_UNKNOWN
-                          ? NULL
-                          : document_section(&episode->docs[i], name, &place->section);
+        place->text = document_is_evidence(&episode->docs[i])
+                          ? document_section(&episode->docs[i], name, &place->section)
+                          : NULL;
         if (place->text && place->text->text_bytes) return true;
     }
     place->text = NULL;
@@ -178,7 +178,7 @@ static void add_outcome(struct wording *wording, const struct episode *episode,
 static bool find_last_note(const struct episode *episode, struct place *place) {
     for (int i = episode->n_docs - 1; i >= 0; i--) {
         const struct document *doc = &episode->docs[i];
-        if (doc->sign.seconds == MOMENT_UNKNOWN ||
+        if (!document_is_evidence(doc) ||
             (strcmp(doc->type, "progress_note") != 0 && strcmp(doc->type, "ward_round") != 0))
             continue;
         place->doc_row = i;

@@ -4,6 +4,7 @@
 #include "clinic/facts/lab_quote.h"
 
 #include "clinic/facts/clause.h"
+#include "clinic/text/evidence_document.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -122,8 +123,7 @@ bool lab_quote_find(const struct episode *episode, int lab_row, struct lab_quote
     size_t left = QUOTE_BYTES_MAX;
     for (int i = first_document(episode, lab->collect); i < episode->n_docs; i++) {
         const struct document *doc = &episode->docs[i];
-        if (doc->sign.seconds == MOMENT_UNKNOWN || doc->event.seconds < lab->collect.seconds)
-            continue;
+        if (!document_is_evidence(doc) || doc->event.seconds < lab->collect.seconds) continue;
         if (doc->event.seconds > lab->report.seconds + QUOTE_SECONDS) break;
         if (!take_bytes(doc, &left) || find_in_document(episode, i, name, lab, &found, quote))
             break;

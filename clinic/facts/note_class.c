@@ -2,6 +2,8 @@
 // See note_class.h.
 #include "clinic/facts/note_class.h"
 
+#include "clinic/text/evidence_document.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,7 +66,7 @@ static const char *const EVENTS[] = {
 static const char *const NORMAL_WORDS[] = {"正常", "无特殊", NULL};
 
 bool document_tells_facts(const struct document *doc) {
-    if (doc->sign.seconds == MOMENT_UNKNOWN) return false;
+    if (!document_is_evidence(doc)) return false;
     for (int i = 0; UNTOLD_TYPES[i]; i++) {
         if (doc->type && strstr(doc->type, UNTOLD_TYPES[i])) return false;
     }

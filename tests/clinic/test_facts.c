@@ -3,6 +3,7 @@
 // 6; the rest is told apart, because only it says how they do on a record that nobody looked at.
 #include "harness.h"
 
+#include "clinic/facts/data_field.h"
 #include "clinic/facts/episode_facts.h"
 #include "gold_record.h"
 
@@ -146,11 +147,97 @@ static enum test_result test_unsigned(void) {
     return episode ? TEST_PASS : harness_skip("a record may not hold unsigned documents");
 }
 
+// --- documents that are no evidence
+// -----------------------------------------------------------------
+
+struct planted {
+    const char *c_code, *type, *title;
+    bool is_signed;
+};
+
+// The episode with one more document behind the others, which tells what no other does.
+static struct episode *with_document(const struct gold_episode *one, const struct planted *planted,
+                                     json_t **root) {
+    static const char PLANTED[] =
+        "体温39.9℃，予万古霉素2.0 g静脉滴注。并发肺栓塞。行肝移植术。出院后5个月到门诊复查脑电图。";
+    *root = json_deep_copy(one->root);
+    json_t *docs = json_object_get(*root, "docs");
+    json_t *doc = json_deep_copy(json_array_get(docs, json_array_size(docs) - 1));
+    json_object_set_new(doc, "id", json_string("d-planted"));
+    json_object_set_new(doc, "c_code", json_string(planted->c_code));
+    json_object_set_new(doc, "type", json_string(planted->type));
+    json_object_set_new(doc, "local_title", json_string(planted->title));
+    json_object_set_new(doc, "sections",
+                        json_pack("[{s:s, s:s}, {s:s, s:s}]", "name", "病程", "text", PLANTED,
+                                  "name", "入院情况", "text", PLANTED));
+    if (!planted->is_signed) json_object_del(doc, "sign_time");
+    json_array_append_new(docs, doc);
+    return episode_read(*root, NULL);
+}
+
+// The words of all facts and of the fields that are drawn from notes; malloc'd.
+static char *told_words(const struct episode *episode) {
+    static const char *const FIELDS[] = {"discharge_orders", "admission_summary",
+                                         "discharge_condition", "chief_complaint"};
+    struct fact_list facts;
+    json_t *words = json_array();
+    if (!facts_of_episode(episode, &facts, NULL)) return NULL;
+    for (int i = 0; i < facts.n_facts; i++)
+        json_array_append_new(words, json_string(facts.facts[i].text));
+    fact_list_deinit(&facts);
+    for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
+        char *text = NULL;
+        if (data_field(episode, FIELDS[i], &text, NULL, NULL))
+            json_array_append_new(words, json_string(text));
+        free(text);
+    }
+    char *all = json_dumps(words, 0);
+    json_decref(words);
+    return all;
+}
+
+// 1: the document changes what is told, 0: it does not; -1: it could not be planted.
+static int changes_words(const struct gold_episode *one, const struct planted *planted) {
+    json_t *root;
+    struct episode *episode = with_document(one, planted, &root);
+    char *before = told_words(one->episode), *after = episode ? told_words(episode) : NULL;
+    int changes = before && after ? strcmp(before, after) != 0 : -1;
+    free(before);
+    free(after);
+    episode_free(episode);
+    json_decref(root);
+    return changes;
+}
+
+static enum test_result test_evidence(void) {
+    static const struct planted NONE[] = {
+        {"C0038", "progress_note", "日常病程记录", false},
+        {"C0039", "ward_round", "主任医师查房记录", false},
+        {"C0049", "discharge_record", "出院记录", true},
+        {"C0053", "discharge_summary", "出院小结", true},
+        {"X-OTHER", "other", "出院记录（修改）", true},
+    };
+    static const struct planted SIGNED = {"C0038", "progress_note", "日常病程记录", true};
+    struct gold_episode episodes[GOLD_EPISODES_MAX];
+    int n = gold_episodes_open(episodes);
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        CHECK_MESSAGE(changes_words(&episodes[i], &SIGNED) == 1, "%s: a signed note tells nothing",
+                      episodes[i].folder);
+        for (size_t k = 0; k < sizeof NONE / sizeof *NONE; k++)
+            CHECK_MESSAGE(changes_words(&episodes[i], &NONE[k]) == 0, "%s: %s tells something",
+                          episodes[i].folder, NONE[k].title);
+    }
+    gold_episodes_close(episodes, n);
+    return TEST_PASS;
+}
+
 int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"recall", "facts that must be told are found, by class", test_recall},
         {"json", "facts survive their JSON", test_json},
         {"unsigned", "an unsigned document tells nothing", test_unsigned},
+        {"evidence", "unsigned notes and earlier drafts tell nothing", test_evidence},
     };
     return harness_main("facts", tests, sizeof tests / sizeof *tests, argc, argv);
 }
