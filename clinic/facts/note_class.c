@@ -165,7 +165,35 @@ static bool is_late(const struct note_context *context) {
            moment_day_number(context->doc->event) + 3 >= moment_day_number(discharge);
 }
 
+// "至9月17日", and no day behind the discharge: what was to be done is done.
+static bool has_ended(const struct note_context *context, const struct clause *part) {
+    struct moment discharge = context->episode->encounter.discharge;
+    for (size_t at = part->start; at + strlen("至") < part->end;) {
+        const char *date = part->text + at + strlen("至");
+        size_t digits = number_length(date);
+        if (strncmp(part->text + at, "至", strlen("至")) == 0 && digits && digits <= 2 &&
+            strncmp(date + digits, "月", strlen("月")) == 0 &&
+            number_length(date + digits + strlen("月")))
+            return discharge.seconds != MOMENT_UNKNOWN && !has_later_date(context, part);
+        at += character_length(part->text + at);
+    }
+    return false;
+}
+
+// What was, what was weighed, how things stand: no advice, however much it sounds like one.
+static bool is_told_of_stay(const struct note_context *context, const struct clause *part) {
+    static const char *const STAY[] = {"天前",     "周前", "小时前", "不再加量",
+                                       "不再减量", "昨日", "昨夜",   "接近目标",
+                                       "达到目标", "达标", NULL};
+    static const char *const NOT[] = {"不", "勿", "禁", "避免", NULL};
+    static const char *const DECIDING[] = {"决定是否", "评估是否", "明确是否", NULL};
+    if (clause_has_any(part, STAY) || has_ended(context, part)) return true;
+    if (clause_has(part, "自行停") && !clause_has_any(part, NOT)) return true;
+    return clause_has(part, "是否") && !clause_has_any(part, DECIDING);
+}
+
 static bool is_advice(const struct note_context *context, const struct clause *part) {
+    if (is_told_of_stay(context, part)) return false;
     if (clause_starts(part, "出院后复查") && part->end - part->start == strlen("出院后复查"))
         return false; // of what?
     static const char *const PAST[] = {"病史", "年前",         "个月前",   "发病", "术后第",

@@ -153,13 +153,15 @@ static enum test_result test_unsigned(void) {
 struct planted {
     const char *c_code, *type, *title;
     bool is_signed;
+    const char *text;
 };
+
+static const char PLANTED[] =
+    "体温39.9℃，予万古霉素2.0 g静脉滴注。并发肺栓塞。行肝移植术。出院后5个月到门诊复查脑电图。";
 
 // The episode with one more document behind the others, which tells what no other does.
 static struct episode *with_document(const struct gold_episode *one, const struct planted *planted,
                                      json_t **root) {
-    static const char PLANTED[] =
-        "体温39.9℃，予万古霉素2.0 g静脉滴注。并发肺栓塞。行肝移植术。出院后5个月到门诊复查脑电图。";
     *root = json_deep_copy(one->root);
     json_t *docs = json_object_get(*root, "docs");
     json_t *doc = json_deep_copy(json_array_get(docs, json_array_size(docs) - 1));
@@ -211,13 +213,13 @@ static int changes_words(const struct gold_episode *one, const struct planted *p
 
 static enum test_result test_evidence(void) {
     static const struct planted NONE[] = {
-        {"C0038", "progress_note", "日常病程记录", false},
-        {"C0039", "ward_round", "主任医师查房记录", false},
-        {"C0049", "discharge_record", "出院记录", true},
-        {"C0053", "discharge_summary", "出院小结", true},
-        {"X-OTHER", "other", "出院记录（修改）", true},
+        {"C0038", "progress_note", "日常病程记录", false, PLANTED},
+        {"C0039", "ward_round", "主任医师查房记录", false, PLANTED},
+        {"C0049", "discharge_record", "出院记录", true, PLANTED},
+        {"C0053", "discharge_summary", "出院小结", true, PLANTED},
+        {"X-OTHER", "other", "出院记录（修改）", true, PLANTED},
     };
-    static const struct planted SIGNED = {"C0038", "progress_note", "日常病程记录", true};
+    static const struct planted SIGNED = {"C0038", "progress_note", "日常病程记录", true, PLANTED};
     struct gold_episode episodes[GOLD_EPISODES_MAX];
     int n = gold_episodes_open(episodes);
     CHECK(n > 0);
@@ -232,12 +234,39 @@ static enum test_result test_evidence(void) {
     return TEST_PASS;
 }
 
+// What the last note tells of the stay is no order for the time behind it.
+static enum test_result test_advice(void) {
+    static const char *const STAY[] = {"自行停用", "不再加量", "接近目标", "1月2日", "是否口服"};
+    static const struct planted NOTE = {
+        "C0038", "progress_note", "日常病程记录", true,
+        "患者3天前低血糖后自行停用胰岛素。血糖接近目标，不再加量。静脉万古霉素至少2周（至1月2日）。"
+        "出院后是否口服抗菌药物。出院后5个月到门诊复查脑电图。"};
+    struct gold_episode episodes[GOLD_EPISODES_MAX];
+    int n = gold_episodes_open(episodes);
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        json_t *root;
+        char *orders;
+        struct episode *episode = with_document(&episodes[i], &NOTE, &root);
+        CHECK(episode && data_field(episode, "discharge_orders", &orders, NULL, NULL));
+        CHECK_MESSAGE(strstr(orders, "5个月"), "%s: %s", episodes[i].folder, orders);
+        for (size_t k = 0; k < sizeof STAY / sizeof *STAY; k++)
+            CHECK_MESSAGE(!strstr(orders, STAY[k]), "%s: %s", episodes[i].folder, orders);
+        free(orders);
+        episode_free(episode);
+        json_decref(root);
+    }
+    gold_episodes_close(episodes, n);
+    return TEST_PASS;
+}
+
 int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"recall", "facts that must be told are found, by class", test_recall},
         {"json", "facts survive their JSON", test_json},
         {"unsigned", "an unsigned document tells nothing", test_unsigned},
         {"evidence", "unsigned notes and earlier drafts tell nothing", test_evidence},
+        {"advice", "what is told of the stay is no discharge order", test_advice},
     };
     return harness_main("facts", tests, sizeof tests / sizeof *tests, argc, argv);
 }
