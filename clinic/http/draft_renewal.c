@@ -61,8 +61,9 @@ static bool renew_field(struct draft_ground *ground, json_t *field, const char *
     json_int_t revision = json_integer_value(json_object_get(before, "revision"));
     if (ok && !is_same) {
         json_object_set_new(field, "revision", json_integer(revision + 1));
-        json_array_append_new(renewed, json_pack("{s:s,s:s?,s:s}", "field", text_of(field, "id"),
-                                                 "before", text_of(before, "text"), "after", text));
+        json_array_append_new(renewed,
+                              json_pack("{s:s,s:s?,s:s}", "field", text_of(field, "id"), "before",
+                                        text_of(before, "text"), "after", text_of(field, "text")));
     }
     json_decref(before);
     return ok;
