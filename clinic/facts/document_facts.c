@@ -316,6 +316,46 @@ static bool add_consultation(struct note *note) {
     return true;
 }
 
+// Where a sentence of the record says what was wrong: behind 判断 or 考虑. Empty: nowhere.
+static struct clause find_judgement(const struct section *section, const char *word) {
+    struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
+    struct clause sentence;
+    size_t position = 0;
+    while (trusted_text_next(&trusted, CLAUSE_SENTENCE, &position, &sentence)) {
+        size_t at = clause_find(&sentence, word) + strlen(word);
+        if (at >= sentence.end) continue;
+        if (strncmp(sentence.text + at, "：", strlen("：")) == 0) at += strlen("：");
+        sentence.start = at;
+        if (sentence.end > at && sentence.end - at <= GROUP_BYTES_MAX) return sentence;
+    }
+    return (struct clause){0};
+}
+
+static bool is_rescued(const struct document *doc) {
+    for (int s = 0; s < doc->n_sections; s++) {
+        if (strstr(doc->sections[s].text, "抢救成功")) return true;
+    }
+    return false;
+}
+
+// A rescue is told by what was wrong and that it went well, and always.
+static bool add_rescue(struct note *note) {
+    static const char *const WORDS[] = {"判断", "考虑", NULL};
+    const struct document *doc = note->context.doc;
+    for (int i = 0; WORDS[i] && is_rescued(doc); i++) {
+        for (int s = 0; s < doc->n_sections; s++) {
+            struct clause judged = find_judgement(&doc->sections[s], WORDS[i]);
+            if (judged.end == 0) continue;
+            struct fact_entry entry = fact_entry_begin(FACT_COMPLICATION, true, doc->event);
+            wording_add_bytes(&entry.text, judged.text + judged.start, judged.end - judged.start);
+            wording_add(&entry.text, "，抢救成功");
+            fact_entry_span(&entry, SOURCE_DOC, note->doc_row, s, judged.start, judged.end);
+            return fact_entry_end(&entry, note->facts, note->error);
+        }
+    }
+    return true;
+}
+
 static bool is_last_note(const struct episode *episode, const struct document *doc) {
     struct moment discharge = episode->encounter.discharge;
     if (discharge.seconds == MOMENT_UNKNOWN) return false;
@@ -335,6 +375,7 @@ bool facts_of_note(const struct episode *episode, const struct note_drugs *drugs
                         .facts = facts,
                         .error = error};
     if (strcmp(doc->type, "consultation") == 0 && !add_consultation(&note)) return false;
+    if (strcmp(doc->type, "rescue_record") == 0 && !add_rescue(&note)) return false;
     for (note.section = 0; note.section < doc->n_sections; note.section++) {
         if (!take_section(&note)) return false;
     }

@@ -440,6 +440,10 @@ static bool tells(const struct window *window, const struct episode *episode,
         return tells_words(window, fact, pairs, is_row ? 0.8 : 0.6, 0.5);
     case FACT_FOLLOWUP:
         return tells_advice(window, fact, pairs);
+    case FACT_COMPLICATION:
+        if (strstr(fact->text, "抢救成功")) // in whatever words; the rescue itself has to be told
+            return window_has(window, "抢救") && coverage(window, pairs) >= 0.25;
+        return tells_words(window, fact, pairs, 0.45, 0.5);
     default:
         return tells_words(window, fact, pairs, 0.45, 0.5);
     }

@@ -8,6 +8,7 @@
 #include "clinic/facts/lab_quote.h"
 #include "clinic/facts/table_facts.h"
 #include "clinic/facts/wording.h"
+#include "clinic/text/evidence_document.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #define KEEP_RANKS 6
 #define SHORT_STAY_DAYS 14
 #define FINDING_BYTES 120
+#define RESCUE_SECONDS (4 * 3600)
 
 static enum source_kind fact_kind(const struct fact *fact) {
     return fact->n_sources ? fact->sources[0].kind : SOURCE_PATIENT;
@@ -25,9 +27,29 @@ static bool begins(const char *text, const char *start) {
     return strncmp(text, start, strlen(start)) == 0;
 }
 
+static bool is_rescue(const struct fact *fact) {
+    return fact->fact_class == FACT_COMPLICATION && fact->is_must &&
+           fact_kind(fact) == SOURCE_DOC && strstr(fact->text, "抢救成功");
+}
+
+// Given while the patient was rescued: what a reader looks for behind the rescue.
+static bool is_rescue_order(const struct episode *episode, const struct order *order) {
+    if (strcmp(order->order_class, "drug") != 0 || !order->has_dose || drug_is_supportive(order))
+        return false;
+    for (int i = 0; i < episode->n_docs; i++) {
+        const struct document *doc = &episode->docs[i];
+        int64_t before = doc->event.seconds - order->start.seconds;
+        if (strcmp(doc->type, "rescue_record") == 0 && document_is_evidence(doc) && before >= 0 &&
+            before <= RESCUE_SECONDS)
+            return true;
+    }
+    return false;
+}
+
 static int weigh_order(const struct episode *episode, const struct fact *fact) {
     const struct order *order = &episode->orders[fact->sources[0].row];
     if (begins(fact->text, "出院带药")) return 0;
+    if (begins(fact->text, "予") && is_rescue_order(episode, order)) return 3;
     if (order->stop.seconds != MOMENT_UNKNOWN && strcmp(order->kind, "长期") == 0 &&
         moment_day_number(order->start) == moment_day_number(order->stop))
         return 0; // begun and given up on one day
@@ -50,6 +72,10 @@ static int weigh_lab(const struct episode *episode, const struct fact *fact) {
 
 // A complication that became a diagnosis counts; of a long stay, no other does.
 static int weigh_complication(const struct episode *episode, const struct fact *fact) {
+    if (is_rescue(fact)) return 4;
+    if (fact_kind(fact) == SOURCE_DOC &&
+        strcmp(episode->docs[fact->sources[0].row].type, "rescue_record") == 0)
+        return 0; // the rescue itself tells it
     for (int i = 0; i < episode->n_diagnoses; i++) {
         const struct diagnosis *diagnosis = &episode->diagnoses[i];
         if (strcmp(diagnosis->stage, "discharge") != 0 || !diagnosis->present_on_admission ||
@@ -255,7 +281,7 @@ static bool is_said(const struct writing *writing, const struct fact *fact, enum
     bool is_note =
         fact_kind(fact) == SOURCE_DOC && kind == ITEM_REPORT &&
         strcmp(writing->episode->docs[fact->sources[0].row].type, "operation_record") != 0;
-    if (fact_kind(fact) == SOURCE_OPERATION) return false; // whatever is like it
+    if (fact_kind(fact) == SOURCE_OPERATION || is_rescue(fact)) return false; // whatever is like it
     if (kind != ITEM_JUDGEMENT && kind != ITEM_CARE && kind != ITEM_OPERATION && !is_note)
         return false;
     if (writing->wording->text && fact_is_told(writing->episode, fact, writing->wording->text))
@@ -290,7 +316,7 @@ static void write_day(struct writing *writing, const struct fact_list *facts, in
                       const struct outline_choice *choice) {
     struct wording *wording = writing->wording;
     size_t before = wording->bytes;
-    wording_add(wording, before ? "；" : "");
+    wording_add(wording, before ? "。" : "");
     begin_day(wording, writing->episode, facts->facts[begin].at);
     writing->day_start = wording->bytes;
     for (int kind = 0; kind < ITEM_KINDS; kind++)

@@ -194,6 +194,47 @@ static enum test_result test_operations(void) {
     return TEST_PASS;
 }
 
+static int count_words(const char *text, const char *words) {
+    int n = 0;
+    for (; (text = strstr(text, words)) != NULL; text += strlen(words))
+        n++;
+    return n;
+}
+
+// Each rescue stands in the course, with what was wrong, and is missed where the course is gone.
+static enum test_result test_rescues(void) {
+    static const char WORDS[] = "抢救成功";
+    struct gold_episode episodes[GOLD_EPISODES_MAX];
+    int n = gold_episodes_open(episodes), all = 0;
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        struct fact_list facts;
+        struct outline outline;
+        struct omission_list omissions;
+        const struct episode *episode = episodes[i].episode;
+        int rescues = 0, missed = 0;
+        CHECK(facts_of_episode(episode, &facts, NULL));
+        CHECK(outline_make(episode, &facts, &outline, NULL));
+        CHECK(omissions_find(episode, &facts, NULL, 0, &omissions, NULL));
+        char *text = outline_text(&outline);
+        for (int k = 0; k < episode->n_docs; k++)
+            rescues += strcmp(episode->docs[k].type, "rescue_record") == 0;
+        for (int k = 0; k < omissions.n_omissions; k++)
+            missed += facts.facts[omissions.omissions[k].fact].is_must &&
+                      strstr(omissions.omissions[k].sentence, WORDS) != NULL;
+        CHECK_MESSAGE(text && count_words(text, WORDS) == rescues && missed == rescues,
+                      "%s: %d rescues, %d missed", episodes[i].folder, rescues, missed);
+        all += rescues;
+        free(text);
+        omission_list_deinit(&omissions);
+        outline_deinit(&outline);
+        fact_list_deinit(&facts);
+    }
+    gold_episodes_close(episodes, n);
+    CHECK(all >= 5);
+    return TEST_PASS;
+}
+
 static const char *gold_field(const json_t *gold, const char *name) {
     size_t i;
     json_t *field;
@@ -242,6 +283,7 @@ int main(int argc, char **argv) {
         {"fields", "each sentence of the fields is supported", test_fields},
         {"insertions", "each sentence for insertion is supported", test_insertions},
         {"operations", "each operation is told, and missed without", test_operations},
+        {"rescues", "each rescue is told, and missed without", test_rescues},
         {"data", "fields from data are what the gold records say", test_data},
     };
     return harness_main("outline", tests, sizeof tests / sizeof *tests, argc, argv);
