@@ -278,6 +278,26 @@ static void add_purpose(struct wording *wording, const struct document *doc) {
     }
 }
 
+// What is advised first, where the answer says so after what was found.
+static bool find_advised(const struct section *section, struct clause *advised) {
+    static const char MARK[] = "意见：";
+    const char *mark = strstr(section->text, MARK);
+    struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
+    size_t position = 0, start = mark ? (size_t)(mark - section->text) + strlen(MARK) : 0;
+    while (mark && trusted_text_next(&trusted, CLAUSE_CLAUSE, &position, advised)) {
+        if (advised->end <= start) continue;
+        if (advised->start < start) {
+            size_t digits = number_length(section->text + start);
+            advised->start = start + digits;
+            while (digits &&
+                   (section->text[advised->start] == '.' || section->text[advised->start] == ' '))
+                advised->start++;
+        }
+        return advised->end > advised->start && advised->end - advised->start <= ANSWER_BYTES;
+    }
+    return false;
+}
+
 static bool add_opinion(struct note *note, const struct section *section, const char *title) {
     struct fact_entry entry = fact_entry_begin(
         FACT_CONSULT, consult_is_must(note->context.episode, title), note->context.doc->event);
@@ -291,6 +311,12 @@ static bool add_opinion(struct note *note, const struct section *section, const 
     add_purpose(&entry.text, note->context.doc);
     wording_add(&entry.text, "：");
     size_t named = entry.text.bytes;
+    if (find_advised(section, &sentence)) {
+        wording_add_bytes(&entry.text, section->text + sentence.start,
+                          sentence.end - sentence.start);
+        fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, sentence.start,
+                        sentence.end);
+    }
     while (entry.text.bytes == named &&
            trusted_text_next(&trusted, CLAUSE_SENTENCE, &position, &sentence)) {
         add_answer(&entry.text, &sentence);

@@ -260,6 +260,35 @@ static enum test_result test_advice(void) {
     return TEST_PASS;
 }
 
+// A consultation is told by what was advised, not by what was found.
+static enum test_result test_consultations(void) {
+    static const char MARK[] = "意见：1. ";
+    struct gold_episode episodes[GOLD_EPISODES_MAX];
+    int n = gold_episodes_open(episodes), all = 0;
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        struct fact_list facts;
+        CHECK(facts_of_episode(episodes[i].episode, &facts, NULL));
+        for (int k = 0; k < facts.n_facts; k++) {
+            const struct fact *fact = &facts.facts[k];
+            for (int j = 0; fact->fact_class == FACT_CONSULT && j < fact->n_sources; j++) {
+                const struct section *section =
+                    source_section(episodes[i].episode, &fact->sources[j]);
+                const char *mark = section ? strstr(section->text, MARK) : NULL;
+                char first[13] = {0}; // four characters
+                if (!mark) continue;
+                memcpy(first, mark + strlen(MARK), sizeof first - 1);
+                CHECK_MESSAGE(strstr(fact->text, first), "%s: %s", episodes[i].folder, fact->text);
+                all++;
+            }
+        }
+        fact_list_deinit(&facts);
+    }
+    gold_episodes_close(episodes, n);
+    CHECK(all >= 12);
+    return TEST_PASS;
+}
+
 int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"recall", "facts that must be told are found, by class", test_recall},
@@ -267,6 +296,7 @@ int main(int argc, char **argv) {
         {"unsigned", "an unsigned document tells nothing", test_unsigned},
         {"evidence", "unsigned notes and earlier drafts tell nothing", test_evidence},
         {"advice", "what is told of the stay is no discharge order", test_advice},
+        {"consultations", "consultations are told by their advice", test_consultations},
     };
     return harness_main("facts", tests, sizeof tests / sizeof *tests, argc, argv);
 }
