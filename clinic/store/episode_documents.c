@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// See episode_documents.h, and the facts of store_episodes.h, which hang on document versions.
+// See episode_documents.h.
 #include "clinic/store/episode_documents.h"
 
 #include "clinic/store/audit_chain.h"
@@ -114,61 +114,4 @@ bool store_list_documents(struct store *store, const char *episode, json_t **doc
     if (!reading_begin(store, error)) return false;
     *documents = read_documents(store, episode, error);
     return reading_end(store, *documents != NULL);
-}
-
-bool store_put_facts(struct store *store, const char *episode, const char *document,
-                     int64_t document_version, const char *maker, const json_t *facts,
-                     struct clinic_error *error) {
-    unsigned char digest[SHA256_BYTES];
-    char *text = kept_text(facts, error);
-    if (!text) return false;
-    bool is_hashed = hmac_of(store->digest_key, text, strlen(text), digest);
-    if (!is_hashed) clinic_fail_memory(error);
-    bool is_good =
-        is_hashed && change_begin(store, error) &&
-        change_end(store,
-                   database_run(&store->writer, error,
-                                "INSERT OR REPLACE INTO facts(episode, document, version, maker,"
-                                " digest, text) VALUES(?,?,?,?,?,?)",
-                                "ttitbt", episode, document, document_version, maker,
-                                (const void *)digest, SHA256_BYTES, text),
-                   error);
-    free(text);
-    return is_good;
-}
-
-static char *read_facts(struct store *store, sqlite3_stmt *query, struct clinic_error *error) {
-    unsigned char digest[SHA256_BYTES];
-    enum database_step step = database_step(&store->reader, query, error);
-    if (step == STEP_FAILED) return NULL;
-    const char *text = step == STEP_ROW ? column_text(query, 0) : NULL;
-    const void *kept = step == STEP_ROW ? sqlite3_column_blob(query, 1) : NULL;
-    // What somebody changed is as good as absent: facts can be found again.
-    bool is_whole = kept && sqlite3_column_bytes(query, 1) == SHA256_BYTES &&
-                    hmac_of(store->digest_key, text, strlen(text), digest) &&
-                    bytes_equal(kept, digest, SHA256_BYTES);
-    if (!is_whole) {
-        clinic_fail(error, CLINIC_NOT_FOUND, "no facts of this version are kept");
-        return NULL;
-    }
-    char *copy = strdup(text);
-    if (!copy) clinic_fail_memory(error);
-    return copy;
-}
-
-bool store_get_facts(struct store *store, const char *episode, const char *document,
-                     int64_t document_version, const char *maker, json_t **facts,
-                     struct clinic_error *error) {
-    *facts = NULL;
-    if (!reading_begin(store, error)) return false;
-    sqlite3_stmt *query =
-        database_query(&store->reader, error,
-                       "SELECT text, digest FROM facts WHERE episode=? AND document=?"
-                       " AND version=? AND maker=?",
-                       "ttit", episode, document, document_version, maker);
-    char *text = query ? read_facts(store, query, error) : NULL;
-    sqlite3_finalize(query);
-    if (reading_end(store, text != NULL)) *facts = kept_value(text, error);
-    free(text);
-    return *facts != NULL;
 }

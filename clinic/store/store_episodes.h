@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Episodes in the store: every version is kept as canonical JSON; lists come from columns, so that
-// no episode is parsed for them. Documents have versions of their own, by their content, so that
-// what was found in one (its facts) is found again.
+// no episode is parsed for them. Documents have versions of their own, by their content.
 #ifndef XL_CLINIC_STORE_EPISODES_H
 #define XL_CLINIC_STORE_EPISODES_H
 
@@ -47,13 +46,5 @@ bool store_list_episodes(struct store *store, const struct episode_query *query,
 // [{"id", "version", "signed": bool}] of the newest version's documents, in their order.
 bool store_list_documents(struct store *store, const char *episode, json_t **documents,
                           struct clinic_error *error);
-// Facts that were found in one version of a document. `maker` names the rules that found them
-// (their version): others find nothing. CLINIC_NOT_FOUND: none kept, find them again.
-bool store_put_facts(struct store *store, const char *episode, const char *document,
-                     int64_t document_version, const char *maker, const json_t *facts,
-                     struct clinic_error *error);
-bool store_get_facts(struct store *store, const char *episode, const char *document,
-                     int64_t document_version, const char *maker, json_t **facts,
-                     struct clinic_error *error);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // See store_schema.h. The chain (audit, contents) is what is true; episodes, drafts, forms, users
 // and documents are projections of each object's newest state, made so that reading is quick;
-// sessions, logins and facts may be lost without harm.
+// sessions and logins may be lost without harm.
 #include "clinic/store/store_schema.h"
 
 #include <string.h>
@@ -36,10 +36,6 @@ static const char tables[] =
     "CREATE TABLE documents(episode TEXT NOT NULL REFERENCES episodes(id), document TEXT NOT NULL,"
     " version INTEGER NOT NULL, digest BLOB NOT NULL,"
     " PRIMARY KEY(episode, document, version)) WITHOUT ROWID;"
-    "CREATE TABLE facts(episode TEXT NOT NULL, document TEXT NOT NULL, version INTEGER NOT NULL,"
-    " maker TEXT NOT NULL, digest BLOB NOT NULL, text TEXT NOT NULL,"
-    " PRIMARY KEY(episode, document, version),"
-    " FOREIGN KEY(episode, document, version) REFERENCES documents(episode, document, version));"
 
     "CREATE TABLE drafts(id TEXT PRIMARY KEY, episode TEXT NOT NULL REFERENCES episodes(id),"
     " template TEXT NOT NULL, state TEXT NOT NULL, created TEXT NOT NULL, by TEXT,"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store: folder, episodes, documents, facts, drafts, forms, and many threads at once.
+// The store: folder, episodes, documents, drafts, forms, and many threads at once.
 #include "harness.h"
 #include "store_fixture.h"
 
@@ -118,7 +118,7 @@ static enum test_result test_documents(void) {
     struct store *store = fixture_store(folder, sizeof folder);
     struct put_result result;
     CHECK(store && fixture_put(store, pneumonia, "E-1") == 1);
-    json_t *before, *after, *facts;
+    json_t *before, *after;
     CHECK(store_list_documents(store, "E-1", &before, &error));
     json_t *note = make_note("new-1", "2025-11-07T16:00:00+08:00", "患者体温正常。");
     CHECK_MESSAGE(store_put_document(store, &doctor, "E-1", note, &result, &error), "%s",
@@ -140,18 +140,6 @@ static enum test_result test_documents(void) {
     json_array_foreach(after, i, row) if (strcmp(text_at(row, "id"), "new-1") == 0) version =
         json_integer_value(json_object_get(row, "version"));
     CHECK(version == 2); // of the document
-    json_t *found = json_pack("[s]", "fact");
-    CHECK(store_put_facts(store, "E-1", "new-1", 2, "rules-1", found, &error));
-    CHECK(store_get_facts(store, "E-1", "new-1", 2, "rules-1", &facts, &error));
-    CHECK(json_equal(found, facts));
-    json_decref(facts);
-    CHECK(!store_get_facts(store, "E-1", "new-1", 2, "rules-2", &facts, &error));
-    CHECK(!store_get_facts(store, "E-1", "new-1", 1, "rules-1", &facts, &error));
-    CHECK(!store_put_facts(store, "E-1", "new-1", 3, "rules-1", found, &error));
-    CHECK(fixture_tamper(folder, "UPDATE facts SET text='[\"lie\"]'"));
-    CHECK(!store_get_facts(store, "E-1", "new-1", 2, "rules-1", &facts, &error) &&
-          error.failure == CLINIC_NOT_FOUND);
-    json_decref(found);
     json_decref(before);
     json_decref(after);
     CHECK(fixture_is_whole(store, NULL));
@@ -448,7 +436,7 @@ int main(int argc, char **argv) {
         {"folder", "modes of folder and files, the key stays", test_folder},
         {"foreign", "later versions and other databases are refused", test_foreign},
         {"put", "episodes are versioned by content", test_put},
-        {"documents", "single documents and their facts have versions", test_documents},
+        {"documents", "single documents have versions", test_documents},
         {"list", "scope, search, state, paging", test_list},
         {"drafts", "revisions, conflicts, what a dead process left", test_drafts},
         {"forms", "all or none, undo, history", test_forms},
