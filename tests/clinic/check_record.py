@@ -236,7 +236,7 @@ class Checks:
         """Bundles and the Composition are valid R4 to fhir.resources"""
         python = pytest_step.PYTHON
         try:
-            pytest_step.install()
+            pytest_step.install(pytest_step.VENV, pytest_step.HERE / "requirements.txt")
             found = subprocess.run([python, "-c", "import fhir.resources.R4B"], capture_output=True)
         except (OSError, subprocess.SubprocessError) as error:
             raise Skip(f"no environment for it ({error})") from error
