@@ -5,6 +5,11 @@ export function findField(draft, id) {
   return draft.fields.find((field) => field.id === id);
 }
 
+// What the doctor has seen of these fields: the server fills nothing else.
+export function revisionsOf(draft, ids) {
+  return Object.fromEntries(ids.map((id) => [id, findField(draft, id).revision]));
+}
+
 export function isFillable(field) {
   return field.state === "done" && !field.blocked && field.text.trim() !== "";
 }

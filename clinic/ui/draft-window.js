@@ -111,6 +111,9 @@ export class DraftWindow {
       const names = blocked.map((one) => findField(this.draft, one.field).name).join("、");
       this.showAlert(word("blockedFields", { names }));
       this.nextIssue(blocked[0].field);
+    } else if (problem.body && problem.body.draft) {
+      this.take(problem.body.draft);
+      this.showAlert(word("draftChanged"));
     } else if (problem.body && problem.body.form) {
       this.host.changed(problem.body.form);
       this.showAlert(word("formChanged"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The draft window alone, inside a host. Launched by a signed token after #; a new token there is
 // another patient: everything of the one before leaves the page first. The session lives in memory.
-import { draftToOpen, findField } from "/clinic/ui/draft-state.js";
+import { draftToOpen, revisionsOf } from "/clinic/ui/draft-state.js";
 import { DraftWindow } from "/clinic/ui/draft-window.js";
 import { make, put, say, sayAgain, tell } from "/clinic/ui/elements.js";
 import { HostMessages, HostRefusal } from "/clinic/ui/messaging.js";
@@ -67,15 +67,10 @@ async function fill(one, draft, ids) {
     throw new ServerError(409, word("formChanged"));
   }
   one.form = await get(path.form(one.episode, one.template));
-  const answer = await post(path.draft(draft.id, "fill"), { fields: ids, versions: versions(one, ids) });
+  const answer = await post(path.draft(draft.id, "fill"), { fields: ids, versions: versions(one, ids), revisions: revisionsOf(draft, ids) });
   one.form = answer.form;
   const fields = one.form.fields.filter((field) => ids.includes(field.id))
     .map(({ id, name, text }) => ({ id, name, text, was: (one.seen && one.seen[id]) || "" }));
-  if (fields.some((field) => field.text !== findField(draft, field.id).text)) {
-    await takeBack(one, ids); // the draft was changed elsewhere: the doctor has not seen this text
-    await one.draft.open(draft.id);
-    throw new ServerError(409, word("draftChanged"));
-  }
   if (!one.host) return;
   try {
     await one.host.update(fields);

@@ -2,12 +2,11 @@
 // One patient's record: documents left, form in the middle, draft window right. All of it belongs to
 // one episode; close() empties the page before another patient is asked for.
 import { DocumentsPane, allergyLine, patientLine } from "/clinic/ui/documents-pane.js";
-import { draftToOpen, findField } from "/clinic/ui/draft-state.js";
+import { draftToOpen, revisionsOf } from "/clinic/ui/draft-state.js";
 import { DraftWindow } from "/clinic/ui/draft-window.js";
 import { make, put } from "/clinic/ui/elements.js";
 import { RecordForm } from "/clinic/ui/record-form.js";
-import { ServerError, get, path, post } from "/clinic/ui/clinic-server.js";
-import { word } from "/clinic/ui/clinic-words.js";
+import { get, path, post } from "/clinic/ui/clinic-server.js";
 
 export class Workspace {
   // me: answer of /me; refuse(problem): shows what the server said
@@ -70,14 +69,10 @@ export class Workspace {
       formText: (id) => form.text(id),
       fill: async (draft, ids) => {
         await form.settle();
-        const answer = await post(path.draft(draft.id, "fill"), { fields: ids, versions: form.versions(ids) });
+        const answer = await post(path.draft(draft.id, "fill"), { fields: ids, versions: form.versions(ids), revisions: revisionsOf(draft, ids) });
         form.show(answer.form);
         const first = form.rows.get(ids[0]);
         if (first) first.area.scrollIntoView({ block: "nearest" });
-        const isOther = ids.some((id) => form.text(id) !== findField(draft, id).text);
-        if (!isOther) return;
-        await this.draft.open(draft.id); // the form has what the draft says by now; so must the window
-        throw new ServerError(409, word("draftChanged"));
       },
       changed: (whole) => form.show(whole),
       showSources: (sources, how) => this.documents.showSources(sources, how),

@@ -303,6 +303,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def fill(self, draft, body):
         mock, blocked = self.mock, []
         chosen = [field for field in draft["fields"] if field["id"] in body["fields"]]
+        seen = body.get("revisions", {})
+        if any(seen.get(field["id"], field["revision"]) != field["revision"] for field in chosen):
+            return self.refuse(409, "the draft was changed meanwhile", draft=draft)
         for field in chosen:
             bad = [i for i, one in enumerate(field["sentences"]) if one["verdict"] == "unsupported"]
             blocked += [{"field": field["id"], "sentences": bad}] if bad else []

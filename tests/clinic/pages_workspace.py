@@ -301,10 +301,11 @@ def test_form_changed_elsewhere(visit, mock):
     assert "修改" in visit.alert()
     assert visit.form("stay_days") == "8天（别处）"
     field = next(one for one in mock.drafts["d1"]["fields"] if one["id"] == "discharge_orders")
-    field["text"] = "别处改过的医嘱。"
+    field.update(text="别处改过的医嘱。", revision=field["revision"] + 1)
     visit.press("discharge_orders", "fill")
     visit.until("document.querySelector('.draft-window > .alert').textContent.includes('重新载入')")
-    assert visit.form("discharge_orders") == "别处改过的医嘱。" == visit.draft_text("discharge_orders")
+    assert visit.draft_text("discharge_orders") == "别处改过的医嘱。"
+    assert visit.form("discharge_orders") == "", "nobody has seen this text"
     mock.set_form("E-2025-000001", "admit_date", "又改", "typed")
     visit.page.fill("#form-admit_date", "我的")
     visit.page.keyboard.press("Tab")
