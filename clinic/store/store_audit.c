@@ -196,23 +196,25 @@ static sqlite3_stmt *find_rows(struct store *store, const struct audit_query *qu
                           (int64_t)query->limit);
 }
 
+struct audit_search {
+    const struct audit_query *query;
+    char action[ACTION_BYTES_MAX + 8]; // the end of the range
+};
+
+static bool search(struct store *store, const void *of, json_t *list, struct clinic_error *error) {
+    const struct audit_search *wanted = of;
+    sqlite3_stmt *rows = find_rows(store, wanted->query, wanted->action, error);
+    bool is_good = rows && read_rows(store, wanted->query, rows, list, error);
+    sqlite3_finalize(rows);
+    return is_good;
+}
+
 bool store_read_audit(struct store *store, const struct audit_query *query, json_t **rows,
                       struct clinic_error *error) {
-    char action[ACTION_BYTES_MAX + 8];
+    struct audit_search wanted = {.query = query};
     *rows = NULL;
-    if (!check_query(query, action, error)) return false;
-    json_t *list = json_array();
-    if (!kept_ready(list, error)) return false;
-    bool is_good = reading_begin(store, error);
-    if (is_good) {
-        sqlite3_stmt *found = find_rows(store, query, action, error);
-        is_good = found && read_rows(store, query, found, list, error);
-        sqlite3_finalize(found);
-        is_good = reading_end(store, is_good);
-    }
-    if (is_good) *rows = list;
-    if (!is_good) json_decref(list);
-    return is_good;
+    return check_query(query, wanted.action, error) &&
+           reading_list(store, search, &wanted, rows, error);
 }
 
 bool store_walk_audit(struct store *store, bool (*on_line)(void *user, const json_t *line),

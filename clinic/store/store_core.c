@@ -56,6 +56,19 @@ bool reading_end(struct store *store, bool is_good) {
     return is_good;
 }
 
+bool reading_list(struct store *store,
+                  bool (*fill)(struct store *store, const void *of, json_t *list,
+                               struct clinic_error *error),
+                  const void *of, json_t **list, struct clinic_error *error) {
+    *list = NULL;
+    json_t *made = json_array();
+    if (!kept_ready(made, error)) return false;
+    bool is_good = reading_begin(store, error) && reading_end(store, fill(store, of, made, error));
+    if (is_good) *list = made;
+    if (!is_good) json_decref(made);
+    return is_good;
+}
+
 struct text_buffer {
     char *bytes;
     size_t n_bytes, capacity;

@@ -50,6 +50,12 @@ bool change_close(struct store *store, bool is_good, struct clinic_error *error)
 bool reading_begin(struct store *store, struct clinic_error *error);
 bool reading_end(struct store *store, bool is_good);
 
+// A list that `fill` makes in one reading. `of` is the caller's. *list is NULL on failure.
+bool reading_list(struct store *store,
+                  bool (*fill)(struct store *store, const void *of, json_t *list,
+                               struct clinic_error *error),
+                  const void *of, json_t **list, struct clinic_error *error);
+
 // Compact, members sorted: equal values give equal texts. NULL with an error; free().
 char *kept_text(const json_t *value, struct clinic_error *error);
 // From a text that kept_text() made and that was proven since. NULL: no memory.

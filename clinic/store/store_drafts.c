@@ -158,25 +158,21 @@ static bool read_list(struct store *store, sqlite3_stmt *rows, json_t *list,
     return step == STEP_DONE;
 }
 
+static bool list_of_episode(struct store *store, const void *episode, json_t *list,
+                            struct clinic_error *error) {
+    sqlite3_stmt *rows =
+        database_query(&store->reader, error,
+                       "SELECT id, template, state, created, by, revision FROM drafts"
+                       " WHERE episode=? ORDER BY created DESC, seq DESC",
+                       "t", (const char *)episode);
+    bool is_good = rows && read_list(store, rows, list, error);
+    sqlite3_finalize(rows);
+    return is_good;
+}
+
 bool store_list_drafts(struct store *store, const char *episode, json_t **drafts,
                        struct clinic_error *error) {
-    *drafts = NULL;
-    json_t *list = json_array();
-    if (!kept_ready(list, error)) return false;
-    bool is_good = reading_begin(store, error);
-    if (is_good) {
-        sqlite3_stmt *rows =
-            database_query(&store->reader, error,
-                           "SELECT id, template, state, created, by, revision FROM drafts"
-                           " WHERE episode=? ORDER BY created DESC, seq DESC",
-                           "t", episode);
-        is_good = rows && read_list(store, rows, list, error);
-        sqlite3_finalize(rows);
-        is_good = reading_end(store, is_good);
-    }
-    if (is_good) *drafts = list;
-    if (!is_good) json_decref(list);
-    return is_good;
+    return reading_list(store, list_of_episode, episode, drafts, error);
 }
 
 static bool stop_draft(struct store *store, const struct actor *actor, const char *id,

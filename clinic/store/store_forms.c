@@ -292,25 +292,21 @@ static bool read_history(struct store *store, sqlite3_stmt *rows, json_t *histor
     return step == STEP_DONE;
 }
 
+static bool history_of_object(struct store *store, const void *object, json_t *list,
+                              struct clinic_error *error) {
+    sqlite3_stmt *rows =
+        database_query(&store->reader, error,
+                       "SELECT seq, version, action FROM audit WHERE object=? AND version>0"
+                       " ORDER BY version DESC",
+                       "t", (const char *)object);
+    bool is_good = rows && read_history(store, rows, list, error);
+    sqlite3_finalize(rows);
+    return is_good;
+}
+
 bool store_form_history(struct store *store, const char *episode, const char *template,
                         const char *field, json_t **history, struct clinic_error *error) {
     char object[STORE_OBJECT_BYTES];
-    *history = NULL;
     snprintf(object, sizeof object, "form/%s/%s/%s", episode, template, field);
-    json_t *list = json_array();
-    if (!kept_ready(list, error)) return false;
-    bool is_good = reading_begin(store, error);
-    if (is_good) {
-        sqlite3_stmt *rows =
-            database_query(&store->reader, error,
-                           "SELECT seq, version, action FROM audit WHERE object=? AND version>0"
-                           " ORDER BY version DESC",
-                           "t", object);
-        is_good = rows && read_history(store, rows, list, error);
-        sqlite3_finalize(rows);
-        is_good = reading_end(store, is_good);
-    }
-    if (is_good) *history = list;
-    if (!is_good) json_decref(list);
-    return is_good;
+    return reading_list(store, history_of_object, object, history, error);
 }

@@ -179,21 +179,17 @@ static bool read_users(struct store *store, sqlite3_stmt *rows, json_t *list,
     return step == STEP_DONE;
 }
 
-bool store_list_users(struct store *store, json_t **users, struct clinic_error *error) {
-    *users = NULL;
-    json_t *list = json_array();
-    if (!kept_ready(list, error)) return false;
-    bool is_good = reading_begin(store, error);
-    if (is_good) {
-        sqlite3_stmt *rows = database_query(
-            &store->reader, error,
-            "SELECT name, display, role, departments, disabled, changed FROM users ORDER BY name",
-            "");
-        is_good = rows && read_users(store, rows, list, error);
-        sqlite3_finalize(rows);
-        is_good = reading_end(store, is_good);
-    }
-    if (is_good) *users = list;
-    if (!is_good) json_decref(list);
+static bool list_of_all(struct store *store, const void *nothing, json_t *list,
+                        struct clinic_error *error) {
+    (void)nothing;
+    sqlite3_stmt *rows = database_query(
+        &store->reader, error,
+        "SELECT name, display, role, departments, disabled, changed FROM users ORDER BY name", "");
+    bool is_good = rows && read_users(store, rows, list, error);
+    sqlite3_finalize(rows);
     return is_good;
+}
+
+bool store_list_users(struct store *store, json_t **users, struct clinic_error *error) {
+    return reading_list(store, list_of_all, NULL, users, error);
 }
