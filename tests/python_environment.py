@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Virtual environments that tests run in. Standard library only."""
+import os
+import pathlib
 import subprocess
+import sys
 import venv
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PLAYWRIGHT = "playwright==1.65.2"
 
 
 def skip_all(step, reason):
@@ -24,3 +30,20 @@ def install(folder, wanted):
     if done.returncode == 0:
         stamp.write_text(wanted.read_text())
     return done.returncode == 0 or subprocess.run([python, "-c", "import pytest"]).returncode == 0
+
+
+def rerun_with_playwright(step, wish=None):
+    """This program again in build/venv-page, which has playwright if it can be had; `wish`: one more
+    package that the program can do without."""
+    folder = ROOT / "build/venv-page"
+    python = folder / "bin/python"
+    if os.path.realpath(sys.prefix) == os.path.realpath(folder):
+        return skip_all(step, "playwright could not be installed")
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+    pip = [python, "-m", "pip", "install", "-q"]
+    if subprocess.run([*pip, PLAYWRIGHT], capture_output=True).returncode != 0:
+        return skip_all(step, "playwright could not be installed (no network?)")
+    if wish:
+        subprocess.run([*pip, "--no-deps", wish], capture_output=True)
+    return subprocess.run([python, *sys.argv]).returncode

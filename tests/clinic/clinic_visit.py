@@ -5,11 +5,8 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
-import venv
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PLAYWRIGHT = "playwright==1.65.2"
 AXE = "axe-playwright-python==0.1.4"  # for the older axe.min.js in it, where there is no npm
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 NODE_FOLDER = os.path.join(ROOT, "build", "node-clinic-pages")
@@ -18,26 +15,6 @@ TOTAL = "[data-part=verified]"
 PASSWORD = "示范医院-口令-2025"
 WATCH_POLICY = """window.refused = []; document.addEventListener('securitypolicyviolation',
     event => window.refused.push(event.violatedDirective + ' ' + event.blockedURI));"""
-
-
-def skip(reason):
-    print(f"skip clinic-pages ({reason})\nclinic-pages: 0 passed, 0 failed, 1 skipped")
-    return 77
-
-
-def run_in_environment():
-    """The program again in build/venv-page, which has playwright if it can be had."""
-    folder = os.path.join(ROOT, "build", "venv-page")
-    python = os.path.join(folder, "bin", "python")
-    if os.path.realpath(sys.prefix) == os.path.realpath(folder):
-        return skip("playwright could not be installed")
-    if not os.path.exists(python):
-        venv.create(folder, with_pip=True)
-    done = subprocess.run([python, "-m", "pip", "install", "-q", PLAYWRIGHT], capture_output=True)
-    if done.returncode != 0:
-        return skip("playwright could not be installed (no network?)")
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", AXE], capture_output=True)
-    return subprocess.run([python, *sys.argv]).returncode
 
 
 def node_module(*path):

@@ -51,7 +51,7 @@ def test_another_doctor_s_draft_is_for_reading(visit, mock):
     assert not visit.page.is_visible("[data-action=fillAll]")
     visit.generate()
     # Not wait_done: the other doctor's draft is done, too, until the new one is there.
-    visit.card("stay_days").locator("[data-action=fill]").wait_for(state="visible")
+    visit.card("stay_days").locator("[data-action=fill]").wait_for(timeout=20000)
     assert "other 的草稿" not in visit.page.inner_text(".draft-window")
 
 

@@ -11,14 +11,16 @@ import os
 import sys
 import traceback
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import pages_embedding  # noqa: E402
 import pages_live  # noqa: E402
 import pages_pictures  # noqa: E402
 import pages_safety  # noqa: E402
 import pages_workspace  # noqa: E402
 from clinic_mock import ClinicMock  # noqa: E402
-from clinic_visit import CHROMIUM, Missing, Visit, run_in_environment, skip  # noqa: E402
+from clinic_visit import AXE, CHROMIUM, Missing, Visit  # noqa: E402
+from python_environment import rerun_with_playwright, skip_all  # noqa: E402
 
 
 def find_tests(*modules):
@@ -67,11 +69,11 @@ def run_tests(browser, wanted):
 def main():
     arguments = sys.argv[1:]
     if not CHROMIUM:
-        return skip("no chromium; scripts/setup more")
+        return skip_all("clinic-pages", "no chromium; scripts/setup more")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        return run_in_environment()
+        return rerun_with_playwright("clinic-pages", AXE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         if arguments[:1] == ["--screenshots"]:

@@ -9,16 +9,15 @@ Usage: test_page.py [--screenshots DIR] [NAME ...]
 import os
 import re
 import shutil
-import subprocess
 import sys
 import traceback
-import venv
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 from page_mock import Mock, security_policy  # noqa: E402
+from python_environment import rerun_with_playwright, skip_all  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PLAYWRIGHT = "playwright==1.65.2"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
 
@@ -281,33 +280,14 @@ def screenshots(browser, folder):
         mock.close()
 
 
-def skip(reason):
-    print(f"skip page ({reason})\npage: 0 passed, 0 failed, 1 skipped")
-    return 77
-
-
-def run_in_environment():
-    """This program again in build/venv-page, which has playwright if it can be had."""
-    folder = os.path.join(ROOT, "build", "venv-page")
-    python = os.path.join(folder, "bin", "python")
-    if os.path.realpath(sys.prefix) == os.path.realpath(folder):
-        return skip("playwright could not be installed")
-    if not os.path.exists(python):
-        venv.create(folder, with_pip=True)
-    done = subprocess.run([python, "-m", "pip", "install", "-q", PLAYWRIGHT], capture_output=True)
-    if done.returncode != 0:
-        return skip("playwright could not be installed (no network?)")
-    return subprocess.run([python, *sys.argv]).returncode
-
-
 def main():
     arguments = sys.argv[1:]
     if not CHROMIUM:
-        return skip("no chromium; scripts/setup more")
+        return skip_all("page", "no chromium; scripts/setup more")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        return run_in_environment()
+        return rerun_with_playwright("page")
     tests = {name[5:]: run for name, run in sorted(globals().items()) if name.startswith("test_")}
     failed = passed = 0
     with sync_playwright() as playwright:
