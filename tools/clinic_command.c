@@ -309,12 +309,10 @@ static int run_line(int argc, char **argv) {
 }
 
 int clinic_command(int argc, char **argv) {
-#if defined(XINGLIN_HAS_CLINIC_DRAFT)
     static char name[] = "xinglin clinic draft";
     if (argc > 1 && strcmp(argv[1], "draft") == 0) { // has flags of its own
         argv[1] = name;
         return clinic_draft_command(argc - 1, argv + 1);
     }
-#endif
     return run_line(argc, argv);
 }

@@ -287,7 +287,7 @@ static void print_text(const struct evaluation *e, const struct divergence_summa
     printf("same top-1 %.3f %%\n", 100 * s->top1_agreement);
 }
 
-#if defined(XINGLIN_HAS_CLINIC_DRAFT)
+#if defined(XINGLIN_HAS_SERVER)
 static int is_clinic(int argc, char **argv) {
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--clinic") == 0) return 1;
@@ -296,7 +296,7 @@ static int is_clinic(int argc, char **argv) {
 #endif
 
 int eval_command(int argc, char **argv) {
-#if defined(XINGLIN_HAS_CLINIC_DRAFT)
+#if defined(XINGLIN_HAS_SERVER)
     if (is_clinic(argc, argv)) return clinic_eval_command(argc, argv); // has flags of its own
 #endif
     struct evaluation e = {.command = argv[0], .options = {.context = 512}};

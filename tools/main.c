@@ -25,8 +25,6 @@ static const struct command commands[] = {
     {"chat", "llm-chat", chat_command, "a conversation in the terminal"},
 #if defined(XINGLIN_HAS_SERVER)
     {"serve", NULL, serve_command, "an HTTP server with OpenAI's routes"},
-#endif
-#if defined(XINGLIN_HAS_CLINIC_STORE)
     {"clinic", NULL, clinic_command, "a clinic's records: users, import, audit, backup"},
 #endif
     {"inspect", NULL, inspect_command, "what is in a model, what this machine offers"},

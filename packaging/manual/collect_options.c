@@ -14,7 +14,7 @@ struct manual_command manual_commands[] = {
     {.name = "run", .alias = "llm-cli", .brief = "continue a prompt"},
     {.name = "chat", .alias = "llm-chat", .brief = "a conversation in the terminal"},
     {.name = "serve", .brief = "a model for many users, over HTTP"},
-#if defined(XINGLIN_HAS_CLINIC_STORE)
+#if defined(XINGLIN_HAS_SERVER)
     {.name = "clinic", .brief = "a clinic's records: users, import, audit, backup"},
 #endif
     {.name = "inspect", .brief = "what is in a model, what this machine offers"},
@@ -96,7 +96,7 @@ bool manual_collect(void) {
         {"inspect", inspect_command},
         {"eval", eval_command},
         {"bench", bench_command},
-#if defined(XINGLIN_HAS_CLINIC_STORE)
+#if defined(XINGLIN_HAS_SERVER)
         {"clinic", clinic_command},
 #endif
     };
