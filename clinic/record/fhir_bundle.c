@@ -33,7 +33,8 @@ static void name_by_url(struct fhir_bundle *bundle, const json_t *resource, cons
     while (tail > url && tail[-1] != ':' && tail[-1] != '/')
         tail--;
     snprintf(key, sizeof key, "%p", (const void *)resource);
-    fhir_put_string(bundle, bundle->names, key, tail);
+    if (tail[0] != '\0' && json_object_set_new(bundle->names, key, json_string(tail)) != 0)
+        bundle->has_no_memory = true;
 }
 
 static void index_as(struct fhir_bundle *bundle, const char *key, json_t *resource) {

@@ -3,7 +3,7 @@
 #ifndef XL_CLINIC_FHIR_IMPORT_PARTS_H
 #define XL_CLINIC_FHIR_IMPORT_PARTS_H
 
-#include "clinic/record/fhir_bundle.h"
+#include "clinic/record/fhir_row.h"
 
 // Reads one resource; what does not belong to the stay was sorted out before.
 typedef bool fhir_reader(struct fhir_bundle *bundle, const json_t *resource);

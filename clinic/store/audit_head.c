@@ -3,6 +3,7 @@
 // place. It is not synced: after a loss of power it may be older than the database, and that is
 // allowed; only a head that is newer than the database, or says something else, is a fault.
 #include "clinic/store/audit_chain.h"
+#include "clinic/store/store_folder.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -46,7 +47,7 @@ void audit_head_open(struct store *store) {
     struct audit_head head;
     snprintf(path, sizeof path, "%s/audit.head", store->folder);
     store->head_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    store_give_file(store, store->head_fd);
+    folder_give_file(store, store->head_fd);
     enum head_state state = audit_head_read(store, &head);
     store->is_head_frozen = state == HEAD_UNREADABLE ||
                             (state == HEAD_READ && head.seq > 0 && !is_in_database(store, &head));

@@ -2,7 +2,7 @@
 // See episode_documents.h.
 #include "clinic/store/episode_documents.h"
 
-#include "clinic/store/audit_chain.h"
+#include "clinic/store/kept_episode.h"
 #include "clinic/store/store_episodes.h"
 
 #include <stdio.h>
@@ -98,13 +98,10 @@ static json_t *list_documents(struct store *store, const json_t *canonical,
 
 static json_t *read_documents(struct store *store, const char *episode,
                               struct clinic_error *error) {
-    int64_t version, seq;
-    if (!kept_episode_find(store, &store->reader, episode, &version, &seq, error)) return NULL;
-    char *text = audit_text(store, &store->reader, seq, SIDE_STATE, error);
-    json_t *canonical = text ? kept_value(text, error) : NULL;
+    int64_t version;
+    json_t *canonical = kept_episode_read(store, &store->reader, episode, &version, error);
     json_t *list = canonical ? list_documents(store, canonical, error) : NULL;
     json_decref(canonical);
-    free(text);
     return list;
 }
 

@@ -10,8 +10,5 @@ bool documents_put(struct store *store, const json_t *canonical, struct clinic_e
 // Whether the table knows exactly these contents as the newest. False with `why`.
 bool documents_check(struct store *store, struct database *database, const json_t *canonical,
                      char *why, size_t why_bytes);
-// Newest version and sequence number of an episode; CLINIC_NOT_FOUND.
-bool kept_episode_find(struct store *store, struct database *database, const char *id,
-                       int64_t *version, int64_t *seq, struct clinic_error *error);
 
 #endif

@@ -33,9 +33,6 @@ struct store {
 };
 
 int64_t store_now_ms(const struct store *store);
-// A file that was just made, to the folder's owner: a service must be able to use what an operator
-// made as root.
-void store_give_file(const struct store *store, int fd);
 
 // A change holds the writer's mutex and a transaction that nobody else may have. End it in any
 // case: `return change_begin(store, error) && change_end(store, work(...), error);`

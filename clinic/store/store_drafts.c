@@ -2,7 +2,7 @@
 // See store_drafts.h.
 #include "clinic/store/store_drafts.h"
 
-#include "clinic/store/episode_documents.h"
+#include "clinic/store/kept_episode.h"
 #include "clinic/store/projection.h"
 
 #include <stdio.h>
@@ -45,7 +45,7 @@ bool store_create_draft(struct store *store, const struct actor *actor, const ch
     int64_t version, seq;
     struct audit_line line = {
         .actor = actor, .action = "draft.create", .episode = episode, .version = 1};
-    bool is_good = kept_episode_find(store, &store->writer, episode, &version, &seq, error) &&
+    bool is_good = kept_episode_find(&store->writer, episode, &version, &seq, error) &&
                    projection_put(store, PROJECTION_DRAFT, draft, &line, error);
     return change_end(store, is_good, error);
 }

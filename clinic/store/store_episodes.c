@@ -3,6 +3,7 @@
 #include "clinic/store/store_episodes.h"
 
 #include "clinic/store/episode_documents.h"
+#include "clinic/store/kept_episode.h"
 #include "clinic/store/projection.h"
 
 #include "clinic/record/episode.h"
@@ -12,22 +13,6 @@
 #include <string.h>
 
 enum { EPISODE_TEXT_BYTES_MAX = 32 << 20 };
-
-bool kept_episode_find(struct store *store, struct database *database, const char *id,
-                       int64_t *version, int64_t *seq, struct clinic_error *error) {
-    (void)store;
-    sqlite3_stmt *query =
-        database_query(database, error, "SELECT version, seq FROM episodes WHERE id=?", "t", id);
-    if (!query) return false;
-    enum database_step step = database_step(database, query, error);
-    if (step == STEP_ROW) {
-        *version = sqlite3_column_int64(query, 0);
-        *seq = sqlite3_column_int64(query, 1);
-    } else if (step == STEP_DONE)
-        clinic_fail(error, CLINIC_NOT_FOUND, "there is no such episode");
-    sqlite3_finalize(query);
-    return step == STEP_ROW;
-}
 
 // Whether the newest version has exactly this text.
 static bool is_same(struct store *store, int64_t seq, const char *text) {
@@ -55,7 +40,7 @@ static bool put_checked(struct store *store, const struct actor *actor, const js
                         const char *source, struct put_result *result, struct clinic_error *error) {
     struct clinic_error missing = {0};
     int64_t version = 0, seq = 0;
-    bool is_there = kept_episode_find(store, &store->writer, result->id, &version, &seq, &missing);
+    bool is_there = kept_episode_find(&store->writer, result->id, &version, &seq, &missing);
     if (!is_there && missing.failure != CLINIC_NOT_FOUND) {
         if (error) *error = missing;
         return false;
@@ -93,16 +78,6 @@ bool store_put_episode(struct store *store, const struct actor *actor, json_t *c
            change_end(store, put_checked(store, actor, canonical, source, result, error), error);
 }
 
-static json_t *newest(struct store *store, struct database *database, const char *id,
-                      int64_t *version, struct clinic_error *error) {
-    int64_t seq;
-    if (!kept_episode_find(store, database, id, version, &seq, error)) return NULL;
-    char *text = audit_text(store, database, seq, SIDE_STATE, error);
-    json_t *canonical = text ? kept_value(text, error) : NULL;
-    free(text);
-    return canonical;
-}
-
 // Replaces the row with the document's id or adds it behind all that are not later.
 static bool place_document(json_t *canonical, json_t *document, struct clinic_error *error) {
     json_t *docs = json_object_get(canonical, "docs"), *row;
@@ -130,7 +105,7 @@ static bool place_document(json_t *canonical, json_t *document, struct clinic_er
 static bool put_document(struct store *store, const struct actor *actor, const char *id,
                          json_t *document, struct put_result *result, struct clinic_error *error) {
     int64_t version;
-    json_t *canonical = newest(store, &store->writer, id, &version, error);
+    json_t *canonical = kept_episode_read(store, &store->writer, id, &version, error);
     bool is_good = canonical && place_document(canonical, document, error) &&
                    check_episode(canonical, result, error) &&
                    put_checked(store, actor, canonical, "document", result, error);
@@ -163,7 +138,7 @@ static bool find_version(struct database *database, const char *id, int64_t vers
 static char *read_version(struct store *store, const char *id, int64_t wanted, int64_t *version,
                           struct clinic_error *error) {
     int64_t seq;
-    if (!kept_episode_find(store, &store->reader, id, version, &seq, error)) return NULL;
+    if (!kept_episode_find(&store->reader, id, version, &seq, error)) return NULL;
     if (wanted != 0 && wanted != *version) {
         if (!find_version(&store->reader, id, wanted, &seq, error)) return NULL;
         *version = wanted;

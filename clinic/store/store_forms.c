@@ -4,7 +4,7 @@
 #include "clinic/store/store_forms.h"
 
 #include "clinic/record/utf8_text.h"
-#include "clinic/store/episode_documents.h"
+#include "clinic/store/kept_episode.h"
 #include "clinic/store/projection.h"
 
 #include <stdio.h>
@@ -121,8 +121,7 @@ static bool check_fill(const struct form_fill *fill, struct clinic_error *error)
 static bool fill_fields(struct store *store, const struct form_change *change,
                         const struct form_fill *fill, struct clinic_error *error) {
     int64_t version, seq;
-    if (!kept_episode_find(store, &store->writer, fill->episode, &version, &seq, error))
-        return false;
+    if (!kept_episode_find(&store->writer, fill->episode, &version, &seq, error)) return false;
     for (int i = 0; i < fill->n_fields; i++)
         if (!fill_field(store, change, &fill->fields[i], error)) return false;
     return true;
@@ -256,8 +255,7 @@ bool store_get_form(struct store *store, const char *episode, const char *templa
                            "SELECT field, name, text, version, source, draft, by, at FROM forms"
                            " WHERE episode=? AND template=? ORDER BY field",
                            "tt", episode, template);
-        is_good = rows &&
-                  kept_episode_find(store, &store->reader, episode, &version, &seq, error) &&
+        is_good = rows && kept_episode_find(&store->reader, episode, &version, &seq, error) &&
                   read_fields(store, rows, fields, error);
         sqlite3_finalize(rows);
         is_good = reading_end(store, is_good);
@@ -269,6 +267,16 @@ bool store_get_form(struct store *store, const char *episode, const char *templa
     }
     json_decref(fields);
     return is_good;
+}
+
+json_t *store_form_field(const json_t *form, const char *id) {
+    const json_t *each;
+    size_t i;
+    json_array_foreach(json_object_get(form, "fields"), i, each) {
+        const char *name = json_string_value(json_object_get(each, "id"));
+        if (name && strcmp(name, id) == 0) return (json_t *)each;
+    }
+    return NULL;
 }
 
 static bool read_history(struct store *store, sqlite3_stmt *rows, json_t *history,

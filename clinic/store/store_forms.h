@@ -30,6 +30,8 @@ bool store_fill_form(struct store *store, const struct actor *actor, const struc
 // fields.
 bool store_get_form(struct store *store, const char *episode, const char *template, json_t **form,
                     struct clinic_error *error);
+// One of such a form's fields: borrowed; NULL: nobody has filled it.
+json_t *store_form_field(const json_t *form, const char *id);
 // The text before the last change, as a new version; again: the one before that. CLINIC_CONFLICT:
 // another version, or nothing to undo. What comes back is what stood there, whatever the record has
 // become since. Audit: form.undo, its "restores" is the version that came back (0: empty).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // See store_users.h: logins, launches and the sessions that they open.
 #include "clinic/store/audit_chain.h"
-#include "clinic/store/episode_documents.h"
+#include "clinic/store/kept_episode.h"
 #include "clinic/store/store_users.h"
 #include "clinic/store/user_table.h"
 
@@ -173,8 +173,7 @@ static bool check_launch(struct store *store, const struct launch *launch,
         return false;
     }
     if (is_disabled) return clinic_fail(error, CLINIC_DENIED, "this user is disabled");
-    if (!kept_episode_find(store, &store->writer, launch->episode, &version, &seq, error))
-        return false;
+    if (!kept_episode_find(&store->writer, launch->episode, &version, &seq, error)) return false;
     sqlite3_stmt *query = database_query(
         &store->writer, error, "SELECT department FROM episodes WHERE id=?", "t", launch->episode);
     bool is_seen = query && database_step(&store->writer, query, error) == STEP_ROW &&
