@@ -76,7 +76,7 @@ static bool tell_card(struct clinic_call *call) {
                                            : "出院记录未书写，可生成草稿 (no discharge record yet; "
                                              "a draft can be made)",
                                  is_filled ? "info" : "warning"));
-    draft_warmer_add(clinic_service_warmer(call->service), call->episode);
+    draft_warmer_add(call->context->warmer, call->episode);
     return call->reply != NULL;
 }
 

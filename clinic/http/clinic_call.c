@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clinic/http/clinic_call.h"
 
-#include "clinic/http/clinic_routes.h"
+#include "clinic/draft/record_template.h"
 #include "clinic/http/event_stream.h"
 #include "clinic/store/store_audit.h"
 #include "clinic/store/store_drafts.h"
@@ -12,6 +12,7 @@
 #include "server/http_server.h"
 #include "server/json_dump.h"
 #include "server/json_memory.h"
+#include "server/settings.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ static void cancel(void *work) {
 }
 
 static void give_place(struct clinic_call *call) {
-    if (call->has_place) clinic_service_leave(call->service, call->token);
+    if (call->has_place) session_places_leave(call->context->places, call->token);
     call->has_place = false;
 }
 
@@ -62,7 +63,13 @@ const char *clinic_call_part(const struct clinic_call *call, int which) {
 }
 
 struct store *clinic_call_store(const struct clinic_call *call) {
-    return clinic_service_store(call->service);
+    return call->context->supply.store;
+}
+
+const struct record_template *clinic_call_template(struct clinic_call *call, const char *id) {
+    const struct record_template *record = template_set_find(call->context->supply.templates, id);
+    if (!record) clinic_call_refuse(call, 404, "not_found", "there is no such record type");
+    return record;
 }
 
 json_t *clinic_call_error_json(const char *code, const char *message) {
@@ -113,8 +120,7 @@ static bool take_credentials(struct clinic_call *call) {
 static void note_base(struct clinic_call *call) {
     const char *host = exchange_header(call->exchange, "Host");
     snprintf(call->base, sizeof call->base, "%s://%s",
-             clinic_service_settings(call->service)->tls_cert ? "https" : "http",
-             host ? host : "localhost");
+             call->context->settings->tls_cert ? "https" : "http", host ? host : "localhost");
 }
 
 // ---- In the job: who it is, what it is about
@@ -326,18 +332,18 @@ static void answer(struct clinic_call *call) {
 static struct job_pool *pool_of(const struct clinic_call *call) {
     switch (call->row->pace) {
     case PACE_PASSWORD:
-        return clinic_service_logins(call->service);
+        return call->context->logins;
     case PACE_PROOF:
-        return clinic_service_proofs(call->service);
+        return call->context->proofs;
     default:
-        return clinic_service_jobs(call->service);
+        return call->context->jobs;
     }
 }
 
 // One impatient page must not keep a ward waiting.
 static bool take_place(struct clinic_call *call) {
     if (!call->token[0]) return true;
-    call->has_place = clinic_service_enter(call->service, call->token);
+    call->has_place = session_places_enter(call->context->places, call->token);
     return call->has_place || clinic_call_refuse(call, 429, "too_many_requests",
                                                  "too many requests of this session are waiting");
 }
@@ -348,16 +354,16 @@ static void run(struct exchange *exchange) {
     give_place(call);
 }
 
-void clinic_call_begin(struct exchange *exchange) {
+void clinic_call_begin(struct exchange *exchange, const struct clinic_row *row) {
     struct clinic_call *call = calloc(1, sizeof *call);
     if (!call) {
         openai_error_no_memory(&exchange->error);
         exchange_fail(exchange);
         return;
     }
-    call->service = exchange->server->extension->user;
+    call->context = exchange->server->extension->user;
     call->exchange = exchange;
-    call->row = clinic_row_of(exchange->server->extension, exchange->route);
+    call->row = row;
     call->status = 200;
     exchange->work = call;
     exchange->work_kind = &call_work;

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // One request to the clinic, from the gate to the answer. Who may ask what is one table
 // (clinic_routes.c): a row names the roles, how the caller is known and what the request is about;
-// clinic_call.c holds every request to its row before the row's function sees it, and writes the
-// audit line of a read before the answer is given. A function so never asks for a role.
+// clinic_call.c, which does not know the table, holds every request to its row before the row's
+// function sees it, and writes the audit line of a read before the answer is given. A function so
+// never asks for a role.
 //
 // Threads: clinic_call_begin in the I/O thread, everything else in a job.
 #ifndef XL_CLINIC_CLINIC_CALL_H
 #define XL_CLINIC_CLINIC_CALL_H
 
-#include "clinic/http/clinic_service.h"
+#include "clinic/http/clinic_context.h"
 #include "clinic/record/clinic_error.h"
 #include "clinic/store/store_users.h"
 #include "server/exchange.h"
 #include "server/route_table.h"
 
 #include <jansson.h>
+
+#define CLINIC_COOKIE "xinglin_clinic"
 
 // Bodies without a member, and bodies that a route looks at itself.
 extern const struct field_table nothing_tables[], any_object_tables[];
@@ -43,6 +46,7 @@ enum clinic_subject {
 enum clinic_pace { PACE_QUICK, PACE_PASSWORD, PACE_PROOF };
 
 struct clinic_call;
+struct record_template;
 
 struct clinic_row {
     const char *method, *path;
@@ -61,7 +65,7 @@ struct clinic_row {
 struct stream_follower;
 
 struct clinic_call {
-    struct clinic_service *service;
+    const struct clinic_context *context;
     struct exchange *exchange;
     const struct clinic_row *row;
     char token[STORE_TOKEN_BYTES]; // of the session; "" for none
@@ -81,8 +85,8 @@ struct clinic_call {
     bool has_place;                   // among the requests of its session
 };
 
-// The handle of all rows but pages.
-void clinic_call_begin(struct exchange *exchange);
+// Begins the request that came for the row: of all rows but pages.
+void clinic_call_begin(struct exchange *exchange, const struct clinic_row *row);
 
 // ---- For the rows' functions
 // The body by the row's tables into `target`.
@@ -96,6 +100,8 @@ bool clinic_call_refuse(struct clinic_call *call, int http_status, const char *c
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 const char *clinic_call_part(const struct clinic_call *call, int which); // {…} of the path
 struct store *clinic_call_store(const struct clinic_call *call);
+// A record type by its id, or NULL with a 404.
+const struct record_template *clinic_call_template(struct clinic_call *call, const char *id);
 // {"error": {"code", "message"}} that a route adds to; NULL: no memory.
 json_t *clinic_call_error_json(const char *code, const char *message);
 

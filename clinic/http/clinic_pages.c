@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clinic/http/clinic_pages.h"
 
+#include "clinic/http/clinic_context.h"
 #include "clinic/http/clinic_files.h"
-#include "clinic/http/clinic_service.h"
 #include "server/exchange.h"
 #include "server/http_server.h"
 #include "server/route_table.h"
@@ -34,7 +34,7 @@ static bool is_page(const char *name) {
 }
 
 void clinic_pages_handle(struct exchange *exchange) {
-    const struct clinic_service *service = exchange->server->extension->user;
+    const struct clinic_context *context = exchange->server->extension->user;
     const char *name = exchange->path_parts[0];
     enum clinic_page policy = PAGE_WORKPLACE;
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
@@ -51,7 +51,7 @@ void clinic_pages_handle(struct exchange *exchange) {
     }
     const char *known = exchange_header(exchange, "If-None-Match");
     exchange->etag = file->etag;
-    exchange->security_policy = clinic_service_policy(service, policy);
+    exchange->security_policy = context->policies.texts[policy];
     exchange->is_frameable = policy == PAGE_EMBEDDED;
     if (known && strcmp(known, file->etag) == 0) {
         exchange_reply(exchange, 304, NULL);

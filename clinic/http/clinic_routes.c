@@ -118,6 +118,13 @@ static bool is_of_demo(const struct clinic_row *row) {
     return strncmp(row->path, "/clinic/mock-host", 17) == 0;
 }
 
+static void begin(struct exchange *exchange) {
+    const struct clinic_row *row = clinic_rows;
+    while (row->path != exchange->route->path || row->method != exchange->route->method)
+        row++; // every route that is handled here was made of a row
+    clinic_call_begin(exchange, row);
+}
+
 size_t clinic_routes_fill(struct route routes[CLINIC_ROWS_MAX], bool is_demo) {
     size_t n = 0;
     for (size_t i = 0; i < n_clinic_rows && n < CLINIC_ROWS_MAX; i++) {
@@ -129,20 +136,11 @@ size_t clinic_routes_fill(struct route routes[CLINIC_ROWS_MAX], bool is_demo) {
                            .path = row->path,
                            .is_public = true,
                            .scope = SCOPE_CLINIC,
-                           .handle = row->handle ? row->handle : clinic_call_begin,
+                           .handle = row->handle ? row->handle : begin,
                            .tables = row->tables,
                            .n_tables = row->n_tables,
                            .summary = row->summary,
                            .content_type = row->handle ? "text/html" : "application/json"};
     }
     return n;
-}
-
-const struct clinic_row *clinic_row_of(const struct server_extension *extension,
-                                       const struct route *route) {
-    (void)extension;
-    for (size_t i = 0; i < n_clinic_rows; i++)
-        if (clinic_rows[i].path == route->path && clinic_rows[i].method == route->method)
-            return &clinic_rows[i];
-    return NULL;
 }

@@ -6,8 +6,6 @@
 
 #include "clinic/http/clinic_call.h"
 
-#define CLINIC_COOKIE "xinglin_clinic"
-
 extern const struct clinic_row clinic_rows[];
 extern const size_t n_clinic_rows;
 
@@ -15,8 +13,5 @@ enum { CLINIC_ROWS_MAX = 64 };
 
 // Fills rows for the server; those of the mock host only if `is_demo`. Returns how many.
 size_t clinic_routes_fill(struct route routes[CLINIC_ROWS_MAX], bool is_demo);
-// The row behind one of them.
-const struct clinic_row *clinic_row_of(const struct server_extension *extension,
-                                       const struct route *route);
 
 #endif

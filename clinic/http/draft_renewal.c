@@ -3,9 +3,9 @@
 
 #include "clinic/draft/draft_findings.h"
 #include "clinic/draft/draft_form.h"
-#include "clinic/http/draft_routes.h"
-#include "clinic/http/episode_routes.h"
-#include "clinic/http/form_routes.h"
+#include "clinic/draft/record_template.h"
+#include "clinic/http/draft_runs.h"
+#include "clinic/http/opened_episode.h"
 #include "clinic/store/store_drafts.h"
 #include "clinic/store/store_episodes.h"
 
@@ -18,6 +18,17 @@ static const char *text_of(const json_t *object, const char *name) {
 static bool is_word(const json_t *object, const char *name, const char *word) {
     const char *text = text_of(object, name);
     return text && strcmp(text, word) == 0;
+}
+
+json_t *draft_now(struct clinic_call *call) {
+    const char *id = clinic_call_part(call, 0);
+    json_t *draft = draft_runs_get(call->context->runs, id);
+    if (draft) return draft;
+    // What was read at the gate may be older than the end of its run.
+    if (!store_get_draft(clinic_call_store(call), id, &draft, &call->error)) return NULL;
+    if (is_word(draft, "state", "running"))
+        json_object_set_new(draft, "state", json_string("stopped"));
+    return draft;
 }
 
 // What a doctor must look at: blocked fields and omissions that must not be.
@@ -122,7 +133,7 @@ static bool renew(struct clinic_call *call, json_t *draft, const struct opened_e
     json_t *renewed = json_array();
     struct draft_change change = {.action = "draft.renew", .after = renewed};
     int64_t revision = json_integer_value(json_object_get(draft, "revision"));
-    const struct record_template *record = form_template(call, text_of(draft, "template"));
+    const struct record_template *record = clinic_call_template(call, text_of(draft, "template"));
     bool ok = record && renewed &&
               renew_texts(call, record, draft, opened, renewed, is_other, worries) &&
               draft_findings_omissions(opened->ground, record, draft, &call->error) &&

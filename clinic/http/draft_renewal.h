@@ -7,6 +7,9 @@
 
 #include "clinic/http/clinic_call.h"
 
+// The draft of the call as it is now, of its run or of the store: a new reference; NULL with an
+// error.
+json_t *draft_now(struct clinic_call *call);
 // The draft as it is now, renewed if need be: a new reference. Refused with 409 record_changed if
 // something in it is another or no longer supported (the draft in the store then says what), or if
 // it is still being written for an older version.

@@ -3,11 +3,12 @@
 
 #include "clinic/draft/draft.h"
 #include "clinic/draft/draft_form.h"
+#include "clinic/draft/record_template.h"
 #include "clinic/http/draft_renewal.h"
 #include "clinic/http/draft_runs.h"
-#include "clinic/http/episode_routes.h"
 #include "clinic/http/event_stream.h"
-#include "clinic/http/form_routes.h"
+#include "clinic/http/host_writer.h"
+#include "clinic/http/opened_episode.h"
 #include "clinic/store/store_drafts.h"
 
 #include <stdio.h>
@@ -67,21 +68,6 @@ const size_t draft_dismiss_n_tables = 1;
 
 static const char *text_of(const json_t *object, const char *name) {
     return json_string_value(json_object_get(object, name));
-}
-
-static bool is_running(const json_t *draft) {
-    const char *state = text_of(draft, "state");
-    return state && strcmp(state, "running") == 0;
-}
-
-json_t *draft_now(struct clinic_call *call) {
-    const char *id = clinic_call_part(call, 0);
-    json_t *draft = draft_runs_get(clinic_service_runs(call->service), id);
-    if (draft) return draft;
-    // What was read at the gate may be older than the end of its run.
-    if (!store_get_draft(clinic_call_store(call), id, &draft, &call->error)) return NULL;
-    if (is_running(draft)) json_object_set_new(draft, "state", json_string("stopped"));
-    return draft;
 }
 
 bool draft_get_run(struct clinic_call *call) {
@@ -147,7 +133,7 @@ static json_t *new_draft(struct clinic_call *call, const struct record_template 
     json_t *kept = locked_draft(call, record->id);
     struct draft_request request = {.ground = opened.ground,
                                     .record = record,
-                                    .writer = clinic_service_writer(call->service),
+                                    .writer = host_writer_interface(call->context->supply.writer),
                                     .kept = kept,
                                     .user = call->session.user};
     json_t *draft = draft_begin(&request, &call->error);
@@ -165,8 +151,7 @@ static json_t *new_draft(struct clinic_call *call, const struct record_template 
 static bool start_or_stop(struct clinic_call *call, json_t *draft, const char *field) {
     struct draft_change change = {.action = "draft.stop"};
     struct clinic_error error;
-    if (draft_runs_start(clinic_service_runs(call->service), &call->actor, draft, field,
-                         &call->error))
+    if (draft_runs_start(call->context->runs, &call->actor, draft, field, &call->error))
         return true;
     json_t *each;
     size_t i;
@@ -183,11 +168,11 @@ static bool start_or_stop(struct clinic_call *call, json_t *draft, const char *f
 
 bool draft_create_run(struct clinic_call *call) {
     struct draft_input input = {0};
-    struct draft_runs *runs = clinic_service_runs(call->service);
+    struct draft_runs *runs = call->context->runs;
     char id[STORE_ID_BYTES];
     if (!clinic_call_read(call, &input) || !clinic_call_need(call, "template", input.template))
         return false;
-    const struct record_template *record = form_template(call, input.template);
+    const struct record_template *record = clinic_call_template(call, input.template);
     if (!record) return false;
     // A second press is the first one.
     call->reply = draft_runs_find(runs, call->session.user, call->episode, record->id);
@@ -225,14 +210,14 @@ static bool follow_ended(struct clinic_call *call) {
 }
 
 bool draft_events_run(struct clinic_call *call) {
-    call->follower = draft_runs_follow(clinic_service_runs(call->service),
-                                       clinic_call_part(call, 0), call->exchange, &call->error);
+    call->follower = draft_runs_follow(call->context->runs, clinic_call_part(call, 0),
+                                       call->exchange, &call->error);
     if (call->follower) return true;
     return call->error.failure == CLINIC_NOT_FOUND ? follow_ended(call) : false;
 }
 
 bool draft_stop_run(struct clinic_call *call) {
-    draft_runs_stop(clinic_service_runs(call->service), clinic_call_part(call, 0));
+    draft_runs_stop(call->context->runs, clinic_call_part(call, 0));
     return draft_get_run(call);
 }
 
@@ -260,13 +245,12 @@ static bool is_finished(const json_t *draft, const char *field) {
 static bool work_init(struct clinic_call *call, struct draft_work *work,
                       const struct draft_input *input, bool needs_ground) {
     *work = (struct draft_work){0};
-    work->run = draft_runs_hold(clinic_service_runs(call->service), clinic_call_part(call, 0),
-                                &work->draft);
+    work->run = draft_runs_hold(call->context->runs, clinic_call_part(call, 0), &work->draft);
     if (!work->run) work->draft = draft_now(call);
     if (!work->draft) return false;
     if (!is_finished(work->draft, input->field)) return refuse_running(call);
     work->revision = json_integer_value(json_object_get(work->draft, "revision"));
-    work->record = form_template(call, text_of(work->draft, "template"));
+    work->record = clinic_call_template(call, text_of(work->draft, "template"));
     if (!work->record) return false;
     int64_t version = json_integer_value(json_object_get(work->draft, "episode_version"));
     return !needs_ground || opened_episode_init(&work->opened, clinic_call_store(call),
@@ -427,7 +411,7 @@ static bool change_regenerate(struct clinic_call *call, struct draft_work *work,
     json_t *before = field_text(work, input->field);
     struct draft_request request = {.ground = work->opened.ground,
                                     .record = work->record,
-                                    .writer = clinic_service_writer(call->service),
+                                    .writer = host_writer_interface(call->context->supply.writer),
                                     .kept = work->draft,
                                     .only_field = input->field,
                                     .user = call->session.user};

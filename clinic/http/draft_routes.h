@@ -23,7 +23,4 @@ bool draft_accept_run(struct clinic_call *call);
 bool draft_insert_run(struct clinic_call *call);
 bool draft_dismiss_run(struct clinic_call *call);
 
-// The draft as it is now, of the run or of the store: a new reference; NULL with an error.
-json_t *draft_now(struct clinic_call *call);
-
 #endif

@@ -4,8 +4,10 @@
 #include "clinic/draft/draft.h"
 #include "clinic/draft/draft_findings.h"
 #include "clinic/draft/draft_form.h"
-#include "clinic/http/clinic_service.h"
+#include "clinic/draft/record_template.h"
+#include "clinic/http/draft_supply.h"
 #include "clinic/http/event_stream.h"
+#include "clinic/http/host_writer.h"
 #include "clinic/store/store_drafts.h"
 #include "clinic/store/store_episodes.h"
 #include "server/job_pool.h"
@@ -37,7 +39,7 @@ struct live_draft {
 };
 
 struct draft_runs {
-    struct clinic_service *service;
+    const struct draft_supply *supply;
     struct job_pool *pool;
     pthread_mutex_t mutex;
     pthread_cond_t changed; // a run left the list
@@ -45,10 +47,10 @@ struct draft_runs {
     bool is_stopping;
 };
 
-struct draft_runs *draft_runs_create(struct clinic_service *service) {
+struct draft_runs *draft_runs_create(const struct draft_supply *supply) {
     struct draft_runs *runs = calloc(1, sizeof *runs);
     if (!runs) return NULL;
-    runs->service = service;
+    runs->supply = supply;
     pthread_mutex_init(&runs->mutex, NULL);
     pthread_cond_init(&runs->changed, NULL);
     runs->pool = job_pool_create(RUN_THREADS, RUNS_WAITING_MAX);
@@ -114,7 +116,7 @@ static void leave_list(struct live_draft *run) {
 // ---- In the run's thread
 
 static bool save(struct live_draft *run, const char *action, struct clinic_error *error) {
-    struct store *store = clinic_service_store(run->runs->service);
+    struct store *store = run->runs->supply->store;
     struct actor actor = {
         .user = run->user, .role = run->role, .address = run->address, .session = run->session};
     struct draft_change change = {.action = action};
@@ -186,18 +188,17 @@ static bool on_event(void *user, const json_t *event) {
 
 static bool compose(struct live_draft *run, json_t *kept, json_t **draft,
                     struct clinic_error *error) {
-    struct clinic_service *service = run->runs->service;
+    const struct draft_supply *supply = run->runs->supply;
     json_t *canonical = NULL;
-    if (!store_get_episode(clinic_service_store(service), run->episode, run->version, &canonical,
-                           NULL, error))
+    if (!store_get_episode(supply->store, run->episode, run->version, &canonical, NULL, error))
         return false;
     struct episode *episode = episode_read(canonical, error);
     struct draft_ground *ground = episode ? draft_ground_open(episode, error) : NULL;
     run->ground = ground;
-    run->record = template_set_find(clinic_service_templates(service), run->template);
+    run->record = template_set_find(supply->templates, run->template);
     struct draft_request request = {.ground = ground,
                                     .record = run->record,
-                                    .writer = clinic_service_writer(service),
+                                    .writer = host_writer_interface(supply->writer),
                                     .kept = kept,
                                     .only_field = run->field[0] ? run->field : NULL,
                                     .user = run->user};

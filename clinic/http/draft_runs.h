@@ -13,14 +13,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct clinic_service;
 struct draft_runs;
+struct draft_supply;
 struct exchange;
 struct stream_follower;
 
-struct draft_runs *draft_runs_create(struct clinic_service *service); // NULL: no memory or threads
-void draft_runs_ask_stop(struct draft_runs *runs);                    // all; returns at once
-void draft_runs_join(struct draft_runs *runs); // after it: waits for the threads
+struct draft_runs *
+draft_runs_create(const struct draft_supply *supply); // NULL: no memory or threads
+void draft_runs_ask_stop(struct draft_runs *runs);    // all; returns at once
+void draft_runs_join(struct draft_runs *runs);        // after it: waits for the threads
 void draft_runs_destroy(struct draft_runs *runs);
 
 // Begins to compose a draft that the store has, with its "id" and "revision"; only_field NULL: all

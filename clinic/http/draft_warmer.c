@@ -2,8 +2,9 @@
 #include "clinic/http/draft_warmer.h"
 
 #include "clinic/draft/draft.h"
-#include "clinic/http/clinic_service.h"
-#include "clinic/http/episode_routes.h"
+#include "clinic/http/draft_supply.h"
+#include "clinic/http/host_writer.h"
+#include "clinic/http/opened_episode.h"
 #include "clinic/store/store_episodes.h"
 
 #include <pthread.h>
@@ -23,7 +24,7 @@ struct read_chart {
 };
 
 struct draft_warmer {
-    struct clinic_service *service;
+    const struct draft_supply *supply;
     pthread_t thread;
     bool has_thread, is_stopping;
     pthread_mutex_t mutex;
@@ -90,27 +91,27 @@ bool draft_warmer_has_read(struct draft_warmer *warmer, const char *episode, int
 
 // A chart that cannot be read now is read when it is drafted; nobody waits for this.
 static void warm(struct draft_warmer *warmer, const char *id) {
-    struct clinic_service *service = warmer->service;
-    const struct text_writer *writer = clinic_service_writer(service);
-    const struct template_set *templates = clinic_service_templates(service);
+    const struct draft_supply *supply = warmer->supply;
+    const struct text_writer *writer = host_writer_interface(supply->writer);
+    const struct template_set *templates = supply->templates;
     struct clinic_error error;
     struct opened_episode opened;
     if (!writer || template_set_count(templates) == 0) return;
     const struct record_template *record = template_set_find(templates, "discharge-record");
-    if (!opened_episode_init(&opened, clinic_service_store(service), id, 0, &error)) return;
+    if (!opened_episode_init(&opened, supply->store, id, 0, &error)) return;
     struct draft_request request = {.ground = opened.ground,
                                     .record = record ? record : template_set_at(templates, 0),
                                     .writer = writer};
     bool is_read = draft_warm(&request, &error);
     int64_t version = opened.version;
     opened_episode_deinit(&opened);
-    while (!is_stopping(warmer) && !clinic_service_is_settled(service, SETTLE_SECONDS))
+    while (!is_stopping(warmer) && !host_writer_is_settled(supply->writer, SETTLE_SECONDS))
         continue;
     if (is_read && !is_stopping(warmer)) note_read(warmer, id, version);
 }
 
-static bool is_loading(struct clinic_service *service) {
-    return strcmp(clinic_service_model_state(service), "loading") == 0;
+static bool is_loading(const struct draft_supply *supply) {
+    return strcmp(host_writer_state(supply->writer), "loading") == 0;
 }
 
 // The model is there: what is still to be written is read, the newest first.
@@ -118,8 +119,8 @@ static void wish_open_episodes(struct draft_warmer *warmer) {
     struct episode_query query = {.n_departments = -1, .state = "open", .limit = WISHES_MAX};
     struct clinic_error error;
     json_t *list = NULL;
-    if (!clinic_service_writer(warmer->service) ||
-        !store_list_episodes(clinic_service_store(warmer->service), &query, &list, NULL, &error))
+    if (!host_writer_interface(warmer->supply->writer) ||
+        !store_list_episodes(warmer->supply->store, &query, &list, NULL, &error))
         return;
     for (size_t i = json_array_size(list); i > 0; i--) {
         const json_t *entry = json_array_get(list, i - 1);
@@ -133,7 +134,7 @@ static void *run(void *argument) {
     struct draft_warmer *warmer = argument;
     char episode[EPISODE_BYTES];
     struct timespec pause = {.tv_nsec = LOAD_LOOK_MS * 1000000L};
-    while (is_loading(warmer->service) && !is_stopping(warmer))
+    while (is_loading(warmer->supply) && !is_stopping(warmer))
         nanosleep(&pause, NULL);
     wish_open_episodes(warmer);
     while (take_wish(warmer, episode))
@@ -141,10 +142,10 @@ static void *run(void *argument) {
     return NULL;
 }
 
-struct draft_warmer *draft_warmer_create(struct clinic_service *service) {
+struct draft_warmer *draft_warmer_create(const struct draft_supply *supply) {
     struct draft_warmer *warmer = calloc(1, sizeof *warmer);
     if (!warmer) return NULL;
-    warmer->service = service;
+    warmer->supply = supply;
     pthread_mutex_init(&warmer->mutex, NULL);
     pthread_cond_init(&warmer->changed, NULL);
     warmer->has_thread = pthread_create(&warmer->thread, NULL, run, warmer) == 0;

@@ -8,12 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct clinic_service;
 struct draft_warmer;
+struct draft_supply;
 
-struct draft_warmer *draft_warmer_create(struct clinic_service *service); // NULL: no memory, thread
-void draft_warmer_stop(struct draft_warmer *warmer);                      // waits for its thread
-void draft_warmer_destroy(struct draft_warmer *warmer);                   // NULL is allowed
+struct draft_warmer *
+draft_warmer_create(const struct draft_supply *supply); // NULL: no memory, thread
+void draft_warmer_stop(struct draft_warmer *warmer);    // waits for its thread
+void draft_warmer_destroy(struct draft_warmer *warmer); // NULL is allowed
 // An episode was pushed or opened. The oldest wishes are forgotten if there are too many.
 void draft_warmer_add(struct draft_warmer *warmer, const char *episode);
 // This version was read to its end since the start (what the model keeps may have gone since).

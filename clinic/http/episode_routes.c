@@ -2,8 +2,9 @@
 #include "clinic/http/episode_routes.h"
 
 #include "clinic/draft/draft.h"
+#include "clinic/draft/record_template.h"
 #include "clinic/http/draft_warmer.h"
-#include "clinic/http/form_routes.h"
+#include "clinic/http/opened_episode.h"
 #include "clinic/record/fhir_export.h"
 #include "clinic/store/store_drafts.h"
 #include "clinic/store/store_episodes.h"
@@ -69,7 +70,7 @@ bool search_run(struct clinic_call *call) {
     if (!clinic_call_read(call, &input)) return false;
     const char *wanted = input.department && *input.department ? input.department : NULL;
     const struct record_template *record =
-        template_set_find(clinic_service_templates(call->service), "discharge-record");
+        template_set_find(call->context->supply.templates, "discharge-record");
     struct episode_query query = {.departments = departments,
                                   .n_departments =
                                       choose_departments(&call->session, wanted, departments),
@@ -82,25 +83,6 @@ bool search_run(struct clinic_call *call) {
         return false;
     call->reply = json_pack("{s:o,s:I}", "episodes", list, "total", (json_int_t)total);
     return true;
-}
-
-bool opened_episode_init(struct opened_episode *opened, struct store *store, const char *id,
-                         int64_t version, struct clinic_error *error) {
-    *opened = (struct opened_episode){0};
-    if (!store_get_episode(store, id, version, &opened->canonical, &opened->version, error))
-        return false;
-    opened->episode = episode_read(opened->canonical, error);
-    if (opened->episode) opened->ground = draft_ground_open(opened->episode, error);
-    if (opened->ground) return true;
-    opened_episode_deinit(opened);
-    return false;
-}
-
-void opened_episode_deinit(struct opened_episode *opened) {
-    draft_ground_close(opened->ground);
-    episode_free(opened->episode);
-    json_decref(opened->canonical);
-    *opened = (struct opened_episode){0};
 }
 
 bool episode_run(struct clinic_call *call) {
@@ -116,7 +98,7 @@ bool episode_run(struct clinic_call *call) {
     struct episode *episode = episode_read(canonical, &call->error);
     int age_years = episode ? episode_age_years(episode) : -1;
     episode_free(episode);
-    struct draft_warmer *warmer = clinic_service_warmer(call->service);
+    struct draft_warmer *warmer = call->context->warmer;
     bool is_warm = draft_warmer_has_read(warmer, call->episode, version);
     call->reply =
         json_pack("{s:o,s:I,s:i,s:b,s:o}", "episode", canonical, "version", (json_int_t)version,
@@ -145,7 +127,7 @@ static int list_fields(const struct record_template *record, const json_t *form,
                        struct composition_field fields[TEMPLATE_FIELDS_MAX]) {
     for (int i = 0; i < record->n_fields; i++) {
         const struct template_field *field = &record->fields[i];
-        const json_t *filled = form_field(form, field->id);
+        const json_t *filled = store_form_field(form, field->id);
         fields[i] = (struct composition_field){.id = field->id,
                                                .name = field->name,
                                                .text = form_text(filled, "text"),
@@ -161,7 +143,7 @@ bool composition_run(struct clinic_call *call) {
     struct composition_field fields[TEMPLATE_FIELDS_MAX];
     struct opened_episode opened;
     json_t *form = NULL;
-    const struct record_template *record = form_template(call, clinic_call_part(call, 1));
+    const struct record_template *record = clinic_call_template(call, clinic_call_part(call, 1));
     if (!record || !store_get_form(store, call->episode, record->id, &form, &call->error))
         return false;
     if (!opened_episode_init(&opened, store, call->episode, 0, &call->error)) {

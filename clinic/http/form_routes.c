@@ -2,8 +2,8 @@
 #include "clinic/http/form_routes.h"
 
 #include "clinic/draft/draft.h"
+#include "clinic/draft/record_template.h"
 #include "clinic/http/draft_renewal.h"
-#include "clinic/http/episode_routes.h"
 #include "clinic/store/store_audit.h"
 #include "clinic/store/store_drafts.h"
 #include "clinic/store/store_forms.h"
@@ -12,29 +12,12 @@
 
 enum { FIELD_TEXT_BYTES_MAX = 64 << 10 };
 
-const struct record_template *form_template(struct clinic_call *call, const char *id) {
-    const struct record_template *record =
-        template_set_find(clinic_service_templates(call->service), id);
-    if (!record) clinic_call_refuse(call, 404, "not_found", "there is no such record type");
-    return record;
-}
-
-json_t *form_field(const json_t *form, const char *id) {
-    const json_t *each;
-    size_t i;
-    json_array_foreach(json_object_get(form, "fields"), i, each) {
-        const char *name = json_string_value(json_object_get(each, "id"));
-        if (name && strcmp(name, id) == 0) return (json_t *)each;
-    }
-    return NULL;
-}
-
 // All fields of the template in their order, those that nobody has filled, too. Takes the form.
 static json_t *complete(const struct record_template *record, json_t *form) {
     json_t *fields = json_array();
     for (int i = 0; fields && i < record->n_fields; i++) {
         const struct template_field *field = &record->fields[i];
-        json_t *filled = form_field(form, field->id);
+        json_t *filled = store_form_field(form, field->id);
         if (filled)
             json_array_append(fields, filled);
         else
@@ -47,7 +30,7 @@ static json_t *complete(const struct record_template *record, json_t *form) {
 }
 
 bool form_get_run(struct clinic_call *call) {
-    const struct record_template *record = form_template(call, clinic_call_part(call, 1));
+    const struct record_template *record = clinic_call_template(call, clinic_call_part(call, 1));
     json_t *form = NULL;
     if (!record ||
         !store_get_form(clinic_call_store(call), call->episode, record->id, &form, &call->error))
@@ -88,7 +71,7 @@ const size_t form_undo_n_tables = 1;
 
 bool form_type_run(struct clinic_call *call) {
     struct form_input input = {.version = -1};
-    const struct record_template *record = form_template(call, clinic_call_part(call, 1));
+    const struct record_template *record = clinic_call_template(call, clinic_call_part(call, 1));
     if (!record || !clinic_call_read(call, &input) || !clinic_call_need(call, "field", input.field))
         return false;
     const struct template_field *field = record_template_field(record, input.field);
@@ -110,7 +93,7 @@ bool form_type_run(struct clinic_call *call) {
 
 bool form_undo_run(struct clinic_call *call) {
     struct form_input input = {.version = -1};
-    const struct record_template *record = form_template(call, clinic_call_part(call, 1));
+    const struct record_template *record = clinic_call_template(call, clinic_call_part(call, 1));
     json_t *form = NULL;
     if (!record || !clinic_call_read(call, &input) || !clinic_call_need(call, "field", input.field))
         return false;
@@ -256,7 +239,8 @@ bool draft_fill_run(struct clinic_call *call) {
     if (!clinic_call_read(call, &input)) return false;
     json_t *draft = draft_renewed(call), *blocked = json_array();
     const struct record_template *record =
-        draft ? form_template(call, json_string_value(json_object_get(draft, "template"))) : NULL;
+        draft ? clinic_call_template(call, json_string_value(json_object_get(draft, "template")))
+              : NULL;
     bool ok = record && blocked && take_fields(call, record, draft, &input, fields, blocked);
     if (ok && !is_as_seen(draft, input.revisions))
         ok = tell_other_draft(call, draft);

@@ -4,7 +4,6 @@
 #ifndef XL_CLINIC_FORM_ROUTES_H
 #define XL_CLINIC_FORM_ROUTES_H
 
-#include "clinic/draft/record_template.h"
 #include "clinic/http/clinic_call.h"
 
 extern const struct field_table form_type_tables[], form_undo_tables[], draft_fill_tables[];
@@ -14,10 +13,5 @@ bool form_get_run(struct clinic_call *call);
 bool form_type_run(struct clinic_call *call);
 bool form_undo_run(struct clinic_call *call);
 bool draft_fill_run(struct clinic_call *call);
-
-// By its id, or NULL with a 404.
-const struct record_template *form_template(struct clinic_call *call, const char *id);
-// Borrowed; NULL: nobody has filled it.
-json_t *form_field(const json_t *form, const char *id);
 
 #endif

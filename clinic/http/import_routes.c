@@ -17,8 +17,8 @@ enum { TITLE_BYTES_MAX = 256 };
 // again in the background.
 static bool tell_put(struct clinic_call *call, const struct put_result *result) {
     if (result->changed) {
-        draft_runs_tell_version(clinic_service_runs(call->service), result->id, result->version);
-        draft_warmer_add(clinic_service_warmer(call->service), result->id);
+        draft_runs_tell_version(call->context->runs, result->id, result->version);
+        draft_warmer_add(call->context->warmer, result->id);
     }
     call->reply =
         json_pack("{s:s,s:I,s:b,s:b}", "id", result->id, "version", (json_int_t)result->version,
@@ -29,9 +29,8 @@ static bool tell_put(struct clinic_call *call, const struct put_result *result) 
 bool episode_push_run(struct clinic_call *call) {
     const char *kind = json_string_value(json_object_get(call->body, "resourceType"));
     struct put_result result;
-    json_t *canonical =
-        kind ? episode_from_fhir(call->body, clinic_service_titles(call->service), &call->error)
-             : json_incref(call->body);
+    json_t *canonical = kind ? episode_from_fhir(call->body, call->context->titles, &call->error)
+                             : json_incref(call->body);
     if (!canonical) return false;
     bool ok = store_put_episode(clinic_call_store(call), &call->actor, canonical,
                                 kind ? "fhir" : "json", &result, &call->error);
@@ -106,7 +105,7 @@ static json_t *document_of_text(struct clinic_call *call) {
         return NULL;
     }
     if (!document_from_text(json_string_value(content), json_string_length(content), format, title,
-                            clinic_service_titles(call->service), &document, &call->error))
+                            call->context->titles, &document, &call->error))
         return NULL;
     name_document(body, time, own_id);
     set_member(document, "id", id ? id : own_id);

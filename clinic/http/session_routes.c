@@ -2,12 +2,14 @@
 #include "clinic/http/session_routes.h"
 
 #include "clinic/draft/draft.h"
-#include "clinic/http/clinic_routes.h"
+#include "clinic/draft/record_template.h"
+#include "clinic/http/host_writer.h"
 #include "clinic/http/launch_token.h"
 #include "clinic/http/login_limit.h"
 #include "clinic/store/store_audit.h"
 #include "server/clock_seconds.h"
 #include "server/random_id.h"
+#include "server/settings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,15 +46,15 @@ static json_t *user_json(const struct store_session *session) {
 }
 
 static void set_cookie(struct clinic_call *call, const char *token, const char *more) {
-    bool is_tls = clinic_service_settings(call->service)->tls_cert != NULL;
+    bool is_tls = call->context->settings->tls_cert != NULL;
     snprintf(call->exchange->set_cookie, sizeof call->exchange->set_cookie,
              "%s=%s; Path=/clinic; HttpOnly; SameSite=Strict%s%s", CLINIC_COOKIE, token,
              is_tls ? "; Secure" : "", more);
 }
 
 static bool check_login_limit(struct clinic_call *call) {
-    int wait_s = login_limit_wait(clinic_service_login_limit(call->service),
-                                  call->exchange->address, clock_seconds());
+    int wait_s =
+        login_limit_wait(call->context->login_limit, call->exchange->address, clock_seconds());
     if (wait_s == 0) return true;
     clinic_call_refuse(call, 429, "too_many_logins", "too many logins failed; wait %d seconds",
                        wait_s);
@@ -63,8 +65,7 @@ static bool check_login_limit(struct clinic_call *call) {
 // A wrong password is 401, and what the store says about it is the same for every reason.
 static bool refuse_login(struct clinic_call *call) {
     if (call->error.failure != CLINIC_DENIED) return false;
-    login_limit_fail(clinic_service_login_limit(call->service), call->exchange->address,
-                     clock_seconds());
+    login_limit_fail(call->context->login_limit, call->exchange->address, clock_seconds());
     return clinic_call_refuse(call, 401, "login_failed", "%s", call->error.message);
 }
 
@@ -99,8 +100,7 @@ static bool refuse_launch(struct clinic_call *call, const char *why) {
     store_audit(clinic_call_store(call), &call->actor, "login.failed", NULL, "launch", NULL, after,
                 &error);
     json_decref(after);
-    login_limit_fail(clinic_service_login_limit(call->service), call->exchange->address,
-                     clock_seconds());
+    login_limit_fail(call->context->login_limit, call->exchange->address, clock_seconds());
     return clinic_call_refuse(call, 401, "launch_failed",
                               "this launch token opens nothing; start again from your system");
 }
@@ -171,14 +171,14 @@ static json_t *template_list(const struct template_set *templates) {
 }
 
 bool me_run(struct clinic_call *call) {
-    struct clinic_service *service = call->service;
+    const struct draft_supply *supply = &call->context->supply;
     call->reply =
         json_pack("{s:o,s:I,s:{s:s,s:s?},s:o,s:s,s:s?,s:s?}", "user", user_json(&call->session),
                   "session_seconds", (json_int_t)call->session.seconds_left, "model", "state",
-                  clinic_service_model_state(service), "name", clinic_service_model_name(service),
-                  "templates", template_list(clinic_service_templates(service)), "label",
-                  DRAFT_LABEL, "episode", call->session.episode[0] ? call->session.episode : NULL,
-                  "template", call->session.template[0] ? call->session.template : NULL);
+                  host_writer_state(supply->writer), "name", host_writer_name(supply->writer),
+                  "templates", template_list(supply->templates), "label", DRAFT_LABEL, "episode",
+                  call->session.episode[0] ? call->session.episode : NULL, "template",
+                  call->session.template[0] ? call->session.template : NULL);
     return call->reply != NULL;
 }
 

@@ -2,9 +2,6 @@
 // See episode_documents.h.
 #include "clinic/store/episode_documents.h"
 
-#include "clinic/store/kept_episode.h"
-#include "clinic/store/store_episodes.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,8 +74,7 @@ bool documents_check(struct store *store, struct database *database, const json_
     return true;
 }
 
-static json_t *list_documents(struct store *store, const json_t *canonical,
-                              struct clinic_error *error) {
+json_t *documents_list(struct store *store, const json_t *canonical, struct clinic_error *error) {
     json_t *list = json_array(), *document;
     struct document_state state;
     size_t i;
@@ -94,21 +90,4 @@ static json_t *list_documents(struct store *store, const json_t *canonical,
     }
     if (!list) clinic_fail_memory(error);
     return list;
-}
-
-static json_t *read_documents(struct store *store, const char *episode,
-                              struct clinic_error *error) {
-    int64_t version;
-    json_t *canonical = kept_episode_read(store, &store->reader, episode, &version, error);
-    json_t *list = canonical ? list_documents(store, canonical, error) : NULL;
-    json_decref(canonical);
-    return list;
-}
-
-bool store_list_documents(struct store *store, const char *episode, json_t **documents,
-                          struct clinic_error *error) {
-    *documents = NULL;
-    if (!reading_begin(store, error)) return false;
-    *documents = read_documents(store, episode, error);
-    return reading_end(store, *documents != NULL);
 }

@@ -10,5 +10,8 @@ bool documents_put(struct store *store, const json_t *canonical, struct clinic_e
 // Whether the table knows exactly these contents as the newest. False with `why`.
 bool documents_check(struct store *store, struct database *database, const json_t *canonical,
                      char *why, size_t why_bytes);
+// [{"id", "version", "signed"}] of an episode's newest version; inside a reading. NULL with an
+// error.
+json_t *documents_list(struct store *store, const json_t *canonical, struct clinic_error *error);
 
 #endif

@@ -169,3 +169,20 @@ bool store_episode_department(struct store *store, const char *id, char *departm
     sqlite3_finalize(query);
     return reading_end(store, step == STEP_ROW);
 }
+
+static json_t *read_documents(struct store *store, const char *episode,
+                              struct clinic_error *error) {
+    int64_t version;
+    json_t *canonical = kept_episode_read(store, &store->reader, episode, &version, error);
+    json_t *list = canonical ? documents_list(store, canonical, error) : NULL;
+    json_decref(canonical);
+    return list;
+}
+
+bool store_list_documents(struct store *store, const char *episode, json_t **documents,
+                          struct clinic_error *error) {
+    *documents = NULL;
+    if (!reading_begin(store, error)) return false;
+    *documents = read_documents(store, episode, error);
+    return reading_end(store, *documents != NULL);
+}

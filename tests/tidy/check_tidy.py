@@ -114,6 +114,44 @@ def check_includes(files):
                     yield f"{path}:{number}: {parts[0]} sees xinglin/xinglin.h only, not {match.group(1)}"
 
 
+def find_circle(needs):
+    """Names that need each other in turn, the first one again at the end; None if there are none."""
+    done = set()
+
+    def walk(name, way):
+        if name in way:
+            return way[way.index(name):] + [name]
+        if name in done:
+            return None
+        done.add(name)
+        circles = (walk(other, way + [name]) for other in sorted(needs[name]))
+        return next(filter(None, circles), None)
+
+    return next(filter(None, (walk(name, []) for name in sorted(needs))), None)
+
+
+def check_circles(files):
+    """Inside a part of clinic/ a source needs those whose headers it includes: never in a circle.
+
+    Headers that include a header of their part do not count: they only borrow its types.
+    """
+    parts = collections.defaultdict(dict)
+    for path in files:
+        if path.startswith("clinic/") and path.endswith(".c"):
+            parts[os.path.dirname(path)][os.path.basename(path)[:-2]] = set()
+    for part, needs in sorted(parts.items()):
+        for name in needs:
+            for line in read(f"{part}/{name}.c").splitlines():
+                match = INCLUDE.match(line)
+                folder, base = os.path.split(match.group(1)) if match else ("", "")
+                other = os.path.splitext(base)[0]
+                if folder == part and other in needs and other != name:
+                    needs[name].add(other)
+        circle = find_circle(needs)
+        if circle:
+            yield f"{part}: {' needs '.join(circle)}"
+
+
 def check_lengths(files):
     for path in (p for p in files if is_c(p) or p.endswith((".py", ".cmake")) or p.startswith("scripts/")):
         lines = read(path).splitlines()
@@ -235,6 +273,7 @@ def check_format(files):
 
 RULES = [
     ("includes", "includes go down only", check_includes),
+    ("circles", "inside a part of the clinic, needs go one way", check_circles),
     ("lengths", "files and lines stay short", check_lengths),
     ("functions", "functions fit a screen", check_functions),
     ("banned", "no banned calls", check_banned),

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// What drafts are made of: records, record types and whoever writes. Runs and background reading
+// are given this and nothing else of the clinic.
+#ifndef XL_CLINIC_DRAFT_SUPPLY_H
+#define XL_CLINIC_DRAFT_SUPPLY_H
+
+struct host_writer;
+struct store;
+struct template_set;
+
+struct draft_supply {
+    struct store *store;
+    struct template_set *templates;
+    struct host_writer *writer;
+};
+
+#endif
