@@ -29,20 +29,6 @@ static double name_share(const struct sentence_scan *scan, struct stretch scope,
     return all ? (double)found / (double)all : 0;
 }
 
-bool scope_has(const struct sentence_scan *scan, struct stretch scope, const char *word) {
-    return folded_find(&scan->folded, scope.from, scope.to, word) < scope.to;
-}
-
-struct stretch scope_first_clause(const struct sentence_scan *scan, struct stretch scope,
-                                  size_t most) {
-    size_t to = scope.from;
-    while (to < scope.to && to < scope.from + most &&
-           !(character_ends_clause(scan->folded.chars[to]) && scan->folded.chars[to] != ':')) {
-        to++;
-    }
-    return (struct stretch){scope.from, to};
-}
-
 // "D 在…麻醉下行…术": the day of that operation.
 struct ruling rule_operation(const struct sentence_scan *scan, struct stretch scope,
                              struct day_span span) {

@@ -8,19 +8,6 @@
 
 #define EVIDENCE_MAX 512
 
-bool drugs_agree(const struct mention *claim, const struct mention *record) {
-    for (int i = 0; i < claim->n_concepts; i++) {
-        bool found = false;
-        for (int k = 0; k < record->n_concepts; k++) {
-            found = found || claim->concepts[i] == record->concepts[k];
-        }
-        if (!found) {
-            return false;
-        }
-    }
-    return claim->n_concepts > 0;
-}
-
 // A row of what the patient takes home.
 static bool is_for_home(const struct sentence_scan *scan, const struct place *place) {
     return place->is_order && scan->verifier->episode->orders[place->source.row].is_discharge_drug;

@@ -12,11 +12,6 @@
 #define NEWS_SHARE 0.62 // or so much of a sentence
 #define LIKENESS_LEAST 4.0f
 
-double place_fit(const struct sentence_scan *scan, uint32_t place) {
-    const struct record_index *index = &scan->verifier->index;
-    return index->best_score > 0 ? (double)(index->scores[place] / index->best_score) : 0;
-}
-
 static bool same_source(const struct source *a, const struct source *b) {
     return a->kind == b->kind && a->row == b->row && a->section == b->section &&
            a->start == b->start && a->end == b->end;
