@@ -4,6 +4,7 @@
 #include "tools/clinic_command.h"
 #include "tools/terminal.h"
 
+#include "clinic/store/store_audit.h"
 #include "clinic/store/store_users.h"
 
 #include <errno.h>
@@ -98,6 +99,8 @@ static int add(const struct clinic_options *options, struct store *store, const 
     if (is_new && !options->role)
         return terminal_fail_text(options->command, CLINIC_EXIT_USAGE,
                                   "a new user needs --role (and --department, to see patients)");
+    if (options->role && !store_role_check(options->role, &error))
+        return clinic_fail_command(options, NULL, &error);
     if (is_new || options->password_file) {
         int status = read_password(options, password);
         if (status != 0) return status;
@@ -120,9 +123,12 @@ static int disable(const struct clinic_options *options, struct store *store, co
 
 static int list(const struct clinic_options *options, struct store *store) {
     struct clinic_error error = {0};
+    struct actor actor = clinic_shell_actor();
     json_t *users, *user, *department;
     size_t i, j;
-    if (!store_list_users(store, &users, &error)) return clinic_fail_command(options, NULL, &error);
+    if (!store_audit(store, &actor, "read", NULL, "users", NULL, NULL, &error) ||
+        !store_list_users(store, &users, &error))
+        return clinic_fail_command(options, NULL, &error);
     json_array_foreach(users, i, user) {
         printf("%s\t%s\t", json_string_value(json_object_get(user, "name")),
                json_string_value(json_object_get(user, "role")));

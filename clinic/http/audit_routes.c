@@ -52,6 +52,7 @@ bool audit_search_run(struct clinic_call *call) {
                                 .action = given(input.action),
                                 .before_seq = input.before,
                                 .limit = (int)input.limit,
+                                .departments = call->session.departments,
                                 .with_texts = true};
     if (!read_time(call, "from", input.from, &query.from_ms) ||
         !read_time(call, "to", input.to, &query.to_ms) ||

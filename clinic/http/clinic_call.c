@@ -66,8 +66,15 @@ struct store *clinic_call_store(const struct clinic_call *call) {
     return call->context->supply.store;
 }
 
+bool clinic_call_may_write(const struct clinic_call *call, const char *template) {
+    const char *only = call->session.template;
+    return !call->has_session || !*only || (template && strcmp(only, template) == 0);
+}
+
 const struct record_template *clinic_call_template(struct clinic_call *call, const char *id) {
-    const struct record_template *record = template_set_find(call->context->supply.templates, id);
+    const struct record_template *record = NULL;
+    if (clinic_call_may_write(call, id))
+        record = template_set_find(call->context->supply.templates, id);
     if (!record) clinic_call_refuse(call, 404, "not_found", "there is no such record type");
     return record;
 }
@@ -194,6 +201,8 @@ static bool check_draft(struct clinic_call *call) {
         return call->error.failure == CLINIC_NOT_FOUND ? refuse_unseen(call) : false;
     if (!check_episode(call, json_string_value(json_object_get(call->draft, "episode"))))
         return false;
+    if (!clinic_call_may_write(call, json_string_value(json_object_get(call->draft, "template"))))
+        return refuse_unseen(call);
     const char *by = json_string_value(json_object_get(call->draft, "by"));
     if (call->row->subject == ABOUT_DRAFT || (by && strcmp(by, call->session.user) == 0))
         return true;

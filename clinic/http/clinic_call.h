@@ -100,7 +100,9 @@ bool clinic_call_refuse(struct clinic_call *call, int http_status, const char *c
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 const char *clinic_call_part(const struct clinic_call *call, int which); // {…} of the path
 struct store *clinic_call_store(const struct clinic_call *call);
-// A record type by its id, or NULL with a 404.
+// Whether the session is for this record type: a launch may be for one alone.
+bool clinic_call_may_write(const struct clinic_call *call, const char *template);
+// Such a record type by its id, or NULL with a 404.
 const struct record_template *clinic_call_template(struct clinic_call *call, const char *id);
 // {"error": {"code", "message"}} that a route adds to; NULL: no memory.
 json_t *clinic_call_error_json(const char *code, const char *message);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clinic/http/launch_token.h"
 
+#include "clinic/record/utf8_text.h"
+
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <stdio.h>
@@ -119,6 +121,10 @@ static bool read_times(const json_t *root, int64_t now_s, struct launch_claims *
         to_s - from_s > LIFETIME_SECONDS_MAX)
         return refuse(why, why_bytes, "exp is more than five minutes after iat, or before it");
     if (from_s > now_s + CLOCK_SKEW_SECONDS) return refuse(why, why_bytes, "iat lies ahead");
+    const json_t *begins = json_object_get(root, "nbf");
+    if (begins &&
+        (!json_is_integer(begins) || json_integer_value(begins) > now_s + CLOCK_SKEW_SECONDS))
+        return refuse(why, why_bytes, "nbf lies ahead, or is no whole second");
     if (to_s <= now_s) return refuse(why, why_bytes, "it has expired");
     claims->expires_s = to_s;
     return true;
@@ -159,6 +165,8 @@ static bool read_claims(const json_t *root, int64_t now_s, struct launch_claims 
         return refuse(why, why_bytes, "sub, episode or jti is missing or too long");
     if (!claims->role || (strcmp(claims->role, "doctor") != 0 && strcmp(claims->role, "qc") != 0))
         return refuse(why, why_bytes, "role is neither doctor nor qc");
+    if (claims->display && !utf8_text_is_plain(claims->display, strlen(claims->display)))
+        return refuse(why, why_bytes, "name has characters that show nothing");
     if (!read_departments(json_object_get(root, "departments"), claims))
         return refuse(why, why_bytes, "departments is not a list of names");
     if (claims->messaging_origin && !is_origin(claims->messaging_origin))

@@ -62,10 +62,17 @@ static bool check_login_limit(struct clinic_call *call) {
     return false;
 }
 
-// A wrong password is 401, and what the store says about it is the same for every reason.
+// A wrong password is 401, a locked name 429, whether it exists or not; what the store says about
+// it is the same for every reason.
 static bool refuse_login(struct clinic_call *call) {
-    if (call->error.failure != CLINIC_DENIED) return false;
+    bool is_locked = call->error.failure == CLINIC_BLOCKED;
+    if (!is_locked && call->error.failure != CLINIC_DENIED) return false;
     login_limit_fail(call->context->login_limit, call->exchange->address, clock_seconds());
+    if (is_locked) {
+        clinic_call_refuse(call, 429, "too_many_logins", "%s", call->error.message);
+        call->exchange->error.retry_after = STORE_LOCK_SECONDS; // at most; the message is exact
+        return false;
+    }
     return clinic_call_refuse(call, 401, "login_failed", "%s", call->error.message);
 }
 
@@ -148,7 +155,10 @@ bool launch_run(struct clinic_call *call) {
     if (!launch_token_read(input.token, store_launch_key(clinic_call_store(call)), STORE_KEY_BYTES,
                            (int64_t)time(NULL), &claims, why, sizeof why))
         return refuse_launch(call, why);
-    bool ok = open_launch(call, &claims);
+    const struct template_set *templates = call->context->supply.templates;
+    bool is_known = !claims.template || template_set_find(templates, claims.template);
+    bool ok = is_known ? open_launch(call, &claims)
+                       : refuse_launch(call, "template is no record type of this clinic");
     launch_claims_deinit(&claims);
     return ok;
 }
@@ -161,11 +171,14 @@ bool logout_run(struct clinic_call *call) {
     return true;
 }
 
-static json_t *template_list(const struct template_set *templates) {
+static json_t *template_list(const struct clinic_call *call) {
+    const struct template_set *templates = call->context->supply.templates;
     json_t *list = json_array();
     for (int i = 0; list && i < template_set_count(templates); i++) {
         const struct record_template *record = template_set_at(templates, i);
-        json_array_append_new(list, json_pack("{s:s,s:s}", "id", record->id, "name", record->name));
+        if (clinic_call_may_write(call, record->id))
+            json_array_append_new(list,
+                                  json_pack("{s:s,s:s}", "id", record->id, "name", record->name));
     }
     return list;
 }
@@ -176,7 +189,7 @@ bool me_run(struct clinic_call *call) {
         json_pack("{s:o,s:I,s:{s:s,s:s?},s:o,s:s,s:s?,s:s?}", "user", user_json(&call->session),
                   "session_seconds", (json_int_t)call->session.seconds_left, "model", "state",
                   host_writer_state(supply->writer), "name", host_writer_name(supply->writer),
-                  "templates", template_list(supply->templates), "label", DRAFT_LABEL, "episode",
+                  "templates", template_list(call), "label", DRAFT_LABEL, "episode",
                   call->session.episode[0] ? call->session.episode : NULL, "template",
                   call->session.template[0] ? call->session.template : NULL);
     return call->reply != NULL;

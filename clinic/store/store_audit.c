@@ -4,6 +4,7 @@
 
 #include "clinic/record/utf8_text.h"
 #include "clinic/store/audit_chain.h"
+#include "clinic/store/user_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,27 +184,33 @@ static bool check_query(const struct audit_query *query, char action[ACTION_BYTE
 
 // Conditions only for what is asked, so that the indexes are used.
 static sqlite3_stmt *find_rows(struct store *store, const struct audit_query *query,
-                               const char *action, struct clinic_error *error) {
-    char sql[640];
+                               const char *action, const char *departments,
+                               struct clinic_error *error) {
+    char sql[800];
     snprintf(sql, sizeof sql,
              "SELECT " AUDIT_COLUMNS " FROM audit WHERE coalesce(?1, ?2, ?3, ?4, 1) IS NOT NULL"
-             "%s%s%s%s AND (?5=0 OR at>=?5) AND (?6=0 OR at<?6) ORDER BY seq DESC LIMIT ?8",
+             "%s%s%s%s%s AND (?5=0 OR at>=?5) AND (?6=0 OR at<?6) ORDER BY seq DESC LIMIT ?8",
              query->episode ? " AND episode=?1" : "", query->user ? " AND user=?2" : "",
              *action ? " AND action BETWEEN ?3 AND ?4" : "",
-             query->before_seq ? " AND seq<?7" : " AND ?7=0");
-    return database_query(&store->reader, error, sql, "ttttiiii", query->episode, query->user,
+             query->before_seq ? " AND seq<?7" : " AND ?7=0",
+             departments ? " AND (episode IS NULL OR episode IN (SELECT id FROM episodes WHERE"
+                           " department IN (SELECT value FROM json_each(?9))))"
+                         : " AND ?9 IS NULL");
+    return database_query(&store->reader, error, sql, "ttttiiiit", query->episode, query->user,
                           query->action, action, query->from_ms, query->to_ms, query->before_seq,
-                          (int64_t)query->limit);
+                          (int64_t)query->limit, departments);
 }
 
 struct audit_search {
     const struct audit_query *query;
     char action[ACTION_BYTES_MAX + 8]; // the end of the range
+    char *departments;                 // JSON; NULL: all
 };
 
 static bool search(struct store *store, const void *of, json_t *list, struct clinic_error *error) {
     const struct audit_search *wanted = of;
-    sqlite3_stmt *rows = find_rows(store, wanted->query, wanted->action, error);
+    sqlite3_stmt *rows =
+        find_rows(store, wanted->query, wanted->action, wanted->departments, error);
     bool is_good = rows && read_rows(store, wanted->query, rows, list, error);
     sqlite3_finalize(rows);
     return is_good;
@@ -213,8 +220,12 @@ bool store_read_audit(struct store *store, const struct audit_query *query, json
                       struct clinic_error *error) {
     struct audit_search wanted = {.query = query};
     *rows = NULL;
-    return check_query(query, wanted.action, error) &&
-           reading_list(store, search, &wanted, rows, error);
+    if (!check_query(query, wanted.action, error)) return false;
+    bool is_for_some = query->departments && !departments_see(query->departments, "*");
+    if (is_for_some && !(wanted.departments = kept_text(query->departments, error))) return false;
+    bool is_good = reading_list(store, search, &wanted, rows, error);
+    free(wanted.departments);
+    return is_good;
 }
 
 bool store_walk_audit(struct store *store, bool (*on_line)(void *user, const json_t *line),

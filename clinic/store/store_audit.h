@@ -35,7 +35,9 @@ struct audit_query {
     int64_t from_ms, to_ms;              // 0: open
     int64_t before_seq;                  // 0: from the newest; else only older lines
     int limit;                           // 1 … 1000
-    bool with_texts;                     // "before" and "after" as kept; else their digests only
+    // Names; lines about episodes of other departments are left out. NULL, or with "*": all lines.
+    const json_t *departments;
+    bool with_texts; // "before" and "after" as kept; else their digests only
 };
 // [{"seq", "at", "user", "role", "address", "session", "action", "episode", "object", "version",
 // "before_digest", "after_digest", "hash", "before"?, "after"?}], newest first. Of forms "before"

@@ -132,6 +132,8 @@ bool id_check(const char *id, size_t max_bytes, const char *what, struct clinic_
     if (length == 0 || length > max_bytes)
         return clinic_fail(error, CLINIC_BAD_INPUT, "%s is empty or longer than %zu bytes", what,
                            max_bytes);
+    if (strspn(id, ".") == length) // in a path it would mean another place
+        return clinic_fail(error, CLINIC_BAD_INPUT, "%s has nothing but dots", what);
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)id[i] < ' ' || id[i] == 0x7f || id[i] == '/')
             return clinic_fail(error, CLINIC_BAD_INPUT,

@@ -26,6 +26,22 @@ static bool is_same(struct store *store, int64_t seq, const char *text) {
     return is_equal;
 }
 
+// What was filled into the forms of a stay is of its patient: it must not become another's.
+static bool check_patient(struct store *store, const char *id, const json_t *canonical,
+                          struct clinic_error *error) {
+    const char *patient =
+        json_string_value(json_object_get(json_object_get(canonical, "patient"), "id"));
+    sqlite3_stmt *query =
+        database_query(&store->writer, error, "SELECT 1 FROM episodes WHERE id=? AND patient_id=?",
+                       "tt", id, patient);
+    enum database_step step = query ? database_step(&store->writer, query, error) : STEP_FAILED;
+    sqlite3_finalize(query);
+    if (step == STEP_DONE)
+        clinic_fail(error, CLINIC_CONFLICT,
+                    "this encounter.id is kept of another patient.id: nothing was changed");
+    return step == STEP_ROW;
+}
+
 static bool add_version(struct store *store, const struct actor *actor, const json_t *canonical,
                         const char *source, int64_t version, struct clinic_error *error) {
     char after[64];
@@ -45,6 +61,7 @@ static bool put_checked(struct store *store, const struct actor *actor, const js
         if (error) *error = missing;
         return false;
     }
+    if (is_there && !check_patient(store, result->id, canonical, error)) return false;
     char *text = kept_text(canonical, error);
     if (!text) return false;
     bool is_changed = !is_there || !is_same(store, seq, text);

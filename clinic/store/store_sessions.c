@@ -51,7 +51,7 @@ static bool count_try(struct store *store, const unsigned char name[SHA256_BYTES
     sqlite3_finalize(query);
     if (step == STEP_FAILED) return false;
     if (n >= STORE_LOGIN_FAILURES_MAX)
-        return clinic_fail(error, CLINIC_DENIED,
+        return clinic_fail(error, CLINIC_BLOCKED,
                            "too many wrong passwords for this name; try again in %lld seconds",
                            (long long)((last + lock_ms - now + 999) / 1000));
     return database_run(&store->writer, error,

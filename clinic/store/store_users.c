@@ -71,7 +71,7 @@ bool user_find(struct database *database, const char *name, struct user_row *row
     return step == STEP_ROW;
 }
 
-static bool check_role(const char *role, struct clinic_error *error) {
+bool store_role_check(const char *role, struct clinic_error *error) {
     static const char *const roles[] = {"doctor", "qc", "admin", "auditor"};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (role && strcmp(role, roles[i]) == 0) return true;
@@ -94,7 +94,7 @@ static bool check_password(const struct user_data *user, struct clinic_error *er
 // What the user will be: the new members over the old ones.
 static bool merge(struct user_row *row, const struct user_data *user, struct clinic_error *error) {
     if (user->role) snprintf(row->role, sizeof row->role, "%s", user->role);
-    if (!check_role(row->role, error)) return false;
+    if (!store_role_check(row->role, error)) return false;
     const char *display = user->display && *user->display ? user->display
                           : row->display[0]               ? row->display
                                                           : user->name;
@@ -109,6 +109,24 @@ static bool merge(struct user_row *row, const struct user_data *user, struct cli
     }
     if (user->is_disabled >= 0) row->is_disabled = user->is_disabled > 0;
     return row->departments != NULL;
+}
+
+static bool is_active_admin(const struct user_row *row) {
+    return strcmp(row->role, "admin") == 0 && !row->is_disabled;
+}
+
+// Nobody could make users any more.
+static bool check_not_last_admin(struct store *store, const char *name,
+                                 struct clinic_error *error) {
+    sqlite3_stmt *query = database_query(
+        &store->writer, error,
+        "SELECT 1 FROM users WHERE role='admin' AND disabled=0 AND name<>? LIMIT 1", "t", name);
+    enum database_step step = query ? database_step(&store->writer, query, error) : STEP_FAILED;
+    sqlite3_finalize(query);
+    if (step == STEP_DONE)
+        clinic_fail(error, CLINIC_CONFLICT,
+                    "this is the last admin who may log in; make another one first");
+    return step == STEP_ROW;
 }
 
 static bool put_row(struct store *store, const struct actor *actor, const struct user_row *row,
@@ -142,7 +160,11 @@ static bool put_user(struct store *store, const struct actor *actor, const struc
     if (is_good && !is_there && !hash)
         is_good = clinic_fail(error, CLINIC_BAD_INPUT, "a new user needs a password");
     if (hash) snprintf(row.hash, sizeof row.hash, "%s", hash);
-    is_good = is_good && merge(&row, user, error) && put_row(store, actor, &row, user->name, error);
+    bool was_admin = is_good && is_there && is_active_admin(&row);
+    is_good = is_good && merge(&row, user, error);
+    if (is_good && was_admin && !is_active_admin(&row))
+        is_good = check_not_last_admin(store, user->name, error);
+    is_good = is_good && put_row(store, actor, &row, user->name, error);
     json_decref(row.departments);
     bytes_wipe(row.hash, sizeof row.hash);
     return is_good;

@@ -25,7 +25,10 @@ struct user_data {
     int is_disabled;                // < 0: as it is
 };
 
+// "doctor", "qc", "admin" or "auditor".
+bool store_role_check(const char *role, struct clinic_error *error);
 // Makes or changes a user; a change of password or role, or disabling, ends the user's sessions.
+// CLINIC_CONFLICT: the last admin who may log in would be none any more.
 // Audit: user.put.
 bool store_put_user(struct store *store, const struct actor *actor, const struct user_data *user,
                     struct clinic_error *error);
@@ -33,7 +36,8 @@ bool store_put_user(struct store *store, const struct actor *actor, const struct
 bool store_list_users(struct store *store, json_t **users, struct clinic_error *error);
 
 // Checks the password and opens a session. CLINIC_DENIED with one message for an unknown name, a
-// wrong password and a disabled user; another while locked. Audit: login, login.failed.
+// wrong password and a disabled user; CLINIC_BLOCKED while the name is locked. Audit: login,
+// login.failed.
 bool store_login(struct store *store, const char *name, const char *password, const char *address,
                  char token[STORE_TOKEN_BYTES], struct clinic_error *error);
 

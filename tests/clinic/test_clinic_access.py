@@ -165,6 +165,36 @@ def test_list_is_of_ones_departments(clinic, doctor):
     assert clinic.user("nowhere").post("episodes/search").json == {"episodes": [], "total": 0}
 
 
+def test_departments_of_auditors(clinic, doctor):
+    """Lines about patients elsewhere are not theirs; lines about nobody are."""
+    admin = clinic.user("admin")
+    for name, role, own in [("aud-other", "auditor", "儿科"), ("aud-own", "auditor", "呼吸内科"),
+                            ("adm-other", "admin", "儿科")]:
+        assert admin.post("users", {"name": name, "role": role, "departments": [own],
+                                    "password": PASSWORD}).status == 200
+    doctor.get(f"episodes/{ONE}")
+    for name, sees in [("aud-other", False), ("aud-own", True), ("adm-other", False),
+                       ("auditor", True)]:
+        user = clinic.user(name)
+        rows = user.post("audit/search", {"episode": ONE}).json["rows"]
+        assert bool(rows) == sees, name
+        rows = user.post("audit/search", {"limit": 1000}).json["rows"]
+        assert any(row["action"] == "login" for row in rows)
+        assert any(row["episode"] == ONE for row in rows) == sees, name
+
+
+def test_the_last_admin_stays(serve):
+    clinic = serve()
+    admin = clinic.user("admin")
+    for change in ({"disabled": True}, {"role": "doctor"}):
+        reply = admin.post("users", {"name": "admin", **change})
+        assert (reply.status, reply.code) == (409, "conflict")
+    assert admin.post("users", {"name": "second-admin", "role": "admin", "departments": ["*"],
+                                "password": PASSWORD}).status == 200
+    assert admin.post("users", {"name": "admin", "disabled": True}).status == 200
+    assert clinic.user("second-admin").get("users").status == 200
+
+
 def test_anothers_draft(clinic, doctor):
     draft = doctor.draft()["id"]
     second, heart = clinic.user("second"), clinic.user("heart")
@@ -183,9 +213,13 @@ def test_wrong_passwords_lock_the_name(serve):
     for _ in range(5):
         reply = clinic.login("qc", "wrong")
         assert (reply.status, reply.code) == (401, "login_failed")
-    assert clinic.login("qc").status == 401
+    locked = clinic.login("qc")  # even the right one, and it says so
+    assert (locked.status, locked.code) == (429, "too_many_logins")
+    assert 1 <= int(locked.headers["Retry-After"]) <= 300 and "seconds" in locked.json["error"]["message"]
     assert clinic.login("doctor").status == 200
-    assert clinic.login("nobody-" + "x" * 40).status == 401
+    nobody = "nobody-" + "x" * 40
+    assert {clinic.login(nobody).status for _ in range(5)} == {401}
+    assert clinic.login(nobody).code == "too_many_logins"  # as a name that exists
 
 
 def test_one_address_tries_many_names(serve):
@@ -225,6 +259,38 @@ def test_launch_opens_one_episode(clinic):
     made = clinic.post("/clinic/api/drafts", {"episode": ONE, "template": RECORD}, **session)
     assert made.status == 201
     assert clinic.get(f"/clinic/api/drafts/{made.json['id']}/events", **session).status == 200
+
+
+def test_launch_is_for_its_record_type(clinic):
+    doctor = clinic.user("doctor")
+    own = {"sub": "doctor", "template": RECORD}
+    session = {"Authorization": f"Bearer {clinic.launch(**own).json['session']}"}
+    other = "stage-summary"
+    draft = doctor.begin_draft(template=other)
+    list(doctor.events(draft))
+    assert clinic.post("/clinic/api/drafts", {"episode": ONE, "template": other},
+                       **session).code == "not_found"
+    assert clinic.post(f"/clinic/api/drafts/{draft}/lock", {"field": "course", "locked": True},
+                       **session).code == "not_found"
+    for path in (f"forms/{ONE}/{other}", f"drafts/{draft}", f"drafts/{draft}/events",
+                 f"episodes/{ONE}/fhir/{other}"):
+        assert clinic.get(f"/clinic/api/{path}", **session).code == "not_found", path
+    assert clinic.get(f"/clinic/api/forms/{ONE}/{RECORD}", **session).status == 200
+    assert [t["id"] for t in clinic.get("/clinic/api/me", **session).json["templates"]] == [RECORD]
+    every = {"Authorization": f"Bearer {clinic.launch(template=None).json['session']}"}
+    assert clinic.get(f"/clinic/api/forms/{ONE}/{other}", **every).status == 200
+
+
+@pytest.mark.parametrize("change,why", [
+    ({"nbf": 2 ** 40}, "nbf"), ({"nbf": "now"}, "nbf"),
+    ({"template": "no-such"}, "template"), ({"name": "张\u202e示"}, "name"),
+    ({"name": "a\nb"}, "name"), ({"sub": "张示"}, "name is 1 to 64")])
+def test_the_audit_says_why_a_launch_failed(clinic, change, why):
+    reply = clinic.launch(**change)
+    assert (reply.status, reply.code) == (401, "launch_failed")
+    line = clinic.user("auditor").post("audit/search", {"action": "login.failed",
+                                                        "limit": 1}).json["rows"][0]
+    assert why in line["after"]["why"]
 
 
 def test_launch_without_messaging(clinic):

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from conftest import EPISODES, ONE, command, make_store, new_key, read_episode
+from conftest import EPISODES, ONE, RECORD, command, make_store, new_key, read_episode
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,30 @@ def test_the_same_twice_is_one_version(admin):
                                                      "created": False, "changed": False}
     episode["encounter"]["bed"] = "77"
     assert admin.push("episodes", episode).json["version"] == 2
+
+
+def test_a_stay_stays_with_its_patient(admin, clinic):
+    """What was filled into its forms would become another's."""
+    episode = renamed(1, "E-ONE-PATIENT")
+    assert admin.push("episodes", episode).status == 200
+    form = clinic.user("doctor").post(f"forms/E-ONE-PATIENT/{RECORD}", {
+        "field": "course", "text": "好转", "version": 0})
+    assert form.status == 200
+    episode["patient"] = {**episode["patient"], "id": "P-OTHER", "name": "王示五"}
+    reply = admin.push("episodes", episode)
+    assert (reply.status, reply.code) == (409, "conflict"), reply.bytes
+    assert "王示五" not in reply.bytes.decode() and "张示安" not in reply.bytes.decode()
+    assert clinic.user("doctor").get("episodes/E-ONE-PATIENT").json["version"] == 1
+    other = bundle()
+    other["entry"][1]["resource"]["id"] = "E-ONE-PATIENT"
+    text = json.dumps(other).replace("Encounter/E-FHIR-1", "Encounter/E-ONE-PATIENT")
+    assert admin.push("episodes", json.loads(text)).code == "conflict"
+
+
+@pytest.mark.parametrize("name", [".", "..", "..."])
+def test_ids_that_no_path_can_hold(admin, name):
+    reply = admin.push("episodes", renamed(1, name))
+    assert reply.status == 400 and "dots" in reply.bytes.decode()
 
 
 @pytest.mark.parametrize("change", [

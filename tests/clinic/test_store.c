@@ -98,6 +98,9 @@ static enum test_result test_put(void) {
           error.failure == CLINIC_NOT_FOUND);
     CHECK(!store_get_episode(store, "E-2", 0, &now, &version, &error) &&
           error.failure == CLINIC_NOT_FOUND);
+    json_object_set_new(json_object_get(episode, "patient"), "id", json_string("P-OTHER"));
+    CHECK(!store_put_episode(store, &doctor, episode, "json", &result, &error) &&
+          error.failure == CLINIC_CONFLICT);
     json_object_del(episode, "patient");
     CHECK(!store_put_episode(store, &doctor, episode, "json", &result, &error) &&
           error.failure == CLINIC_BAD_INPUT);

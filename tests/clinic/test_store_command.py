@@ -123,6 +123,7 @@ def test_password_from_a_terminal(store):
         shown += more
     assert os.waitpid(child, 0)[1] == 0 and "汉字".encode() not in shown
     assert clinic("user", "list", store).startswith("wu\tauditor\t")
+    assert '"action":"read"' in clinic("export-audit", store)
 
 
 def test_export(store, tmp_path):

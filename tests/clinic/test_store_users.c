@@ -103,6 +103,25 @@ static enum test_result test_policy(void) {
     return TEST_PASS;
 }
 
+static enum test_result test_last_admin(void) {
+    struct store *store = store_with_user();
+    CHECK(store);
+    struct user_data chief = {.name = "chief", .role = "admin", .password = password};
+    CHECK(store_put_user(store, &admin, &chief, &error));
+    struct user_data less = {
+        .name = "chief", .role = "doctor", .n_departments = -1, .is_disabled = -1};
+    CHECK(!store_put_user(store, &admin, &less, &error) && error.failure == CLINIC_CONFLICT);
+    less.role = NULL;
+    less.is_disabled = 1;
+    CHECK(!store_put_user(store, &admin, &less, &error) && error.failure == CLINIC_CONFLICT);
+    CHECK(change(store, "admin", NULL, -1)); // another one is there
+    CHECK(store_put_user(store, &admin, &less, &error));
+    CHECK(!change(store, NULL, NULL, 1) && error.failure == CLINIC_CONFLICT);
+    CHECK(fixture_is_whole(store, NULL));
+    store_close(store);
+    return TEST_PASS;
+}
+
 static enum test_result test_lock(void) {
     struct store *store = store_with_user();
     CHECK(store);
@@ -110,7 +129,7 @@ static enum test_result test_lock(void) {
     for (int i = 0; i < STORE_LOGIN_FAILURES_MAX; i++)
         CHECK(!store_login(store, "chen", "wrong password", NULL, token, &error));
     CHECK(!store_login(store, "chen", password, NULL, token, &error)); // even the right one
-    CHECK(error.failure == CLINIC_DENIED && strstr(error.message, "300 seconds"));
+    CHECK(error.failure == CLINIC_BLOCKED && strstr(error.message, "300 seconds"));
     fixture_now_ms += 299000;
     CHECK(!store_login(store, "chen", password, NULL, token, &error));
     CHECK(strstr(error.message, "in 1 seconds"));
@@ -247,6 +266,7 @@ int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"login", "right, wrong and unknown", test_login},
         {"policy", "what a password, a role and a name may be", test_policy},
+        {"last_admin", "there is always one", test_last_admin},
         {"lock", "five failures lock a name for five minutes", test_lock},
         {"sessions_end", "idle, absolute, logout, changes of the user", test_sessions_end},
         {"tokens_are_not_kept", "neither token nor password stands in the file",
