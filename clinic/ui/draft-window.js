@@ -20,6 +20,7 @@ export class DraftWindow {
     this.isFollowing = false;
     this.cards = new Map();
     this.abort = null;
+    this.taken = 0;
     this.isStarting = this.isFilling = this.isClosed = false;
     this.build();
     this.showHead();
@@ -159,13 +160,21 @@ export class DraftWindow {
       if (abort.signal.aborted) return;
       this.showAlert(problem.status > 0 ? problem.message : word("lost"));
     }
+    await this.settle(id, abort);
+  }
+
+  // After a run: the draft as the server has it, unless something newer came meanwhile.
+  async settle(id, abort) {
+    const { taken } = this;
+    try {
+      const draft = await get(path.draft(id), abort.signal);
+      if (!abort.signal.aborted && taken === this.taken) this.take(draft);
+    } catch (problem) {
+      if (!abort.signal.aborted) this.refuse(problem);
+    }
     if (abort.signal.aborted) return;
     this.abort = null;
-    try {
-      this.take(await get(path.draft(id)));
-    } catch (problem) {
-      if (!this.isClosed) this.refuse(problem);
-    }
+    this.showHead();
   }
 
   stop() {
@@ -192,6 +201,8 @@ export class DraftWindow {
       this.fields.replaceChildren();
     }
     this.draft = draft;
+    this.taken++;
+    this.element.dataset.draft = draft.id;
     this.owner.hidden = this.isMine();
     say(this.owner, "draftOf", { by: draft.by || "" });
     this.fillAllButton.hidden = !this.host.canFill || !this.isMine();
@@ -256,7 +267,7 @@ export class DraftWindow {
 
   showHead() {
     const { draft } = this, isRunning = this.isRunning();
-    this.element.toggleAttribute("data-running", isRunning);
+    this.element.toggleAttribute("data-running", isRunning || Boolean(this.abort));
     say(this.state, "state_" + (draft ? draft.state : "none"));
     this.stopButton.hidden = !isRunning || !this.isMine();
     this.generateButton.disabled = isRunning && this.isMine();

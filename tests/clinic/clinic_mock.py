@@ -73,11 +73,16 @@ def check_field(episode, field):
     field["blocked"] = any(one["verdict"] == "unsupported" for one in field["sentences"])
 
 
+class MockServer(http.server.ThreadingHTTPServer):
+    daemon_threads, request_queue_size = True, 128
+
+
 class ClinicMock:
     """State that tests set and read."""
 
     def __init__(self):
-        self.delay_s, self.model, self.cut_after, self.chunk = 0.0, "mock-model", None, 12
+        self.model, self.cut_after, self.chunk = "mock-model", None, 12
+        self.hold = None  # (field, characters): a stream waits when it has written so many of it
         self.signed_in, self.role, self.drafts, self.forms, self.episodes = None, "doctor", {}, {}, {}
         self.posts, self.disconnects, self.session_seconds, self.opened = [], 0, 900, []
         self.lock = threading.RLock()
@@ -88,8 +93,7 @@ class ClinicMock:
         mock = self
         Handler.mock = mock
         handler = type("BoundHandler", (Handler,), {"mock": mock})
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
+        self.server = MockServer(("127.0.0.1", 0), handler)
         self.server.handle_error = lambda *arguments: None  # a browser that leaves is no error
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -110,6 +114,9 @@ class ClinicMock:
         self.forms[episode, id_] = {
             "id": id_, "name": dict(FIELDS)[id_], "text": text, "version": old["version"] + 1, "from": origin,
             "draft": draft or (old.get("draft") if text else None), "by": "doctor", "at": "2025-11-11T09:00:00+08:00", "history": [*old["history"], old["text"]]}
+
+    def text_of(self, id_, episode="E-2025-000001"):
+        return self.forms.get((episode, id_), {"text": ""})["text"]
 
     def new_draft(self, episode):
         fields = []
@@ -329,12 +336,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.event("snapshot", {"draft": draft})
             self.write_draft(draft)
         except OSError:
-            self.mock.disconnects += 1
             self.mock.finish(draft, "stopped")
+            self.mock.disconnects += 1
 
     def event(self, name, data):
         self.wfile.write(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
         self.wfile.flush()
+
+    # Notices, too, that nobody reads any more.
+    def wait_while_held(self, draft, field):
+        while not draft.get("stop") and self.mock.hold and self.mock.hold[0] == field["id"] \
+                and len(field["text"]) >= self.mock.hold[1]:
+            self.wfile.write(b": held\n\n")
+            self.wfile.flush()
+            time.sleep(0.02)
 
     def write_draft(self, draft):
         mock, n = self.mock, 0
@@ -356,7 +371,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     return mock.finish(draft, "failed")
                 field["text"] += text[at:at + mock.chunk]
                 self.event("text", {"field": field["id"], "append": text[at:at + mock.chunk]})
-                time.sleep(mock.delay_s)
+                self.wait_while_held(draft, field)
             field["state"], field["revision"] = "done", field["revision"] + 1
             check_field(episode, field)
             self.event("checked", {"field": field})

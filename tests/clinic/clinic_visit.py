@@ -5,6 +5,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 AXE = "axe-playwright-python==0.1.4"  # for the older axe.min.js in it, where there is no npm
@@ -13,6 +14,7 @@ NODE_FOLDER = os.path.join(ROOT, "build", "node-clinic-pages")
 PAGES = os.path.join(ROOT, "clinic", "ui")
 TOTAL = "[data-part=verified]"
 PASSWORD = "示范医院-口令-2025"
+WAIT_S = 60  # for what comes at once on an idle machine; a busy one may need longer
 WATCH_POLICY = """window.refused = []; document.addEventListener('securitypolicyviolation',
     event => window.refused.push(event.violatedDirective + ' ' + event.blockedURI));"""
 
@@ -53,9 +55,9 @@ class Visit:
         self.context = browser.new_context(**options)
         self.context.add_init_script(WATCH_POLICY)
         self.page = self.context.new_page()
-        self.problems, self.foreign = [], []
+        self.problems, self.foreign, self.may_refuse = [], [], False
         self.go_to(url)
-        self.page.set_default_timeout(8000)
+        self.page.set_default_timeout(WAIT_S * 1000)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self.take_message)
         self.context.on("request", self.take_request)
@@ -72,14 +74,18 @@ class Visit:
         if not request.url.startswith(tuple(own + "/" for own in self.own)):
             self.foreign.append(request.url)
 
-    def until(self, expression, frame=None, seconds=8):
+    def until(self, expression, frame=None, seconds=WAIT_S):
         """Waits for it; Playwright's own way evaluates strings in the page, which its policy bans."""
         safe = f"(() => {{ try {{ return Boolean({expression}); }} catch (problem) {{ return false; }} }})()"
-        for _ in range(seconds * 20):
-            if (frame or self.page).evaluate(safe):
-                return
+        self.wait(expression, lambda: (frame or self.page).evaluate(safe), seconds)
+
+    def wait(self, name, condition, seconds=WAIT_S):
+        """Waits for something that the page does not show, such as what the mock has received."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError(f"never came true: {name}")
             self.page.wait_for_timeout(50)
-        raise AssertionError(f"never came true: {expression}")
 
     def sign_in(self, user="doctor", password=PASSWORD):
         self.page.goto(self.url + "/clinic")
@@ -88,16 +94,34 @@ class Visit:
         self.page.keyboard.press("Enter")
         self.page.wait_for_selector("#logout:not([hidden])")
 
+    def sign_out(self):
+        """Until the server has answered: the next one to sign in must not be signed out by it."""
+        with self.page.expect_response("**/clinic/api/logout"):
+            self.page.click("#logout")
+        self.page.wait_for_selector("#user")
+
+    def go_to_place(self, place):
+        """Until the page has left what it showed before."""
+        self.page.evaluate("""place => new Promise(done => {
+            if (location.hash === place) return done();
+            window.addEventListener('hashchange', () => done(), {once: true});
+            location.hash = place; })""", place)
+
     def open_episode(self, episode="E-2025-000001"):
-        self.page.evaluate("id => { location.hash = '#/episode/' + id; }", episode)
+        self.go_to_place("#/episode/" + episode)
         self.page.wait_for_selector(".document .record-text", state="attached")
         self.page.wait_for_selector(".form-row textarea")
 
     def generate(self):
+        """Until the draft window has the new draft."""
+        before = self.page.evaluate("(document.querySelector('.draft-window') || {dataset: {}}).dataset.draft || ''")
         self.page.click(".record-form [data-action=generate]")
+        self.until(f"(document.querySelector('.draft-window').dataset.draft || '{before}') !== '{before}'")
 
-    def wait_done(self, state="已完成", seconds=20):
-        self.until(f"document.querySelector('[data-part=state]').textContent === '{state}'", seconds=seconds)
+    def wait_done(self, state="已完成", frame=None, seconds=2 * WAIT_S):
+        """Until the run is over and the page has the draft as the server has it then."""
+        self.until(f"document.querySelector('[data-part=state]').textContent === '{state}' && "
+                   "!document.querySelector('.draft-window').hasAttribute('data-running')", frame, seconds)
 
     def card(self, field):
         return self.page.locator(f".draft-field[data-field={field}]")
@@ -115,6 +139,10 @@ class Visit:
         self.page.wait_for_selector(selector + ":not([hidden])")
         return self.page.inner_text(selector)
 
+    def set_size(self, width, height):
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.until(f"innerWidth === {width} && innerHeight === {height}")
+
     def width_over(self):
         """Pixels by which something is wider than the window, scrolled to or cut off; tables that scroll
         by themselves and what is hidden for screen readers are not meant."""
@@ -130,33 +158,28 @@ class Visit:
             .map(one => one.id + ': ' + one.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | '))""")
         return found
 
-    def close(self, may_refuse=False):
+    def close(self):
         kept = self.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
         refused = self.page.evaluate("window.refused")
         self.context.close()
         assert kept == [0, 0, ""], f"the page keeps something: {kept}"
         assert not self.foreign, f"asked elsewhere: {self.foreign}"
-        if not may_refuse:
+        if not self.may_refuse:
             assert not refused, f"against the policy: {refused}"
             assert not self.problems, self.problems
 
 
-def drafted(visit, mock, delay_s=0.0):
-    mock.delay_s = delay_s
+def drafted(visit, mock):
+    """With a draft; still being written if the mock holds it."""
     visit.sign_in()
     visit.open_episode()
     visit.generate()
-    if not delay_s:
+    if not mock.hold:
         visit.wait_done()
 
 
 def open_host(visit, mock, more=""):
     visit.page.goto(f"http://localhost:{mock.port}/clinic/mock-host#server={mock.url}{more}")
     visit.page.click("#open")
-    visit.page.wait_for_selector("iframe")
-    for _ in range(100):
-        frame = next((one for one in visit.page.frames if one.url.startswith(mock.url + "/clinic/embed")), None)
-        if frame and frame.query_selector("[data-action=generate]"):
-            return frame
-        visit.page.wait_for_timeout(50)
-    raise AssertionError("no draft window in the host")
+    visit.page.frame_locator("iframe").locator("[data-action=generate]").wait_for()
+    return visit.page.query_selector("iframe").content_frame()

@@ -60,11 +60,10 @@ def show_marked(visit, folder):
 
 
 def show_rest(visit, folder):
-    visit.page.evaluate("location.hash = '#/patients'")
+    visit.go_to_place("#/patients")
     visit.page.wait_for_selector("tbody a")
     picture(visit, folder, "clinic-list")
-    visit.page.click("#logout")
-    visit.page.wait_for_selector("#user")
+    visit.sign_out()
     visit.sign_in("auditor")
     visit.page.wait_for_selector("tr[data-seq]")
     visit.page.click("[data-action=verify]")
@@ -76,7 +75,7 @@ def show_embedded(visit, live, folder):
     frame = open_host(visit, live, "&episode=E-2025-000003")
     visit.until("document.getElementById('hostState').textContent === '已连接病历系统'", frame)
     frame.click("[data-action=generate]")
-    visit.until("document.querySelector('[data-part=state]').textContent === '已完成'", frame, 120)
+    visit.wait_done(frame=frame)
     frame.click("[data-action=fillAll]")
     visit.until("window.mockHost.received.length > 5")
     frame.locator("[data-field=course] .sentence").nth(1).click()

@@ -6,16 +6,31 @@ import re
 from clinic_visit import PAGES, TOTAL, axe, drafted, open_host
 
 
-def test_session_ends(visit, mock):
+def test_session_ends_at_the_server(visit, mock):
     drafted(visit, mock)
     mock.signed_in = None
     visit.press("stay_days", "fill")
     visit.page.wait_for_selector("#user")
     assert "重新登录" in visit.page.inner_text("#alert")
     assert "张示安" not in visit.page.content() and visit.page.locator(".draft-field").count() == 0
-    mock.session_seconds = 1
+
+
+def test_session_ends_without_use(visit, mock):
+    """By the page's own clock, which goes only as the test tells it to."""
+    visit.page.clock.install(time="2025-11-11T08:00:00+08:00")
+    visit.page.clock.pause_at("2025-11-11T09:00:00+08:00")
     visit.sign_in()
-    visit.page.wait_for_selector("#user", timeout=6000)
+    visit.page.wait_for_selector("tbody a")
+    visit.page.keyboard.press("Shift")  # the page is used now
+    visit.page.clock.fast_forward(mock.session_seconds * 1000)
+    assert visit.page.is_visible("tbody a")
+    visit.page.keyboard.press("Shift")
+    visit.page.clock.fast_forward(mock.session_seconds * 1000)
+    assert visit.page.is_visible("tbody a") and mock.signed_in, "it was used meanwhile"
+    visit.page.clock.fast_forward(2000)
+    visit.page.wait_for_selector("#user")
+    assert "重新登录" in visit.page.inner_text("#alert") and visit.page.locator("tbody").count() == 0
+    visit.wait("the session is ended at the server", lambda: mock.signed_in is None)
     assert mock.posts[-1][0] == "logout"
 
 
@@ -50,8 +65,8 @@ def test_another_doctor_s_draft_is_for_reading(visit, mock):
         assert not visit.card("course").locator(f"[data-action={action}]").is_visible()
     assert not visit.page.is_visible("[data-action=fillAll]")
     visit.generate()
-    # Not wait_done: the other doctor's draft is done, too, until the new one is there.
-    visit.card("stay_days").locator("[data-action=fill]").wait_for(timeout=20000)
+    visit.wait_done()
+    assert visit.card("stay_days").locator("[data-action=fill]").is_visible()
     assert "other 的草稿" not in visit.page.inner_text(".draft-window")
 
 
@@ -62,7 +77,7 @@ def test_audit(visit, mock):
     assert "回填" in visit.page.inner_text("tr[data-seq='3']") and "新" in visit.page.inner_text("tr[data-seq='3']")
     visit.page.click("[data-action=verify]")
     visit.until("document.querySelector('.audit-view .notice').textContent.includes('3 条')")
-    visit.page.evaluate("location.hash = '#/patients'")
+    visit.go_to_place("#/patients")
     assert "没有查看权限" in visit.alert("#alert")
 
 
@@ -98,9 +113,8 @@ def test_policy(visit, mock):
         const script = document.createElement('script');
         try { script.textContent = 'window.ran = 1'; document.body.append(script); } catch (problem) { script.remove(); } }""")
     assert visit.page.evaluate("window.ran") is None and visit.page.evaluate("window.wrote") == "refused"
-    assert visit.page.evaluate("window.refused.length") > 0
-    visit.page.evaluate("window.refused = []")
-    visit.problems.clear()
+    visit.until("window.refused.length > 0")
+    visit.may_refuse = True
 
 
 def test_languages(visit, mock):
@@ -141,10 +155,10 @@ def test_zoom_and_small_windows(visit, mock):
     drafted(visit, mock)
     visit.card("course").locator(".sentence").nth(0).click()
     for width, height in ((1366, 768), (1280, 720), (683, 384), (640, 800), (400, 700)):
-        visit.page.set_viewport_size({"width": width, "height": height})
+        visit.set_size(width, height)
         assert visit.width_over() <= 0, f"{visit.width_over()} pixels too wide at {width}"
-    visit.page.set_viewport_size({"width": 683, "height": 384})
-    visit.page.evaluate("location.hash = '#/patients'")
+    visit.set_size(683, 384)
+    visit.go_to_place("#/patients")
     visit.page.wait_for_selector("tbody a")
     assert visit.width_over() <= 0
 
@@ -172,8 +186,7 @@ def test_accessibility(visit, mock):
         visit.page.click("#help")
         faults += visit.serious_faults(source)
         visit.page.keyboard.press("Escape")
-        visit.page.click("#logout")
-        visit.page.wait_for_selector("#user")
+        visit.sign_out()
     mock.role = "auditor"
     visit.sign_in()
     visit.page.wait_for_selector("tr[data-seq='3']")
@@ -182,7 +195,7 @@ def test_accessibility(visit, mock):
     mock.role = "doctor"
     frame = open_host(visit, mock)
     frame.click("[data-action=generate]")
-    visit.until("document.querySelector('[data-part=state]').textContent === '已完成'", frame, 20)
+    visit.wait_done(frame=frame)
     frame.evaluate("() => {" + source + "}")
     faults += frame.evaluate("""async () => (await axe.run(document)).violations
         .filter(one => ['serious', 'critical'].includes(one.impact)).map(one => 'embed ' + one.id)""")
