@@ -188,11 +188,21 @@ static bool flush(struct note *note, struct group *group) {
     return done;
 }
 
-static bool take_part(struct note *note, struct group *group, const struct clause *part,
-                      const struct clause *before) {
+// "累计手术9次，输悬浮红细胞30 U": a sum over days, which the table of orders tells
+// (order_facts.c).
+static bool is_sum(const struct clause *clause, const struct clause *part,
+                   const struct note_view *view) {
+    static const char *const SUMS[] = {"累计", "共输", "总计", "合计", NULL};
+    struct clause before = {.text = clause->text, .start = clause->start, .end = part->end};
+    return view->fact_class == FACT_DRUG && clause_has(part, "输") && clause_has_any(&before, SUMS);
+}
+
+static bool take_part(struct note *note, struct group *group, const struct clause *clause,
+                      const struct clause *part, const struct clause *before) {
     const struct section *section = &note->context.doc->sections[note->section];
     if (is_told_list(part)) return flush(note, group) && emit_told_list(note, part);
     struct note_view view = note_classify(&note->context, section->name, part);
+    if (is_sum(clause, part, &view)) view.fact_class = FACT_CLASSES;
     if (is_bare_stop(part) && before->end && part_names_drug(&note->context, before)) {
         struct clause both = {.text = part->text, .start = before->start, .end = part->end};
         return flush(note, group) && emit(note, &both, (struct note_view){FACT_DRUG, false});
@@ -217,7 +227,7 @@ static bool take_clause(struct note *note, const struct clause *clause) {
     struct clause part, before = {0};
     size_t inside = clause->start;
     while (clause_next(clause->text, clause->end, CLAUSE_PART, &inside, &part)) {
-        if (!take_part(note, &group, &part, &before)) return false;
+        if (!take_part(note, &group, clause, &part, &before)) return false;
         before = part;
     }
     return flush(note, &group);

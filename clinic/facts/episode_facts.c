@@ -125,12 +125,17 @@ static void merge_pair(const struct episode *episode, struct fact *first, struct
     }
 }
 
-static bool is_operation_row(const struct fact *fact) {
-    return fact->n_sources && fact->sources[0].kind == SOURCE_OPERATION;
+// A row each, an operation or a transfusion each, however alike they are.
+static bool is_single_row(const struct episode *episode, const struct fact *fact) {
+    if (!fact->n_sources) return false;
+    const struct source *source = &fact->sources[0];
+    return source->kind == SOURCE_OPERATION ||
+           (source->kind == SOURCE_ORDER &&
+            strcmp(episode->orders[source->row].order_class, "blood") == 0);
 }
 
-static bool may_be_same(const struct fact *a, const struct fact *b) {
-    if (is_operation_row(a) && is_operation_row(b)) return false; // a row each, an operation each
+static bool may_be_same(const struct episode *episode, const struct fact *a, const struct fact *b) {
+    if (is_single_row(episode, a) && is_single_row(episode, b)) return false;
     return a->fact_class == b->fact_class && a->fact_class != FACT_CLASSES &&
            is_near(a->at, b->at, days_apart(a->fact_class));
 }
@@ -139,7 +144,7 @@ static void merge(const struct episode *episode, struct fact_list *facts) {
     int left = COMPARISONS_MAX;
     for (int i = 0; i < facts->n_facts; i++) {
         for (int k = i + 1; left > 0 && k < facts->n_facts; k++) {
-            if (!may_be_same(&facts->facts[i], &facts->facts[k])) continue;
+            if (!may_be_same(episode, &facts->facts[i], &facts->facts[k])) continue;
             merge_pair(episode, &facts->facts[i], &facts->facts[k]);
             left--;
         }

@@ -8,25 +8,31 @@
 #include "clinic/facts/drug_stem.h"
 #include "clinic/facts/note_class.h"
 #include "clinic/facts/operation_told.h"
+#include "clinic/facts/report_told.h"
+#include "clinic/facts/told_window.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FACT_PAIRS_MAX 160
-#define FACT_NUMBERS_MAX 24
 #define NEAR 0.08 // of a value
-#define REPORT_ITEM_BYTES 600
+#define PART_BYTES 300
+#define PART_PAIRS 0.6         // of the pairs of a part
 #define OPENING_BYTES 48       // "出院带药：", a salt and the name
 #define PRESCRIPTION_BYTES 200 // longer clauses tell a course, not what is taken home
 
-struct window {
-    const char *text;
-    size_t bytes;
-};
-
+// Also between the items of a list ("1. …；2. …"): a list of twenty diagnoses is no sentence.
 static bool is_sentence_mark(const char *text) {
-    return *text == '\n' || strncmp(text, "。", strlen("。")) == 0;
+    if (*text == '\n' || strncmp(text, "。", strlen("。")) == 0) return true;
+    if (strncmp(text, "；", strlen("；")) != 0) return false;
+    text += strlen("；");
+    size_t digits = strspn(text, "0123456789");
+    return digits && digits <= 2 && text[digits] == '.' && text[digits + 1] == ' ';
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
 }
 
 bool told_text_init(struct told_text *told, const char *text, struct clinic_error *error) {
@@ -41,8 +47,10 @@ bool told_text_init(struct told_text *told, const char *text, struct clinic_erro
     for (size_t at = 0; at < bytes;) {
         size_t length = character_length(text + at);
         if (length == 0 || at + length > bytes) break;
-        bool is_list = kept && told->text[kept - 1] == '.'; // "10. 1个月后" is not 10.1
-        if (text[at] != ' ' || is_list) {
+        // "10. 1个月后" is not 10.1, "B12 1 mg" not 121 mg.
+        bool is_apart = kept && (told->text[kept - 1] == '.' ||
+                                 (is_digit(told->text[kept - 1]) && is_digit(text[at + 1])));
+        if (text[at] != ' ' || is_apart) {
             memcpy(told->text + kept, text + at, length);
             kept += length;
         }
@@ -61,62 +69,6 @@ void told_text_deinit(struct told_text *told) {
     *told = (struct told_text){0};
 }
 
-static bool window_has_bytes(const struct window *window, const char *needle, size_t bytes) {
-    return bytes && memmem(window->text, window->bytes, needle, bytes) != NULL;
-}
-
-static bool window_has(const struct window *window, const char *needle) {
-    return window_has_bytes(window, needle, strlen(needle));
-}
-
-static bool window_has_any(const struct window *window, const char *const *needles) {
-    for (int i = 0; needles[i]; i++) {
-        if (window_has(window, needles[i])) return true;
-    }
-    return false;
-}
-
-// A number equal to this one stands in the window.
-static bool window_has_number(const struct window *window, double value) {
-    for (size_t at = 0; at < window->bytes;) {
-        size_t digits = number_length(window->text + at);
-        if (!digits) {
-            at++;
-            continue;
-        }
-        if (fabs(strtod(window->text + at, NULL) - value) < 1e-9) return true;
-        at += digits;
-    }
-    return false;
-}
-
-static bool is_word_character(const char *text) {
-    unsigned char lead = (unsigned char)*text;
-    if (lead < 0x80) return (lead >= 'A' && lead <= 'Z') || (lead >= 'a' && lead <= 'z');
-    // CJK punctuation (E3 80) and full-width forms (EF BC) hold words apart.
-    if (lead == 0xe3 && (unsigned char)text[1] == 0x80) return false;
-    return lead != 0xef && lead != 0xe2;
-}
-
-struct pairs {
-    const char *at[FACT_PAIRS_MAX];
-    size_t bytes[FACT_PAIRS_MAX];
-    int n;
-};
-
-static void find_pairs(const char *text, size_t text_bytes, struct pairs *pairs) {
-    pairs->n = 0;
-    for (size_t at = 0; at < text_bytes && pairs->n < FACT_PAIRS_MAX;) {
-        size_t first = character_length(text + at);
-        size_t second = at + first < text_bytes ? character_length(text + at + first) : 0;
-        if (second && is_word_character(text + at) && is_word_character(text + at + first)) {
-            pairs->at[pairs->n] = text + at;
-            pairs->bytes[pairs->n++] = first + second;
-        }
-        at += first;
-    }
-}
-
 // "个月后复查" stands in every advice and tells none apart; a reason ("以排除…") need not be told.
 static void keep_advice_pairs(struct pairs *pairs) {
     static const char *const STOP[] = {"个月", "月后", "周后", "后复", "复查", "门诊",
@@ -131,35 +83,6 @@ static void keep_advice_pairs(struct pairs *pairs) {
         pairs->bytes[kept++] = pairs->bytes[i];
     }
     pairs->n = kept;
-}
-
-static double coverage(const struct window *window, const struct pairs *pairs) {
-    int found = 0;
-    for (int i = 0; i < pairs->n; i++)
-        found += window_has_bytes(window, pairs->at[i], pairs->bytes[i]);
-    return pairs->n ? (double)found / pairs->n : 1;
-}
-
-// Numbers with a unit: a bare number in a fact's text is a list's or a name's.
-static int find_numbers(const char *text, double numbers[FACT_NUMBERS_MAX]) {
-    int n = 0;
-    for (size_t at = 0; text[at] && n < FACT_NUMBERS_MAX;) {
-        size_t digits = number_length(text + at);
-        bool is_date = digits && (strncmp(text + at + digits, "月", 3) == 0 ||
-                                  strncmp(text + at + digits, "年", 3) == 0 ||
-                                  strncmp(text + at + digits, "时", 3) == 0);
-        if (digits && !is_date) numbers[n++] = strtod(text + at, NULL);
-        at += digits ? digits : character_length(text + at);
-    }
-    return n;
-}
-
-static double numbers_found(const struct window *window, const char *text) {
-    double numbers[FACT_NUMBERS_MAX];
-    int n = find_numbers(text, numbers), found = 0;
-    for (int i = 0; i < n; i++)
-        found += window_has_number(window, numbers[i]);
-    return n ? (double)found / n : 1;
 }
 
 // --- by class
@@ -197,11 +120,19 @@ static bool is_stop(const struct fact *fact) {
     return strncmp(fact->text, "停", strlen("停")) == 0;
 }
 
+static bool read_day(const char *text, struct moment *day) {
+    char whole[32];
+    snprintf(whole, sizeof whole, "%.10sT00:00:00+08:00", text);
+    return moment_parse(whole, day);
+}
+
 static bool tells_drug(const struct window *window, const struct fact *fact,
                        const struct pairs *pairs, const struct stems *drugs) {
+    if (strncmp(fact->text, "住院期间累计", strlen("住院期间累计")) == 0)
+        return window_has(window, "输") && window_numbers(window, fact->text) >= 1;
     static const char *const STOPPED[] = {"停", "改", "换", "至", "不再", "用到", NULL};
     if (drugs->n == 0)
-        return coverage(window, pairs) >= 0.5 && numbers_found(window, fact->text) >= 0.5;
+        return window_coverage(window, pairs) >= 0.5 && window_numbers(window, fact->text) >= 0.5;
     for (int i = 0; i < drugs->n; i++) {
         if (!has_stem(window, drugs->stems[i])) return false;
     }
@@ -209,9 +140,12 @@ static bool tells_drug(const struct window *window, const struct fact *fact,
     if (strstr(fact->text, "泵入")) return true; // its rate changed by the hour
     double numbers[FACT_NUMBERS_MAX];
     if (!fact->value && strncmp(fact->text, "输注", strlen("输注")) == 0) return true;
-    if (fact->value) // the dose is the first number
-        return find_numbers(fact->value, numbers) == 0 || window_has_number(window, numbers[0]);
-    return numbers_found(window, fact->text) >= 0.5 && coverage(window, pairs) >= 0.3;
+    struct moment day;
+    if (fact->value && strlen(fact->value) == strlen("2025-08-25") && read_day(fact->value, &day))
+        return window_has_day(window, day); // given once, on that day
+    if (fact->value)                        // the dose is the first number
+        return numbers_find(fact->value, numbers) == 0 || window_has_number(window, numbers[0]);
+    return window_numbers(window, fact->text) >= 0.5 && window_coverage(window, pairs) >= 0.3;
 }
 
 static const struct lab *fact_lab(const struct episode *episode, const struct fact *fact) {
@@ -272,7 +206,7 @@ static bool tells_pending(const struct window *window, const struct fact *fact) 
 static bool tells_words(const struct window *window, const struct fact *fact,
                         const struct pairs *pairs, double words, double numbers) {
     const char *checked = fact->value ? fact->value : fact->text;
-    return coverage(window, pairs) >= words && numbers_found(window, checked) >= numbers;
+    return window_coverage(window, pairs) >= words && window_numbers(window, checked) >= numbers;
 }
 
 // Of "3个月后复查…" the span itself, number and unit, has to stand there.
@@ -290,6 +224,21 @@ static void count_spans(const struct window *window, const char *text, int *span
     }
 }
 
+// "3个月后" of a note in September is "12月上旬".
+static bool has_month_after(const struct window *window, const struct fact *fact) {
+    char words[16];
+    const char *unit = strstr(fact->text, "个月");
+    if (!unit || fact->at.seconds == MOMENT_UNKNOWN) return false;
+    const char *digits = unit;
+    while (digits > fact->text && is_digit(digits[-1]))
+        digits--;
+    long months = digits < unit && unit - digits <= 2 ? strtol(digits, NULL, 10) : 0;
+    if (months <= 0) return false;
+    int month = (int)((moment_day(fact->at).month - 1 + months) % 12) + 1;
+    snprintf(words, sizeof words, "%d月", month);
+    return window_has(window, words);
+}
+
 // "1周后（3月22日起）": the date tells as much as the span.
 static bool has_date_of(const struct window *window, const char *text) {
     for (size_t at = 0; text[at];) {
@@ -303,109 +252,26 @@ static bool has_date_of(const struct window *window, const char *text) {
     return false;
 }
 
-// Advice is found by its span of time rather than by its words.
+// "8月20日"
+static bool has_day(const char *text) {
+    for (const char *at = text; (at = strstr(at, "月")) != NULL; at += strlen("月")) {
+        if (at > text && is_digit(at[-1]) && number_length(at + strlen("月"))) return true;
+    }
+    return false;
+}
+
+// Advice is found by its span of time or its day rather than by its words.
 static bool tells_advice(const struct window *window, const struct fact *fact,
                          const struct pairs *pairs) {
     int spans = 0, found = 0;
     count_spans(window, fact->text, &spans, &found);
     if (spans)
-        return (found * 2 >= spans || has_date_of(window, fact->text)) &&
-               coverage(window, pairs) >= 0.3;
+        return (found * 2 >= spans || has_date_of(window, fact->text) ||
+                has_month_after(window, fact)) &&
+               window_coverage(window, pairs) >= 0.3;
+    if (has_day(fact->text))
+        return has_date_of(window, fact->text) && window_coverage(window, pairs) >= 0.3;
     return tells_words(window, fact, pairs, 0.4, 0.6);
-}
-
-// By what a record names an examination: "头颅CT" and "CT" both name 头颅CT平扫.
-static bool names_examination(const struct window *window, const char *name) {
-    static const char *const WAYS[][3] = {{"超声心动图", "超声心动图", "射血分数"},
-                                          {"动态心电图", "动态心电图", NULL},
-                                          {"心电图", "心电图", "导联"},
-                                          {"冰冻", "冰冻", NULL},
-                                          {"石蜡", "石蜡", NULL},
-                                          {"病理", "病理", NULL},
-                                          {"培养", "培养", NULL},
-                                          {"磁共振", "磁共振", "MRI"},
-                                          {"MRI", "MRI", "磁共振"},
-                                          {"X线", "X线", "胸片"},
-                                          {"造影", "造影", NULL},
-                                          {"骨密度", "骨密度", "T值"},
-                                          {"CT", "CT", NULL},
-                                          {"超声", "超声", "B超"},
-                                          {"镜", "镜", NULL}};
-    for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
-        if (strstr(name, WAYS[i][0]))
-            return window_has(window, WAYS[i][1]) || (WAYS[i][2] && window_has(window, WAYS[i][2]));
-    }
-    return true;
-}
-
-static size_t report_item_bytes(const char *item) {
-    const char *comma = strstr(item, "，"), *half = strstr(item, "；");
-    const char *end = comma && (!half || comma < half) ? comma : half;
-    return end ? (size_t)(end - item) : strlen(item);
-}
-
-static bool has_any(const char *text, const char *const *words) {
-    for (int i = 0; words[i]; i++) {
-        if (strstr(text, words[i])) return true;
-    }
-    return false;
-}
-
-struct report_count {
-    int items, told, well_told; // what is abnormal, and how much of it stands there
-    int changes, changes_told;  // what is better or worse than before
-};
-
-static void count_item(const struct window *window, const char *words, struct report_count *count) {
-    static const char *const CHANGES[] = {"吸收", "缩小", "再通", "较前",
-                                          "好转", "增大", "进展", NULL};
-    static const char *const USUAL[] = {"窦性心律", "正常", "通畅", "同前", NULL};
-    struct pairs pairs;
-    find_pairs(words, strlen(words), &pairs);
-    if (pairs.n == 0 || has_any(words, USUAL)) return;
-    double share = coverage(window, &pairs);
-    bool is_told = share >= 0.6 && numbers_found(window, words) >= 0.5;
-    bool is_change = has_any(words, CHANGES);
-    count->items++;
-    count->told += is_told;
-    count->well_told += is_told && share >= 0.8;
-    count->changes += is_change;
-    count->changes_told += is_change && is_told;
-}
-
-// Told in one number or one name: the ejection fraction, the organism of a culture.
-static bool tells_result(const struct window *window, const struct report *report) {
-    const char *fraction = strstr(report->conclusion.text, "射血分数");
-    if (fraction && window_has(window, "射血分数")) {
-        const char *number = fraction + strlen("射血分数");
-        return number_length(number) && window_has_number(window, strtod(number, NULL));
-    }
-    return report->organism && report->organism[0] && window_has(window, report->organism) &&
-           (window_has(window, "培养") || window_has(window, "耐药") || window_has(window, "敏感"));
-}
-
-// A report is told when half of what it concludes is, and a change if it found one: a record need
-// not repeat the rest. What stands word for word needs no name of the examination.
-static bool tells_report(const struct window *window, const struct episode *episode,
-                         const struct fact *fact) {
-    const struct report *report = &episode->reports[fact->sources[0].row];
-    const char *item = strstr(fact->text, "：");
-    struct report_count count = {0};
-    if (tells_result(window, report)) return true;
-    for (item = item ? item + strlen("：") : fact->text; *item;) {
-        size_t bytes = report_item_bytes(item);
-        char words[REPORT_ITEM_BYTES];
-        size_t kept = bytes < sizeof words ? bytes : sizeof words - 1;
-        memcpy(words, item, kept);
-        words[kept] = '\0';
-        count_item(window, words, &count);
-        item += bytes;
-        if (*item) item += strlen("，");
-    }
-    if (count.items == 0) return names_examination(window, report->name);
-    if (count.changes && !count.changes_told) return false;
-    return count.well_told == count.items ||
-           (count.told * 2 >= count.items && names_examination(window, report->name));
 }
 
 static bool tells_allergy(const struct window *window, const struct episode *episode) {
@@ -422,7 +288,7 @@ static bool tells(const struct window *window, const struct episode *episode,
     const struct lab *lab = fact_lab(episode, fact);
     if (lab) return tells_lab(window, lab);
     if (fact->n_sources && fact->sources[0].kind == SOURCE_REPORT)
-        return tells_report(window, episode, fact);
+        return report_is_told(window, episode, fact);
     bool is_row = fact->n_sources && fact->sources[0].kind == SOURCE_DIAGNOSIS;
     if (fact->fact_class == FACT_POSITIVE && strstr(fact->text, "过敏") &&
         tells_allergy(window, episode))
@@ -442,17 +308,24 @@ static bool tells(const struct window *window, const struct episode *episode,
         return tells_advice(window, fact, pairs);
     case FACT_COMPLICATION:
         if (strstr(fact->text, "抢救成功")) // in whatever words; the rescue itself has to be told
-            return window_has(window, "抢救") && coverage(window, pairs) >= 0.25;
+            return window_has(window, "抢救") && window_coverage(window, pairs) >= 0.25;
         return tells_words(window, fact, pairs, 0.45, 0.5);
     default:
         return tells_words(window, fact, pairs, 0.45, 0.5);
     }
 }
 
+// Nothing but a number, a salt or "出院带药：" stands before the name: "7月11日磷1.72 mmol/L，加用
+// 骨化三醇0.25 μg" and "改甘精胰岛素14 U" tell the course.
 static bool begins_with_drug(const struct window *window, const struct stems *drugs) {
-    size_t opening = window->bytes < OPENING_BYTES ? window->bytes : OPENING_BYTES;
-    struct window start = {.text = window->text, .bytes = opening};
-    return drugs->n > 0 && has_stem(&start, drugs->stems[0]);
+    static const char *const COURSE[] = {"，", "月", "予", "改", "加用", "停", "调整", "至", NULL};
+    struct window start = {.text = window->text,
+                           .bytes = window->bytes < OPENING_BYTES ? window->bytes : OPENING_BYTES};
+    if (drugs->n == 0 || !has_stem(&start, drugs->stems[0])) return false;
+    const char *name = window_find(&start, drugs->stems[0]);
+    if (!name) name = start.text;
+    struct window before = {.text = window->text, .bytes = (size_t)(name - window->text)};
+    return !window_has_any(&before, COURSE);
 }
 
 // What is taken home has to stand as a line of its own ("1. 左氧氟沙星片0.5 g，口服，每日1次"):
@@ -483,6 +356,54 @@ static const char *skip_diagnosed(const char *text) {
     return text;
 }
 
+// Words of when, which a record puts elsewhere.
+static size_t when_length(const char *text, size_t bytes) {
+    static const char *const WHEN[] = {"出院时", "出院前", "入院时", "术后", NULL};
+    for (int i = 0; WHEN[i]; i++) {
+        size_t length = strlen(WHEN[i]);
+        if (bytes > length && strncmp(text, WHEN[i], length) == 0) return length;
+    }
+    return 0;
+}
+
+static bool part_is_told(const struct told_text *told, const char *words, size_t bytes) {
+    char part[PART_BYTES];
+    struct pairs pairs;
+    size_t when = when_length(words, bytes);
+    if (bytes - when >= sizeof part) return false;
+    memcpy(part, words + when, bytes - when);
+    part[bytes - when] = '\0';
+    pairs_find(&pairs, part, bytes - when);
+    for (int i = 0; pairs.n > 0 && i < told->n_sentences; i++) {
+        size_t start = i ? told->ends[i - 1] : 0;
+        struct window window = {.text = told->text + start, .bytes = told->ends[i] - start};
+        if (window_coverage(&window, &pairs) >= PART_PAIRS && window_numbers(&window, part) >= 1)
+            return true;
+    }
+    return false;
+}
+
+// A finding or diagnosis of several parts may be told in several places of a record: what was found
+// with the admission, how it was at the end with the discharge.
+static bool parts_are_told(const struct told_text *told, const struct fact *fact,
+                           const char *words) {
+    struct clause part;
+    size_t position = 0, bytes = strlen(words);
+    int n = 0;
+    bool is_row = fact->n_sources && fact->sources[0].kind != SOURCE_DOC;
+    if (is_row || (fact->fact_class != FACT_POSITIVE && fact->fact_class != FACT_DIAGNOSIS))
+        return false;
+    while (clause_next(words, bytes, CLAUSE_PART, &position, &part)) {
+        for (size_t at = part.start, end; at < part.end; at = end + strlen("、")) {
+            const char *mark = fact->fact_class == FACT_DIAGNOSIS ? strstr(words + at, "、") : NULL;
+            end = mark && (size_t)(mark - words) < part.end ? (size_t)(mark - words) : part.end;
+            if (!part_is_told(told, words + at, end - at)) return false;
+            n++;
+        }
+    }
+    return n >= 2;
+}
+
 bool told_text_has(const struct told_text *told, const struct episode *episode,
                    const struct fact *fact) {
     struct pairs pairs;
@@ -497,7 +418,7 @@ bool told_text_has(const struct told_text *told, const struct episode *episode,
     if (strncmp(fact->text, "出院带药", strlen("出院带药")) == 0)
         return tells_prescription(told, fact, &drugs);
     const char *reason = fact->fact_class == FACT_FOLLOWUP ? strstr(words, "以排除") : NULL;
-    find_pairs(words, reason ? (size_t)(reason - words) : strlen(words), &pairs);
+    pairs_find(&pairs, words, reason ? (size_t)(reason - words) : strlen(words));
     if (fact->fact_class == FACT_FOLLOWUP) keep_advice_pairs(&pairs);
     for (int i = 0; i < told->n_sentences; i++) {
         size_t start = i ? told->ends[i - 1] : 0;
@@ -506,7 +427,7 @@ bool told_text_has(const struct told_text *told, const struct episode *episode,
             if (tells(&window, episode, fact, &pairs, &drugs)) return true;
         }
     }
-    return false;
+    return parts_are_told(told, fact, words);
 }
 
 bool fact_is_told(const struct episode *episode, const struct fact *fact, const char *text) {

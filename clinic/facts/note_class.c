@@ -297,6 +297,19 @@ static bool is_beginning(const struct document *doc) {
            strcmp(doc->type, "first_progress_note") == 0;
 }
 
+// What a summary or transfer record tells again belongs to other days than its own.
+static bool is_retelling(const struct document *doc, const char *section) {
+    static const char *const TYPES[] = {"transfer", "stage_summary", "handover", NULL};
+    static const char *const SECTIONS[] = {"诊疗经过", "入院情况", "入院诊断", NULL};
+    bool is_summary = false;
+    for (int i = 0; TYPES[i]; i++)
+        is_summary = is_summary || strstr(doc->type, TYPES[i]) != NULL;
+    for (int i = 0; is_summary && SECTIONS[i]; i++) {
+        if (strstr(section, SECTIONS[i])) return true;
+    }
+    return false;
+}
+
 static bool is_untold_section(const char *section) {
     static const char *const SECTIONS[] = {"申请理由", "一般项目", "参加人员", "告知内容",
                                            "患者意见", "拟行手术", "一般情况", "术前诊断",
@@ -347,7 +360,8 @@ static struct note_view classify_course(const struct note_context *context,
 
 struct note_view note_classify(const struct note_context *context, const char *section,
                                const struct clause *part) {
-    if (is_untold_section(section) || part->end - part->start < strlen("停药"))
+    if (is_untold_section(section) || is_retelling(context->doc, section) ||
+        part->end - part->start < strlen("停药"))
         return (struct note_view){FACT_CLASSES, false};
     if (is_beginning(context->doc)) return classify_beginning(context, section, part);
     if (strcmp(context->doc->type, "operation_record") == 0)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // See table_facts.h. Drugs are told by their changes: begun, another dose, stopped; a course of a
 // drug is all orders of one stem. Discharge drugs are facts of their own.
+#include "clinic/facts/clause.h"
 #include "clinic/facts/drug_stem.h"
 #include "clinic/facts/fact_entry.h"
 #include "clinic/facts/table_facts.h"
+#include "clinic/text/evidence_document.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,11 +14,12 @@
 
 #define DAY_SECONDS 86400
 #define LONG_STAY_DAYS 20
+#define BLOOD_ORDERS_TOLD 3 // more than these are told by their sum, too
 
-static const char *const TOLD_CARE[] = {"吸氧", "病危",     "病重",     "胃管",     "引流",
-                                        "透析", "血液净化", "滤过",     "机械通气", "呼吸机",
-                                        "牵引", "康复",     "吞咽训练", "加压包扎", "气管",
-                                        "造瘘", "抢救",     "鼻饲",     "隔离",     NULL};
+static const char *const TOLD_CARE[] = {
+    "吸氧",     "病危",   "病重", "胃管", "引流",     "透析",     "血液净化", "滤过",
+    "机械通气", "呼吸机", "牵引", "康复", "吞咽训练", "加压包扎", "气管",     "造瘘",
+    "抢救",     "鼻饲",   "隔离", "囊管", "压迫止血", NULL};
 
 static bool is_in(const char *text, const char *const *list) {
     for (int i = 0; list[i]; i++) {
@@ -209,8 +212,75 @@ static bool add_blood(const struct order_table *table, int row, struct fact_list
     wording_add(&entry.text, order->name);
     wording_add(&entry.text, volume);
     wording_add_dose(&entry.text, order);
-    wording_add(&entry.value, count_class(episode, "blood") > 3 ? NULL : volume);
+    wording_add(&entry.value, count_class(episode, "blood") > BLOOD_ORDERS_TOLD ? NULL : volume);
     fact_entry_row(&entry, SOURCE_ORDER, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
+static bool is_blood(const struct order *order) {
+    return strcmp(order->order_class, "blood") == 0 && order_member(order, "volume") != NULL;
+}
+
+// The volumes of one product: "30 U", "2个治疗量"; nothing where their units differ.
+static bool add_blood_sum(struct wording *wording, const struct episode *episode, int row) {
+    const char *name = episode->orders[row].name;
+    const char *first = order_member(&episode->orders[row], "volume");
+    const char *unit = first + number_length(first);
+    double sum = 0;
+    for (int i = 0; i < episode->n_orders; i++) {
+        const struct order *order = &episode->orders[i];
+        if (!is_blood(order) || strcmp(order->name, name) != 0) continue;
+        if (i < row) return true; // told with its first row
+        const char *volume = order_member(order, "volume");
+        size_t digits = number_length(volume);
+        if (!digits || strcmp(volume + digits, unit) != 0) return false;
+        sum += strtod(volume, NULL);
+    }
+    char number[32];
+    snprintf(number, sizeof number, "%.10g", sum);
+    wording_add(wording, wording->bytes ? "、" : "");
+    wording_add(wording, name);
+    wording_add(wording, number);
+    wording_add(wording, unit);
+    return true;
+}
+
+// A doctor counted the same: "输悬浮红细胞30 U、…" stands in a note.
+static bool is_counted(const struct episode *episode, const char *sums) {
+    size_t bytes = sums ? strcspn(sums, "\xe3") : 0; // the first product, up to "、"
+    char first[96];
+    if (bytes == 0 || bytes >= sizeof first) return false;
+    memcpy(first, sums, bytes);
+    first[bytes] = '\0';
+    for (int i = 0; i < episode->n_docs; i++) {
+        const struct document *doc = &episode->docs[i];
+        for (int s = 0; document_is_evidence(doc) && s < doc->n_sections; s++) {
+            if (strstr(doc->sections[s].text, first)) return true;
+        }
+    }
+    return false;
+}
+
+// Of many transfusions a record tells the sum.
+static bool add_blood_sums(const struct episode *episode, struct fact_list *facts,
+                           struct clinic_error *error) {
+    struct fact_entry entry = fact_entry_begin(FACT_DRUG, true, (struct moment){0});
+    struct wording sums = {0};
+    bool is_summed = true;
+    if (episode->encounter.discharge.seconds == MOMENT_UNKNOWN ||
+        count_class(episode, "blood") <= BLOOD_ORDERS_TOLD)
+        return true;
+    for (int i = 0; i < episode->n_orders && is_summed; i++) {
+        if (!is_blood(&episode->orders[i])) continue;
+        entry.fact.at = episode->orders[i].start;
+        is_summed = add_blood_sum(&sums, episode, i);
+        fact_entry_row(&entry, SOURCE_ORDER, i);
+    }
+    if (is_summed && is_counted(episode, sums.text)) {
+        wording_add(&entry.text, "住院期间累计输注");
+        wording_add(&entry.text, sums.text);
+    }
+    wording_deinit(&sums);
     return fact_entry_end(&entry, facts, error);
 }
 
@@ -293,6 +363,7 @@ bool facts_of_orders(const struct episode *episode, struct fact_list *facts,
         drug_stem(episode->orders[i].name, table.stems[i]);
     for (int i = 0; done && i < episode->n_orders; i++)
         done = add_order(&table, i, facts, error);
+    done = done && add_blood_sums(episode, facts, error);
     free(table.stems);
     return done;
 }
