@@ -77,6 +77,13 @@ static bool says_much(const struct folded_text *text, size_t item) {
     return false;
 }
 
+// 和, 与 between two things; not 饱和度, 有关与否.
+static bool is_and(const struct folded_text *text, size_t at) {
+    uint32_t c = text->chars[at], next = text->chars[at + 1];
+    return (c == 0x548C || c == 0x4E0E) && next != 0x5EA6 && next != 0x5426 &&
+           text->chars[at - 1] != 0x9971 && text->chars[at - 1] != 0x7F13;
+}
+
 // Every item of the list behind a cue: 无咳痰、胸痛及气促.
 static void negate_forwards(struct mention_scan *scan, size_t cue, size_t from) {
     const struct folded_text *text = scan->text;
@@ -85,6 +92,9 @@ static void negate_forwards(struct mention_scan *scan, size_t cue, size_t from) 
         size_t parts = text->chars[i] == LIST_COMMA || text->chars[i] == 0x6216; // 、或
         parts = parts && i > item ? 1 : 0;
         if (folded_match(text, i, "及") && i > item + 1 && text->chars[i + 1] != LIST_COMMA) {
+            parts = 1;
+        }
+        if (is_and(text, i) && i > item + 1) {
             parts = 1;
         }
         if (folded_match(text, i, "但") && i > from) {

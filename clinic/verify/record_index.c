@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EACH_PLACES_MAX 1024 // so many places are asked, no more
+#define DENIED_CHARACTERS 8
+#define DENIED_PER_PAIR 64
+
 static bool is_content(uint32_t c) {
     return character_is_han(c) || character_is_latin(c) || character_is_digit(c) ||
            (c >= 0x370 && c < 0x400) || (c >= 0x2150 && c < 0x2190);
@@ -54,6 +58,90 @@ static bool build_postings(struct record_index *index) {
     return true;
 }
 
+static const uint32_t *denied_chars(const struct record_index *index,
+                                    const struct denied_thing *thing, size_t *n) {
+    const struct mention *m = &index->set.mentions.items[thing->mention];
+    *n = m->subject_end - m->subject_start;
+    return index->set.places[thing->place].folded.chars + m->subject_start;
+}
+
+static int by_denied_pair(const void *a, const void *b) {
+    const struct denied_thing *x = a, *y = b;
+    if (x->pair != y->pair) {
+        return x->pair < y->pair ? -1 : 1;
+    }
+    return x->mention < y->mention ? -1 : x->mention > y->mention;
+}
+
+static bool is_denied_already(const struct record_index *index, size_t first,
+                              const struct denied_thing *thing) {
+    size_t n, other;
+    const uint32_t *chars = denied_chars(index, thing, &n);
+    for (size_t i = first; i < index->n_denied; i++) {
+        const uint32_t *known = denied_chars(index, &index->denied[i], &other);
+        if (other == n && memcmp(known, chars, n * sizeof *chars) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Subjects of negations of 2 to 8 characters in trusted places, each once; of one pair at most
+// DENIED_PER_PAIR, so that a hostile record costs no more.
+static bool build_denied(struct record_index *index) {
+    size_t n = 0, first = 0;
+    index->denied = malloc((index->set.mentions.count + 1) * sizeof *index->denied);
+    if (!index->denied) {
+        return false;
+    }
+    for (size_t p = 0; p < index->set.count; p++) {
+        const struct place *place = &index->set.places[p];
+        for (size_t k = 0; place->is_trusted && k < place->n_mentions; k++) {
+            size_t at = place->first_mention + k;
+            const struct mention *m = &index->set.mentions.items[at];
+            size_t length = m->subject_end - m->subject_start;
+            bool fits = m->kind == MENTION_NEGATION && length >= 2 && length <= DENIED_CHARACTERS;
+            uint64_t pair = fits ? pair_at(&place->folded, m->subject_start) : 0;
+            if (pair) {
+                index->denied[n++] = (struct denied_thing){pair, (uint32_t)at, (uint32_t)p};
+            }
+        }
+    }
+    qsort(index->denied, n, sizeof *index->denied, by_denied_pair);
+    for (size_t i = 0; i < n; i++) {
+        struct denied_thing thing = index->denied[i];
+        bool fresh = index->n_denied == 0 || index->denied[index->n_denied - 1].pair != thing.pair;
+        first = fresh ? index->n_denied : first;
+        if (index->n_denied - first < DENIED_PER_PAIR && !is_denied_already(index, first, &thing)) {
+            index->denied[index->n_denied++] = thing;
+        }
+    }
+    return true;
+}
+
+size_t index_denied_at(const struct record_index *index, const struct folded_text *text,
+                       size_t at) {
+    uint64_t pair = pair_at(text, at);
+    size_t low = 0, high = pair ? index->n_denied : 0, best = 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (index->denied[middle].pair < pair) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (; pair && low < index->n_denied && index->denied[low].pair == pair; low++) {
+        size_t n;
+        const uint32_t *chars = denied_chars(index, &index->denied[low], &n);
+        if (n > best && at + n <= text->n &&
+            memcmp(chars, text->chars + at, n * sizeof *chars) == 0) {
+            best = n;
+        }
+    }
+    return best;
+}
+
 struct valued {
     double value;
     struct evidence evidence;
@@ -100,7 +188,8 @@ static bool build_kind(struct record_index *index, int kind) {
 bool record_index_init(struct record_index *index, const struct episode *episode,
                        const struct lexicon *lexicon) {
     *index = (struct record_index){0};
-    if (!place_set_init(&index->set, episode, lexicon) || !build_postings(index)) {
+    if (!place_set_init(&index->set, episode, lexicon) || !build_postings(index) ||
+        !build_denied(index)) {
         return false;
     }
     for (int kind = 0; kind < MENTION_KINDS; kind++) {
@@ -118,29 +207,32 @@ void record_index_deinit(struct record_index *index) {
         free(index->by_kind[kind]);
     }
     free(index->postings);
+    free(index->denied);
     free(index->scores);
     free(index->touched);
     place_set_deinit(&index->set);
     *index = (struct record_index){0};
 }
 
-size_t index_find(const struct record_index *index, uint64_t pair, size_t *count) {
+// The first posting whose pair is not below `pair`, or, with `above`, that is above it.
+static size_t find_bound(const struct record_index *index, uint64_t pair, bool above) {
     size_t low = 0, high = index->n_postings;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (index->postings[middle].pair < pair) {
+        uint64_t other = index->postings[middle].pair;
+        if (other < pair || (above && other == pair)) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    size_t n = 0;
-    while (low + n < index->n_postings && index->postings[low + n].pair == pair &&
-           n <= PAIR_PLACES_MAX) {
-        n++;
-    }
-    *count = n;
     return low;
+}
+
+size_t index_find(const struct record_index *index, uint64_t pair, size_t *count) {
+    size_t first = find_bound(index, pair, false);
+    *count = find_bound(index, pair, true) - first;
+    return first;
 }
 
 float index_weight(const struct record_index *index, size_t count) {
@@ -245,7 +337,7 @@ void index_each_place(const struct record_index *index, const struct folded_text
             best_count = count;
         }
     }
-    for (size_t k = 0; best_count != SIZE_MAX && k < best_count; k++) {
+    for (size_t k = 0; best_count != SIZE_MAX && k < best_count && k < EACH_PLACES_MAX; k++) {
         uint32_t p = index->postings[best_first + k].place;
         size_t at = 0;
         for (; place_has(&index->set.places[p], text, from, to, &at); at += to - from) {

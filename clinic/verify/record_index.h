@@ -15,6 +15,12 @@ struct posting {
     uint32_t place;
 };
 
+// A thing that the record denies somewhere, once for all places that do.
+struct denied_thing {
+    uint64_t pair; // its first two characters
+    uint32_t mention, place;
+};
+
 #define MENTION_KINDS (MENTION_TERM + 1)
 #define PAIR_PLACES_MAX 256 // pairs of more places than that say nothing
 
@@ -24,6 +30,8 @@ struct record_index {
     size_t n_postings;
     struct evidence *by_kind[MENTION_KINDS]; // numbers and doses: in the order of their values
     size_t n_by_kind[MENTION_KINDS];
+    struct denied_thing *denied; // by pair
+    size_t n_denied;
     float *scores; // [places] of the last index_score()
     uint32_t *touched;
     size_t n_touched;
@@ -73,6 +81,8 @@ bool place_has(const struct place *place, const struct folded_text *text, size_t
 void index_each_place(const struct record_index *index, const struct folded_text *text, size_t from,
                       size_t to, bool (*on_place)(void *user, uint32_t place, size_t at),
                       void *user);
+// Characters of the longest thing at `at` that the record denies somewhere; 0: none.
+size_t index_denied_at(const struct record_index *index, const struct folded_text *text, size_t at);
 // True where a mention of negation covers the character.
 bool place_denies(const struct record_index *index, const struct place *place, size_t at);
 

@@ -17,8 +17,8 @@ FIELD_IDS = {
     "入院诊断": "admission_diagnoses", "出院诊断": "discharge_diagnoses",
     "入院情况": "admission_condition", "诊疗经过": "course", "出院情况": "discharge_condition",
     "出院医嘱": "discharge_orders"}
-KINDS = ["number", "unit", "date", "drug", "dose", "frequency", "side", "negation", "diagnosis",
-         "other patient"]
+KINDS = ["number", "unit", "date", "drug", "dose", "frequency", "side", "negation", "denied item",
+         "affirmed item", "diagnosis", "other patient"]
 FREQUENCIES = ["每日1次", "每日2次", "每日3次", "每日4次", "每8小时1次", "每12小时1次", "每晚1次",
                "每6小时1次", "隔日1次"]
 PER_DAY = {"每日1次": 1, "每晚1次": 1, "每日2次": 2, "每12小时1次": 2, "每日3次": 3,
@@ -38,6 +38,16 @@ DATE = re.compile(r"(?:(\d{4})年)?(\d{1,2})月(\d{1,2})日")
 FORMS = re.compile(r"(肠溶|缓释|控释|分散|软)?(片|胶囊|注射液|颗粒|口服溶液|混悬液|口服液|糖浆|雾化吸入溶液"
                    r"|吸入溶液|干混悬剂|滴剂|凝胶|乳膏|散)$")
 SALTS = re.compile(r"^(注射用|盐酸|硫酸|琥珀酸|苯磺酸|枸橼酸|富马酸|酒石酸|马来酸|甲磺酸|重酒石酸)")
+# A denial: its word, and the list behind it up to the end of the clause, whatever the words.
+AFFIRMED = {"未闻及": "可闻及", "未触及": "可触及", "未见": "可见", "未发现": "发现", "未出现": "出现",
+            "未发生": "发生", "未诉": "诉", "否认": "有", "没有": "有", "无": "有"}
+NO_DENIAL = "无创|无菌|无效|无痛|无法|无需|无论|无线|无关|无溶|无水|无机|肢体无力"
+DENIAL = re.compile("(?:" + NO_DENIAL + ")|(?<![有并尿])(" + "|".join(AFFIRMED) +
+                    ")(?:明显)?((?:[\u4e00-\u9fffA-Za-z]{2,}?[、及或])*[\u4e00-\u9fffA-Za-z]{2,}?)"
+                    "(?=[，；。（])")
+AFFIRMATION = re.compile("(?<![未无没不可所具如持含])(可闻及|可触及|可见|出现|伴|有)"
+                         "(?![无效关创限助机序时力待意]|明显好)([\u4e00-\u9fff]{2,})")
+DENIED = {"可闻及": "未闻及", "可触及": "未触及", "可见": "未见", "出现": "未出现", "伴": "无", "有": "无"}
 STRANGERS = ["环孢素软胶囊", "丙戊酸钠缓释片", "胺碘酮片", "华法林钠片", "地高辛片", "利福平胶囊",
              "甲氨蝶呤片", "奥氮平片", "左甲状腺素钠片", "吗替麦考酚酯胶囊"]
 
@@ -45,6 +55,11 @@ STRANGERS = ["环孢素软胶囊", "丙戊酸钠缓释片", "胺碘酮片", "华
 def plain(text):
     """One writing for one thing: no blanks, half width, superscripts as digits."""
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
+
+
+def by_length(name):
+    """To sort a set in one order, whatever the hashes of this run."""
+    return len(name), name
 
 
 def stem(name):
@@ -165,7 +180,7 @@ def drug_before(record, text, at):
 
 def quantity_before(record, text, at):
     names = sorted({lab["name"] for lab in record.episode["labs"]} |
-                   {"体温", "脉搏", "呼吸", "指脉氧饱和度", "心率"}, key=len, reverse=True)
+                   {"体温", "脉搏", "呼吸", "指脉氧饱和度", "心率"}, key=by_length, reverse=True)
     return next((name for name in names if text[:at].endswith(name)), None)
 
 
@@ -263,7 +278,7 @@ def make_dates(record, field, text, rng):
 
 def drug_spots(record, text):
     names = sorted({o["name"] for o in record.drugs} | {stem(o["name"]) for o in record.drugs},
-                   key=len, reverse=True)
+                   key=by_length, reverse=True)
     taken = []
     for name in names:
         for match in re.finditer(re.escape(name), text):
@@ -346,6 +361,37 @@ def make_negations(record, field, text, rng):
         yield edited(record, field, text, match.start(), match.end(), "无", "negation")
 
 
+def make_denied_items(record, field, text):
+    """Affirms what a denial says, as a whole or one item of its list, whatever the words."""
+    if field == "discharge_orders" or field.endswith("_diagnoses"):
+        return
+    for match in DENIAL.finditer(text):
+        cue = match.group(1)
+        if not cue:
+            continue
+        yield edited(record, field, text, match.start(1), match.end(1), AFFIRMED[cue], "denied item")
+        items = re.split("[、及或]", match.group(2))
+        for item in items:
+            if "少量" in item or len(items) == 1:
+                continue  # 未见血肿、盆腔少量积液: that one is not denied
+            rest = "、".join(i for i in items if i != item)
+            yield edited(record, field, text, match.start(), match.end(),
+                         f"{cue}{rest}，{AFFIRMED[cue]}{item}", "denied item")
+        alone = field == "discharge_condition" and text[:match.start()][-1:] in "，。；者"
+        for item in items if alone else []:
+            yield edited(record, field, text, len(text), len(text), f"患者{AFFIRMED[cue]}{item}。",
+                         "denied item")
+
+
+def make_affirmed_items(record, field, text):
+    """Denies what stands behind a word that affirms, whatever it is."""
+    if field == "discharge_orders" or field.endswith("_diagnoses"):
+        return
+    for match in AFFIRMATION.finditer(text):
+        yield edited(record, field, text, match.start(1), match.end(1), DENIED[match.group(1)],
+                     "affirmed item")
+
+
 def make_diagnoses(record, field, text, rng, others):
     if not field.endswith("_diagnoses"):
         return
@@ -404,7 +450,7 @@ def rewritten(text, way):
 
 
 def inject(records, seed=7, most=12):
-    """All errors: for each episode up to `most` of a kind."""
+    """All errors: for each episode up to `most` of a kind; of denials and affirmations all."""
     drugs = sorted({o["name"] for r in records for o in r.drugs if len(stem(o["name"])) > 2})
     diagnoses = sorted({d["name"] for r in records for d in r.episode["diagnoses"]})
     errors = []
@@ -418,6 +464,8 @@ def inject(records, seed=7, most=12):
                       make_doses(record, field, text, rng),
                       make_frequencies(record, field, text, rng),
                       make_sides(record, field, text, rng), make_negations(record, field, text, rng),
+                      make_denied_items(record, field, text),
+                      make_affirmed_items(record, field, text),
                       make_diagnoses(record, field, text, rng, diagnoses),
                       make_strangers(record, field, text, rng, records)]
             for maker in makers:
@@ -425,5 +473,5 @@ def inject(records, seed=7, most=12):
                     found[error["kind"]].append(error)
         for kind in KINDS:
             rng.shuffle(found[kind])
-            errors += found[kind][:most]
+            errors += found[kind] if kind.endswith(" item") else found[kind][:most]
     return errors

@@ -6,13 +6,16 @@
 
 Episodes 1 to 6 were looked at while the verifier was written. Of the others no missed error was ever
 looked at, but their false alarms were, after a first count of 9 in 196 sentences (episodes 7 to 9
-and 12, 4.6 %): so their figures are printed apart. Copied are all sentences of the notes; rewritten
-are the gold records in ASCII, in other units and in full width. Fails below 95 % caught or above
-2 % false alarms (1 % of copies), in all and, with twice as many alarms, of the others.
+and 12, 4.6 %): so their figures are printed apart. Copied are all sentences of the notes but those
+of consents and talks: what might come is no fact, and a draft that tells it as one is marked.
+Rewritten are the gold records in ASCII, in other units and in full width. Fails below 95 % caught
+(98 % of negations) or above 2 % false alarms (1 % of copies), in all and, with twice as many alarms,
+of the others.
 """
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -22,6 +25,8 @@ import error_injector  # noqa: E402
 
 EPISODES = os.path.join(HERE, "..", "..", "examples", "episodes")
 SEEN = range(1, 7)
+WARNING = re.compile("同意书|告知|沟通")
+NEGATIONS = ("negation", "denied item", "affirmed item")
 
 
 def ask(tool, folder, questions):
@@ -112,18 +117,21 @@ def main():
         turned = {seen: total([turned[seen], counts[seen]]) for seen in turned}
     copied = check_clean(tool, folders, lambda n: [
         {"field": None, "text": s["text"]} for d in records[n].episode["docs"]
-        for s in d["sections"]], show)
+        if not WARNING.search(d["local_title"]) for s in d["sections"]], show)
     print_counts("alarms: gold", gold)
     print_counts("alarms: rewritten", turned)
     print_counts("alarms: copied", copied)
     everything = total(caught.values())
     ok = everything[1] >= 300 and everything[0] >= 0.95 * everything[1]
     ok = ok and caught[False][0] >= 0.95 * caught[False][1]
+    negations = total(v for k, v in errors.items() if k[0] in NEGATIONS)
+    ok = ok and negations[1] > 0 and negations[0] >= 0.98 * negations[1]
     for counts, limit in ((gold, 0.02), (turned, 0.02), (copied, 0.01)):
         alarms = total(counts.values())
         ok = ok and alarms[1] > 0 and alarms[0] <= limit * alarms[1]
         ok = ok and counts[False][0] <= 2 * limit * counts[False][1]
-    print("ok" if ok else "FAIL: at least 300 errors, 95 % caught, 2 % alarms, 1 % on copies")
+    print("ok" if ok else "FAIL: at least 300 errors, 95 % caught (negations 98 %), 2 % alarms, "
+          "1 % on copies")
     return 0 if ok else 1
 
 

@@ -169,6 +169,41 @@ static enum test_result test_sly(void) {
     return TEST_PASS;
 }
 
+// Words that no lexicon knows, items of lists, sites and times: polarity is structure.
+static enum test_result test_polarity(void) {
+    static const struct {
+        const char *field, *text;
+        bool holds;
+    } rows[] = {
+        {"course", "血培养5天有细菌生长。", false},
+        {"course", "血培养5天无细菌生长。", true},
+        {"course", "首剂输注过程出现不适。", false},
+        {"admission_condition", "患者有放射。", false},
+        {"admission_condition", "扁桃体肿大，颈有抵抗。", false},
+        {"admission_condition", "有禽类接触史，近期有外出旅行。", false},
+        {"admission_condition", "无禽类接触史，近期无外出旅行。", true},
+        {"admission_condition", "否认肝炎，有结核等传染病史。", false},
+        {"admission_condition", "浅表淋巴结可触及肿大。", false},
+        {"admission_condition", "无咯血和盗汗。", true},
+        {"admission_condition", "无发热和盗汗。", false},
+        {"course", "纵隔淋巴结可见肿大。", false},
+        {"course", "右肺未见大片状实变影。", false},
+        {"course", "左侧胸腔可见积液。", false},
+        {"discharge_condition", "患者有发热。", false},
+        {"discharge_condition", "患者仍有咳痰、气促。", false},
+        {"discharge_condition", "患者无咳痰、气促。", true},
+        {"discharge_condition", "双肺可闻及干湿啰音。", false},
+        {"course", "11月9日患者出现胸痛。", false},
+        {"course", "患者并发气胸。", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char why[256];
+        bool held = judge(rows[i].field, rows[i].text, why) != VERDICT_UNSUPPORTED;
+        CHECK_MESSAGE(held == rows[i].holds, "%s (%s)", rows[i].text, why);
+    }
+    return TEST_PASS;
+}
+
 static enum test_result test_why(void) {
     char why[256];
     judge("course", "予哌拉西林钠他唑巴坦钠2.5 g静脉滴注。", why);
@@ -287,6 +322,7 @@ int main(int argc, char **argv) {
         {"true", "true sentences are supported", test_true},
         {"false", "false ones are not, by the claim that is false", test_false},
         {"sly", "short and sly falsehoods are not", test_sly},
+        {"polarity", "what is denied or affirmed in any words", test_polarity},
         {"why", "the reason tells what the record has", test_why},
         {"json", "the form that pages and store know", test_json},
         {"mutants", "any bytes: spans hold, results repeat", test_mutants},
