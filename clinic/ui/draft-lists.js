@@ -81,8 +81,16 @@ export function openOmissions(draft) {
   return { must, may: open.length - must };
 }
 
+// A list that is as it was stays as it is, with the reason that is being written in it.
+function isShown(section, list, canChange) {
+  const now = JSON.stringify([list, canChange]), isSame = section.seen === now;
+  section.seen = now;
+  return isSame;
+}
+
 // What must be told is shown; what may be is folded, so that it does not hide the other.
 export function showOmissions(section, draft, actions) {
+  if (isShown(section, draft.omissions || [], actions.canChange)) return;
   const list = draft.omissions || [], { must, may } = openOmissions(draft), box = section.querySelector("details");
   const rank = (one) => (one.state === "open" ? 0 : 1);
   const items = (need) => list.filter((one) => (one.need === "must") === need).sort((a, b) => rank(a) - rank(b))
@@ -96,6 +104,7 @@ export function showOmissions(section, draft, actions) {
 }
 
 export function showConflicts(section, conflicts, actions) {
+  if (isShown(section, conflicts || [], false)) return;
   section.hidden = !conflicts || conflicts.length === 0;
   say(section.querySelector("summary"), "conflicts", { n: (conflicts || []).length });
   section.querySelector("ul").replaceChildren(...(conflicts || []).map((conflict) => make("li", { data: { conflict: conflict.id } },

@@ -61,13 +61,13 @@ async function takeBack(one, ids) {
 }
 
 // The server checks and writes it down first; what the host then refuses is taken back there.
-async function fill(one, draft, ids) {
+async function fill(one, draft, ids, revisions = revisionsOf(draft, ids)) {
   if (one.host && !(await readAgain(one, ids))) {
     one.draft.showForm();
     throw new ServerError(409, word("formChanged"));
   }
   one.form = await get(path.form(one.episode, one.template));
-  const answer = await post(path.draft(draft.id, "fill"), { fields: ids, versions: versions(one, ids), revisions: revisionsOf(draft, ids) });
+  const answer = await post(path.draft(draft.id, "fill"), { fields: ids, versions: versions(one, ids), revisions });
   one.form = answer.form;
   const fields = one.form.fields.filter((field) => ids.includes(field.id))
     .map(({ id, name, text }) => ({ id, name, text, was: (one.seen && one.seen[id]) || "" }));
@@ -118,7 +118,7 @@ async function show(one, answer) {
     episode: one.episode, user: me.user.name, template: one.template, templateName: template.name, label: me.label, isAlone: true,
     canDraft: isDoctor, canFill: isDoctor && Boolean(one.host), isModelOff: me.model.state === "off",
     formText: (id) => (one.seen ? one.seen[id] || "" : null),
-    fill: (draft, ids) => fill(one, draft, ids),
+    fill: (draft, ids, revisions) => fill(one, draft, ids, revisions),
     beforeCopy: one.host || !isDoctor ? null : (draft, id) => fill(one, draft, [id]),
     changed: () => {}, showSources: (sources) => showSources(one, sources), clearSources: () => put(one.sources),
   });

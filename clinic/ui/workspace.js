@@ -2,7 +2,7 @@
 // One patient's record: documents left, form in the middle, draft window right. All of it belongs to
 // one episode; close() empties the page before another patient is asked for.
 import { DocumentsPane, allergyLine, patientLine } from "/clinic/ui/documents-pane.js";
-import { draftToOpen, revisionsOf } from "/clinic/ui/draft-state.js";
+import { draftToOpen } from "/clinic/ui/draft-state.js";
 import { DraftWindow } from "/clinic/ui/draft-window.js";
 import { make, put } from "/clinic/ui/elements.js";
 import { RecordForm } from "/clinic/ui/record-form.js";
@@ -67,9 +67,9 @@ export class Workspace {
       episode: this.id, user: me.user.name, template, templateName, label: me.label, canDraft: this.isDoctor, canFill: this.isDoctor,
       isModelOff: me.model.state === "off", isAlone: false,
       formText: (id) => form.text(id),
-      fill: async (draft, ids) => {
+      fill: async (draft, ids, revisions) => {
         await form.settle();
-        const answer = await post(path.draft(draft.id, "fill"), { fields: ids, versions: form.versions(ids), revisions: revisionsOf(draft, ids) });
+        const answer = await post(path.draft(draft.id, "fill"), { fields: ids, versions: form.versions(ids), revisions });
         form.show(answer.form);
         const first = form.rows.get(ids[0]);
         if (first) first.area.scrollIntoView({ block: "nearest" });
@@ -83,18 +83,20 @@ export class Workspace {
 
   closeTemplate() {
     if (this.draft) this.draft.close();
-    if (this.form) this.form.close();
+    const saved = this.form ? this.form.close() : null;
     this.draft = this.form = null;
     this.panes.replaceChildren();
+    return saved;
   }
 
   close() {
     this.isClosed = true;
-    this.closeTemplate();
+    const saved = this.closeTemplate();
     this.documents.clear();
     this.patient.textContent = this.allergies.textContent = "";
     this.element.replaceChildren();
     this.element.remove();
     document.title = "杏林 Xinglin";
+    return saved;
   }
 }
