@@ -8,6 +8,7 @@
 #include "clinic/http/draft_warmer.h"
 #include "clinic/http/host_writer.h"
 #include "clinic/http/login_limit.h"
+#include "clinic/http/opened_episode.h"
 #include "clinic/record/episode_document.h"
 #include "clinic/store/store_drafts.h"
 #include "server/job_pool.h"
@@ -72,13 +73,14 @@ static bool open_records(struct clinic_context *context, struct clinic_error *er
 static bool open_parts(struct clinic_context *context, struct model_host *host,
                        struct clinic_error *error) {
     if (!open_records(context, error)) return false;
+    context->supply.charts = chart_shelf_create(context->supply.store);
     context->supply.writer = host_writer_create(host);
     context->login_limit = login_limit_create();
     context->jobs = job_pool_create(JOB_THREADS, JOBS_MAX);
     context->logins = job_pool_create(1, LOGINS_MAX);
     context->proofs = job_pool_create(1, PROOFS_MAX);
-    bool ok = context->supply.writer && context->login_limit && context->jobs && context->logins &&
-              context->proofs;
+    bool ok = context->supply.charts && context->supply.writer && context->login_limit &&
+              context->jobs && context->logins && context->proofs;
     if (ok) context->runs = draft_runs_create(&context->supply);
     if (context->runs) context->warmer = draft_warmer_create(&context->supply);
     return context->warmer || clinic_fail_memory(error);
@@ -132,6 +134,7 @@ void clinic_service_close(struct clinic_service *service) {
     draft_warmer_destroy(context->warmer);
     draft_runs_destroy(context->runs);
     host_writer_destroy(context->supply.writer);
+    chart_shelf_destroy(context->supply.charts);
     login_limit_destroy(context->login_limit);
     title_map_close(context->titles);
     template_set_close(context->supply.templates);

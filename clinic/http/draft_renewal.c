@@ -116,7 +116,8 @@ static bool renew_texts(struct clinic_call *call, const struct record_template *
                         bool *is_other, int *worries) {
     int64_t version = json_integer_value(json_object_get(draft, "episode_version"));
     struct opened_episode old;
-    if (!opened_episode_init(&old, clinic_call_store(call), call->episode, version, &call->error))
+    if (!opened_episode_init(&old, call->context->supply.charts, call->episode, version,
+                             &call->error))
         return false;
     json_t *then = made_of(old.ground, record, &call->error),
            *now = then ? made_of(opened->ground, record, &call->error) : NULL;
@@ -148,18 +149,17 @@ static bool renew(struct clinic_call *call, json_t *draft, const struct opened_e
 
 static bool renew_if_older(struct clinic_call *call, json_t *draft) {
     struct store *store = clinic_call_store(call);
-    json_t *canonical = NULL;
     int64_t version = 0;
-    if (!store_get_episode(store, call->episode, 0, &canonical, &version, &call->error))
-        return false;
-    json_decref(canonical);
+    if (!store_episode_version(store, call->episode, &version, &call->error)) return false;
     if (json_integer_value(json_object_get(draft, "episode_version")) == version) return true;
     if (is_word(draft, "state", "running"))
         return clinic_call_refuse(call, 409, "record_changed",
                                   "the record has changed while this draft is being written; wait "
                                   "until it is finished");
     struct opened_episode opened;
-    if (!opened_episode_init(&opened, store, call->episode, version, &call->error)) return false;
+    if (!opened_episode_init(&opened, call->context->supply.charts, call->episode, version,
+                             &call->error))
+        return false;
     int before = 0;
     bool is_other = false, ok = renew(call, draft, &opened, &is_other, &before);
     opened_episode_deinit(&opened);

@@ -128,7 +128,7 @@ static json_t *locked_draft(struct clinic_call *call, const char *template) {
 
 static json_t *new_draft(struct clinic_call *call, const struct record_template *record) {
     struct opened_episode opened;
-    if (!opened_episode_init(&opened, clinic_call_store(call), call->episode, 0, &call->error))
+    if (!opened_episode_init(&opened, call->context->supply.charts, call->episode, 0, &call->error))
         return NULL;
     json_t *kept = locked_draft(call, record->id);
     struct draft_request request = {.ground = opened.ground,
@@ -253,7 +253,7 @@ static bool work_init(struct clinic_call *call, struct draft_work *work,
     work->record = clinic_call_template(call, text_of(work->draft, "template"));
     if (!work->record) return false;
     int64_t version = json_integer_value(json_object_get(work->draft, "episode_version"));
-    return !needs_ground || opened_episode_init(&work->opened, clinic_call_store(call),
+    return !needs_ground || opened_episode_init(&work->opened, call->context->supply.charts,
                                                 call->episode, version, &call->error);
 }
 

@@ -8,8 +8,8 @@
 #include "clinic/http/draft_supply.h"
 #include "clinic/http/event_stream.h"
 #include "clinic/http/host_writer.h"
+#include "clinic/http/opened_episode.h"
 #include "clinic/store/store_drafts.h"
-#include "clinic/store/store_episodes.h"
 #include "server/job_pool.h"
 #include "server/json_memory.h"
 
@@ -189,24 +189,20 @@ static bool on_event(void *user, const json_t *event) {
 static bool compose(struct live_draft *run, json_t *kept, json_t **draft,
                     struct clinic_error *error) {
     const struct draft_supply *supply = run->runs->supply;
-    json_t *canonical = NULL;
-    if (!store_get_episode(supply->store, run->episode, run->version, &canonical, NULL, error))
+    struct opened_episode opened;
+    if (!opened_episode_init(&opened, supply->charts, run->episode, run->version, error))
         return false;
-    struct episode *episode = episode_read(canonical, error);
-    struct draft_ground *ground = episode ? draft_ground_open(episode, error) : NULL;
-    run->ground = ground;
+    run->ground = opened.ground;
     run->record = template_set_find(supply->templates, run->template);
-    struct draft_request request = {.ground = ground,
+    struct draft_request request = {.ground = opened.ground,
                                     .record = run->record,
                                     .writer = host_writer_interface(supply->writer),
                                     .kept = kept,
                                     .only_field = run->field[0] ? run->field : NULL,
                                     .user = run->user};
     struct draft_events events = {.user = run, .on_event = on_event, .is_stopped = is_stopped};
-    bool ok = ground && draft_compose(&request, &events, draft, error);
-    draft_ground_close(ground);
-    episode_free(episode);
-    json_decref(canonical);
+    bool ok = draft_compose(&request, &events, draft, error);
+    opened_episode_deinit(&opened);
     return ok;
 }
 

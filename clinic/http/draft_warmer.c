@@ -89,20 +89,19 @@ bool draft_warmer_has_read(struct draft_warmer *warmer, const char *episode, int
     return is_found;
 }
 
-// A chart that cannot be read now is read when it is drafted; nobody waits for this.
+// Facts first: they are there when somebody comes, with or without a model. A chart that cannot be
+// read now is read when it is drafted; nobody waits for this.
 static void warm(struct draft_warmer *warmer, const char *id) {
     const struct draft_supply *supply = warmer->supply;
     const struct text_writer *writer = host_writer_interface(supply->writer);
     const struct template_set *templates = supply->templates;
     struct clinic_error error;
     struct opened_episode opened;
-    if (!writer || template_set_count(templates) == 0) return;
+    if (!opened_episode_init(&opened, supply->charts, id, 0, &error)) return;
     const struct record_template *record = template_set_find(templates, "discharge-record");
-    if (!opened_episode_init(&opened, supply->store, id, 0, &error)) return;
-    struct draft_request request = {.ground = opened.ground,
-                                    .record = record ? record : template_set_at(templates, 0),
-                                    .writer = writer};
-    bool is_read = draft_warm(&request, &error);
+    if (!record && template_set_count(templates) > 0) record = template_set_at(templates, 0);
+    struct draft_request request = {.ground = opened.ground, .record = record, .writer = writer};
+    bool is_read = writer && record && draft_warm(&request, &error);
     int64_t version = opened.version;
     opened_episode_deinit(&opened);
     while (!is_stopping(warmer) && !host_writer_is_settled(supply->writer, SETTLE_SECONDS))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads charts into the model in the background, so that pressing the button finds them known: one
-// at a time, the one asked for last first, as the model's background work, which gives way to every
-// request. When the model comes up, the episodes whose form is empty are read, newest first.
+// Takes facts from charts and reads them into the model in the background, so that pressing the
+// button finds both: one at a time, the one asked for last first, as the model's background work,
+// which gives way to every request. When the model comes up, the episodes whose form is empty are
+// read, newest first.
 #ifndef XL_CLINIC_DRAFT_WARMER_H
 #define XL_CLINIC_DRAFT_WARMER_H
 

@@ -109,7 +109,7 @@ bool episode_run(struct clinic_call *call) {
 
 bool conflicts_run(struct clinic_call *call) {
     struct opened_episode opened;
-    if (!opened_episode_init(&opened, clinic_call_store(call), call->episode, 0, &call->error))
+    if (!opened_episode_init(&opened, call->context->supply.charts, call->episode, 0, &call->error))
         return false;
     json_t *conflicts = draft_conflicts(opened.ground, &call->error);
     if (conflicts)
@@ -131,6 +131,7 @@ static int list_fields(const struct record_template *record, const json_t *form,
         fields[i] = (struct composition_field){.id = field->id,
                                                .name = field->name,
                                                .text = form_text(filled, "text"),
+                                               .by = form_text(filled, "by"),
                                                .loinc = field->loinc,
                                                .element = field->element,
                                                .is_from_draft = form_text(filled, "draft") != NULL};
@@ -146,7 +147,8 @@ bool composition_run(struct clinic_call *call) {
     const struct record_template *record = clinic_call_template(call, clinic_call_part(call, 1));
     if (!record || !store_get_form(store, call->episode, record->id, &form, &call->error))
         return false;
-    if (!opened_episode_init(&opened, store, call->episode, 0, &call->error)) {
+    if (!opened_episode_init(&opened, call->context->supply.charts, call->episode, 0,
+                             &call->error)) {
         json_decref(form);
         return false;
     }

@@ -175,6 +175,13 @@ bool store_get_episode(struct store *store, const char *id, int64_t version, jso
     return *canonical != NULL;
 }
 
+bool store_episode_version(struct store *store, const char *id, int64_t *version,
+                           struct clinic_error *error) {
+    int64_t seq;
+    return reading_begin(store, error) &&
+           reading_end(store, kept_episode_find(&store->reader, id, version, &seq, error));
+}
+
 bool store_episode_department(struct store *store, const char *id, char *department,
                               size_t department_bytes, struct clinic_error *error) {
     if (!reading_begin(store, error)) return false;

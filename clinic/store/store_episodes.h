@@ -24,6 +24,9 @@ bool store_put_document(struct store *store, const struct actor *actor, const ch
 // version 0: the newest. `version_found` may be NULL. CLINIC_NOT_FOUND.
 bool store_get_episode(struct store *store, const char *id, int64_t version, json_t **canonical,
                        int64_t *version_found, struct clinic_error *error);
+// The number of the newest version. CLINIC_NOT_FOUND.
+bool store_episode_version(struct store *store, const char *id, int64_t *version,
+                           struct clinic_error *error);
 // Only the department, for the scope of users. "" if the episode has none.
 bool store_episode_department(struct store *store, const char *id, char *department,
                               size_t department_bytes, struct clinic_error *error);
