@@ -21,11 +21,16 @@ def security_policy():
     return "".join(re.findall(r'"([^"]*)"', text))
 
 
+class MockServer(http.server.ThreadingHTTPServer):
+    daemon_threads, request_queue_size = True, 128
+
+
 class Mock:
     """State that tests set and read."""
 
     def __init__(self):
-        self.ready, self.key, self.pieces, self.delay_s = True, None, ["Hello", " there."], 0.0
+        self.ready, self.key, self.pieces = True, None, ["Hello", " there."]
+        self.hold = None         # a stream waits after so many pieces, until this is None again
         self.refusal = None      # (status, message) for the next chats
         self.cut = False         # the stream ends without [DONE]
         self.requests, self.disconnects = [], 0
@@ -100,10 +105,13 @@ class Mock:
                 self.wfile.flush()
 
             def stream(self):
-                for piece in mock.pieces:
+                for n, piece in enumerate(mock.pieces, 1):
                     delta = piece if isinstance(piece, dict) else {"content": piece}
                     self.event(json.dumps({"choices": [{"index": 0, "delta": delta}]}))
-                    time.sleep(mock.delay_s)
+                    while n == mock.hold:  # and notices that nobody reads any more
+                        self.wfile.write(b": held\n\n")
+                        self.wfile.flush()
+                        time.sleep(0.02)
                 if mock.cut:
                     return
                 self.event(json.dumps({"choices": [{"index": 0, "delta": {},
@@ -113,8 +121,7 @@ class Mock:
                     "prompt_tokens_details": {"cached_tokens": 3}}}))
                 self.event("[DONE]")
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = MockServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -19,6 +20,7 @@ from python_environment import rerun_with_playwright, skip_all  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+WAIT_S = 60  # for what comes at once on an idle machine; a busy one may need longer
 
 
 class Visit:
@@ -28,8 +30,8 @@ class Visit:
         options.setdefault("locale", "en-US")
         self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
         self.page = self.context.new_page()
-        self.problems, self.foreign, self.mock = [], [], mock
-        self.page.set_default_timeout(8000)
+        self.problems, self.foreign, self.mock, self.may_refuse = [], [], mock, False
+        self.page.set_default_timeout(WAIT_S * 1000)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self.take_message)
         self.page.on("request", self.take_request)
@@ -47,11 +49,14 @@ class Visit:
 
     def until(self, expression):
         """Waits for it; Playwright's own way evaluates strings in the page, which its policy bans."""
-        for _ in range(160):
-            if self.page.evaluate(expression):
-                return
+        self.wait(expression, lambda: self.page.evaluate(expression))
+
+    def wait(self, name, condition):
+        end = time.monotonic() + WAIT_S
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError(f"never came true: {name}")
             self.page.wait_for_timeout(50)
-        raise AssertionError(f"never came true: {expression}")
 
     def send(self, text):
         self.page.fill("#input", text)
@@ -73,16 +78,17 @@ class Visit:
         stored = self.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
         self.context.close()
         assert stored == [0, 0, ""], f"the page keeps something: {stored}"
-        assert not self.problems, self.problems
+        assert self.may_refuse or not self.problems, self.problems
         assert not self.foreign, self.foreign
 
 
 def test_streams_text(visit, mock):
-    mock.pieces, mock.delay_s = ["One.", " Two <b>bold</b>", "<img src=x onerror=alert(1)>"], 0.2
+    mock.pieces, mock.hold = ["One.", " Two <b>bold</b>", "<img src=x onerror=alert(1)>"], 1
     visit.send("first line")
     visit.until("document.querySelector('#log').textContent.includes('One.')")
     assert not visit.page.is_enabled("#send") and visit.page.is_enabled("#stop")
     assert visit.page.input_value("#input") == ""
+    mock.hold = None
     visit.wait_answer()
     assert visit.answers() == ["One. Two <b>bold</b><img src=x onerror=alert(1)>"]
     assert visit.page.locator("#log img, #log b").count() == 0
@@ -127,7 +133,7 @@ def test_enter_and_input_methods(visit, mock):
 
 
 def test_stop(visit, mock):
-    mock.pieces, mock.delay_s = ["word "] * 200, 0.05
+    mock.pieces, mock.hold = ["word "] * 200, 8
     for how in ("button", "escape"):
         visit.send("long")
         visit.until("document.querySelector('#log .turn[aria-busy] .words').textContent.length > 10")
@@ -138,13 +144,9 @@ def test_stop(visit, mock):
         visit.page.wait_for_selector("#send:not([disabled])")
     visit.wait_answer(2)
     texts = visit.answers()
-    assert all(text.startswith("word ") and len(text) < 900 for text in texts), texts
+    assert all(text.startswith("word ") and len(text) <= 40 for text in texts), texts
     assert "stopped" in visit.page.inner_text("#log .foot >> nth=0")
-    for _ in range(50):
-        if mock.disconnects == 2:
-            break
-        visit.page.wait_for_timeout(100)
-    assert mock.disconnects == 2, mock.disconnects
+    visit.wait("both streams are dropped", lambda: mock.disconnects == 2)
 
 
 def test_errors(visit, mock):
@@ -214,6 +216,7 @@ def test_zoom(visit, mock):
     visit.wait_answer()
     for width in (1280, 640, 320):  # 200 % and 400 % of a 1280 pixel window
         visit.page.set_viewport_size({"width": width, "height": 640})
+        visit.until(f"innerWidth === {width}")
         wide = visit.page.evaluate("document.scrollingElement.scrollWidth")
         assert wide <= width, f"{wide} pixels of text in {width}"
 
@@ -254,8 +257,8 @@ def test_policy(visit, mock):
     injected = visit.page.evaluate("""() => { const s = document.createElement('script');
         s.textContent = 'window.injected = 1'; document.body.append(s); return window.injected || 0; }""")
     assert injected == 0
-    assert any("Content Security Policy" in problem for problem in visit.problems)
-    visit.problems.clear()
+    visit.wait("it is noted", lambda: any("Content Security Policy" in problem for problem in visit.problems))
+    visit.may_refuse = True
 
 
 def screenshots(browser, folder):
