@@ -120,7 +120,8 @@ static void negate_backwards(struct mention_scan *scan, size_t cue, size_t end) 
         to--; // 均 呈 为
     }
     for (size_t i = to, item_end = to;; i--) {
-        bool stops = i == 0 || ends_scope(text->chars[i - 1]) || text->chars[i - 1] == ':';
+        bool stops = i == 0 || ends_scope(text->chars[i - 1]) || text->chars[i - 1] == ':' ||
+                     text->chars[i - 1] == '+'; // 尿糖3+、尿酮体阴性
         bool parts = !stops && (text->chars[i - 1] == LIST_COMMA || text->chars[i - 1] == 0x53CA);
         if (stops || parts) {
             if (item_end > i) {

@@ -198,8 +198,9 @@ bool record_index_init(struct record_index *index, const struct episode *episode
         }
     }
     index->scores = calloc(index->set.count + 1, sizeof *index->scores);
+    index->counts = calloc(index->set.count + 1, sizeof *index->counts);
     index->touched = calloc(index->set.count + 1, sizeof *index->touched);
-    return index->scores && index->touched;
+    return index->scores && index->counts && index->touched;
 }
 
 void record_index_deinit(struct record_index *index) {
@@ -209,6 +210,7 @@ void record_index_deinit(struct record_index *index) {
     free(index->postings);
     free(index->denied);
     free(index->scores);
+    free(index->counts);
     free(index->touched);
     place_set_deinit(&index->set);
     *index = (struct record_index){0};
@@ -265,6 +267,21 @@ void index_score(struct record_index *index, const struct folded_text *text, siz
         index->best_score =
             index->scores[p] > index->best_score ? index->scores[p] : index->best_score;
     }
+}
+
+size_t index_most_pairs(struct record_index *index, const uint64_t *pairs, size_t n) {
+    size_t most = 0;
+    for (int round = 0; round < 2; round++) { // the second one clears what the first one counted
+        for (size_t i = 0; i < n; i++) {
+            size_t count, first = index_find(index, pairs[i], &count);
+            for (size_t k = 0; k < count && k < EACH_PLACES_MAX; k++) {
+                uint16_t *counted = &index->counts[index->postings[first + k].place];
+                *counted = round == 0 ? (uint16_t)(*counted + 1) : 0;
+                most = *counted > most ? *counted : most;
+            }
+        }
+    }
+    return most;
 }
 
 size_t index_lower_bound(const struct record_index *index, enum mention_kind kind, double value) {

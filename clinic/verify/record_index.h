@@ -32,7 +32,8 @@ struct record_index {
     size_t n_by_kind[MENTION_KINDS];
     struct denied_thing *denied; // by pair
     size_t n_denied;
-    float *scores; // [places] of the last index_score()
+    float *scores;    // [places] of the last index_score()
+    uint16_t *counts; // [places] all 0 between calls
     uint32_t *touched;
     size_t n_touched;
     float best_score;
@@ -61,6 +62,9 @@ float index_weight(const struct record_index *index, size_t count);
 // Scores every place by the telling pairs it shares with text[from, to).
 void index_score(struct record_index *index, const struct folded_text *text, size_t from,
                  size_t to);
+
+// The most of the pairs that one place has.
+size_t index_most_pairs(struct record_index *index, const uint64_t *pairs, size_t n);
 
 // First piece of evidence of a kind whose value is not below `value` (numbers and doses).
 size_t index_lower_bound(const struct record_index *index, enum mention_kind kind, double value);

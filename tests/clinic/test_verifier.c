@@ -195,11 +195,31 @@ static enum test_result test_polarity(void) {
         {"discharge_condition", "双肺可闻及干湿啰音。", false},
         {"course", "11月9日患者出现胸痛。", false},
         {"course", "患者并发气胸。", false},
+        {"course", "尿糖3+，糖化血红蛋白8.7%。", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char why[256];
         bool held = judge(rows[i].field, rows[i].text, why) != VERDICT_UNSUPPORTED;
         CHECK_MESSAGE(held == rows[i].holds, "%s (%s)", rows[i].text, why);
+    }
+    return TEST_PASS;
+}
+
+// What the gold records of other patients say, beside what is true here.
+static enum test_result test_strangers(void) {
+    static const char *const rows[][2] = {
+        {"discharge_condition", "腹软，无压痛及反跳痛，切口Ⅱ/甲愈合，可吸收线缝合。"},
+        {"discharge_condition", "患者无发热，阴道少许血性分泌物。"},
+        {"admission_condition", "头颅CT未见出血。"},
+        {"admission_condition", "右下肺可闻及湿啰音，蜘蛛痣、肝掌。"},
+        {"course", "11月10日复查胸部CT，X线片复查假体位置良好。"},
+        {"discharge_orders", "导管保持干燥清洁，保护左上肢血管。"},
+        {"discharge_orders", "转康复机构继续康复。"},
+        {"discharge_orders", "禁性生活及盆浴1个月。"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char why[256];
+        CHECK_MESSAGE(judge(rows[i][0], rows[i][1], why) == VERDICT_UNSUPPORTED, "%s", rows[i][1]);
     }
     return TEST_PASS;
 }
@@ -323,6 +343,7 @@ int main(int argc, char **argv) {
         {"false", "false ones are not, by the claim that is false", test_false},
         {"sly", "short and sly falsehoods are not", test_sly},
         {"polarity", "what is denied or affirmed in any words", test_polarity},
+        {"strangers", "sentences of other patients are not supported", test_strangers},
         {"why", "the reason tells what the record has", test_why},
         {"json", "the form that pages and store know", test_json},
         {"mutants", "any bytes: spans hold, results repeat", test_mutants},
