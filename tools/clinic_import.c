@@ -29,7 +29,8 @@ static void fail(struct import *import, int status) {
     if (import->status == 0) import->status = status;
 }
 
-static void put(struct import *import, const char *path, json_t *episode, const char *source) {
+static void put(struct import *import, const char *path, json_t *episode, const char *source,
+                int n_left_out) {
     struct clinic_error error = {0};
     struct put_result result;
     if (!store_put_episode(import->store, &import->actor, episode, source, &result, &error)) {
@@ -38,17 +39,20 @@ static void put(struct import *import, const char *path, json_t *episode, const 
     }
     import->n_done++;
     clinic_print_text(result.id);
-    printf("\t%lld\t%s\n", (long long)result.version,
+    printf("\t%lld\t%s", (long long)result.version,
            result.created   ? "new"
            : result.changed ? "changed"
                             : "unchanged");
+    if (n_left_out > 0) printf("\t%d observations left out", n_left_out);
+    putchar('\n');
 }
 
 static void put_bundle(struct import *import, const char *path, const json_t *bundle) {
     struct clinic_error error = {0};
-    json_t *episode = episode_from_fhir(bundle, NULL, &error);
+    int n_left_out = 0;
+    json_t *episode = episode_from_fhir(bundle, NULL, &n_left_out, &error);
     if (episode)
-        put(import, path, episode, "fhir");
+        put(import, path, episode, "fhir", n_left_out);
     else
         fail(import, clinic_fail_command(import->options, path, &error));
     json_decref(episode);
@@ -80,7 +84,7 @@ static void take_file(struct import *import, const char *path, off_t n_bytes, bo
              terminal_fail_text(command, CLINIC_EXIT_INPUT, "%s: no JSON (line %d, column %d)",
                                 path, problem.line, problem.column));
     else if (says(root, "format", "xinglin-episode"))
-        put(import, path, root, "json");
+        put(import, path, root, "json", 0);
     else if (says(root, "resourceType", "Bundle"))
         put_bundle(import, path, root);
     else if (is_named)

@@ -29,13 +29,17 @@ static bool tell_put(struct clinic_call *call, const struct put_result *result) 
 bool episode_push_run(struct clinic_call *call) {
     const char *kind = json_string_value(json_object_get(call->body, "resourceType"));
     struct put_result result;
-    json_t *canonical = kind ? episode_from_fhir(call->body, call->context->titles, &call->error)
-                             : json_incref(call->body);
+    int n_left_out = 0;
+    json_t *canonical =
+        kind ? episode_from_fhir(call->body, call->context->titles, &n_left_out, &call->error)
+             : json_incref(call->body);
     if (!canonical) return false;
     bool ok = store_put_episode(clinic_call_store(call), &call->actor, canonical,
                                 kind ? "fhir" : "json", &result, &call->error);
     json_decref(canonical);
-    return ok && tell_put(call, &result);
+    if (!ok || !tell_put(call, &result)) return false;
+    return n_left_out == 0 ||
+           json_object_set_new(call->reply, "left_out", json_integer(n_left_out)) == 0;
 }
 
 static const char *text_of(const json_t *object, const char *name) {

@@ -4,22 +4,11 @@
 #include "clinic/record/document_sections.h"
 #include "clinic/record/html_text.h"
 #include "clinic/record/member_table.h"
+#include "clinic/record/plain_text.h"
 #include "clinic/record/text_gather.h"
 #include "clinic/record/utf8_text.h"
 
 #include <string.h>
-
-// Plain text: what shows nothing is left out, but for line breaks and tabs.
-static void copy_text(const char *content, size_t bytes, struct text_gather *text) {
-    size_t begin = 0, length;
-    for (size_t at = 0; at < bytes; at += length) {
-        uint32_t character = utf8_text_read(content + at, bytes - at, &length);
-        if (character == '\n' || character == '\t' || !utf8_text_is_invisible(character)) continue;
-        text_gather_add(text, content + begin, at - begin);
-        begin = at + length;
-    }
-    text_gather_add(text, content + begin, bytes - begin);
-}
 
 static bool check_content(const char *content, size_t bytes, struct clinic_error *error) {
     if (bytes > DOCUMENT_CONTENT_BYTES_MAX)
@@ -39,7 +28,7 @@ json_t *document_sections_from(const char *content, size_t bytes, const char *fo
     if (strcmp(format, "html") == 0) {
         html_text_read(content, bytes, &text);
     } else if (strcmp(format, "text") == 0) {
-        copy_text(content, bytes, &text);
+        plain_text_add(&text, content, bytes);
     } else {
         clinic_fail(error, CLINIC_BAD_INPUT, "format: must be \"html\" or \"text\"");
         return NULL;

@@ -126,6 +126,12 @@ static bool is_inpatient(const json_t *encounter) {
     return false;
 }
 
+// Withdrawn, or not begun.
+static bool is_no_stay(const json_t *encounter) {
+    return fhir_is(encounter, "status", "entered-in-error") ||
+           fhir_is(encounter, "status", "cancelled") || fhir_is(encounter, "status", "planned");
+}
+
 // The one Patient; the one Encounter, or of several the one inpatient that is part of no other.
 static bool find_heads(struct fhir_bundle *bundle) {
     int n_patients = 0, n_encounters = 0, n_stays = 0;
@@ -135,7 +141,7 @@ static bool find_heads(struct fhir_bundle *bundle) {
         if (strcmp(fhir_type(resource), "Patient") == 0) {
             bundle->patient = resource;
             n_patients++;
-        } else if (strcmp(fhir_type(resource), "Encounter") == 0) {
+        } else if (strcmp(fhir_type(resource), "Encounter") == 0 && !is_no_stay(resource)) {
             bundle->encounter = resource;
             n_encounters++;
             if (!is_inpatient(resource) || fhir_find(resource, "partOf")) continue;
@@ -149,7 +155,8 @@ static bool find_heads(struct fhir_bundle *bundle) {
                            "the Bundle must have exactly one Patient");
     if (!bundle->encounter)
         return clinic_fail(bundle->error, CLINIC_BAD_INPUT,
-                           "the Bundle must have one Encounter, or one of class IMP among several");
+                           "the Bundle must have one Encounter that was not withdrawn and has "
+                           "begun, or one of class IMP among several");
     return true;
 }
 

@@ -23,6 +23,7 @@ struct fhir_bundle {
     int offset_minutes;                // of the hospital's clock
     const struct title_map *map;
     struct clinic_error *error;
+    int n_left_out; // Observations of the stay that the episode has no place for
     bool has_no_memory;
 };
 

@@ -9,6 +9,7 @@
 
 static const char loinc_system[] = "http://loinc.org";
 static const char type_system[] = "urn:oid:2.16.156.10011.2.4";
+static const char user_system[] = "urn:xinglin:user";
 static const char field_system[] = "urn:xinglin:field";
 static const char element_system[] = "urn:xinglin:data-element";
 static const char label_system[] = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
@@ -46,19 +47,25 @@ static const char *escape_of(char c) {
     }
 }
 
-// XHTML of plain text, a paragraph a line; control characters are left out.
+// XHTML of plain text, a paragraph a line; control characters and what is no character of XML
+// become blanks.
 static json_t *make_div(const char *text) {
     static const char begin[] = "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>";
     static const char end[] = "</p></div>";
     struct text_gather div = {0};
     text_gather_add(&div, begin, strlen(begin));
-    for (; *text != '\0'; text++) {
-        const char *escape = escape_of(*text);
-        if (escape) {
+    size_t bytes = strlen(text), length;
+    for (size_t at = 0; at < bytes; at += length) {
+        uint32_t character = utf8_text_read(text + at, bytes - at, &length);
+        const char *escape = escape_of(text[at]);
+        bool is_control = character < ' ' || (character >= 0x7F && character < 0xA0);
+        if (text[at] == '\r' && text[at + length] == '\n') continue;
+        if (escape)
             text_gather_add(&div, escape, strlen(escape));
-        } else if ((unsigned char)*text >= ' ' && *text != 0x7F) {
-            text_gather_add(&div, text, 1);
-        }
+        else if (is_control || (character & 0xFFFE) == 0xFFFE)
+            text_gather_add(&div, " ", 1);
+        else
+            text_gather_add(&div, text + at, length);
     }
     text_gather_add(&div, end, strlen(end));
     json_t *value = div.has_no_memory ? NULL : json_stringn(div.text, div.bytes);
@@ -92,15 +99,39 @@ static json_t *make_section(const struct composition_field *field) {
     return NULL;
 }
 
-static json_t *make_author(const struct episode *episode, const char *id) {
-    const struct staff_member *person = episode_staff(episode, id);
-    if (!person) return json_pack("{s:s, s:s}", "type", "Device", "display", "杏林 Xinglin");
-    json_t *reference = json_sprintf("Practitioner/%s", person->id);
-    return json_pack("{s:o, s:s}", "reference", reference, "display", person->name);
+// Who filled or typed the form, each once, in the order of the fields.
+static bool add_people(json_t *authors, const struct composition_field *fields, int n_fields) {
+    for (int i = 0; i < n_fields; i++) {
+        const char *by = fields[i].text && fields[i].text[0] != '\0' ? fields[i].by : NULL;
+        for (int k = 0; by && k < i; k++) {
+            if (fields[k].by && strcmp(fields[k].by, by) == 0) by = NULL;
+        }
+        if (by && !append(authors, json_pack("{s:s, s:{s:s, s:s}, s:s}", "type", "Practitioner",
+                                             "identifier", "system", user_system, "value", by,
+                                             "display", by)))
+            return false;
+    }
+    return true;
+}
+
+// People, and the software if a section is a draft's or nobody is named.
+static json_t *list_authors(const struct composition_field *fields, int n_fields) {
+    json_t *authors = json_array();
+    bool is_made = authors && add_people(authors, fields, n_fields);
+    bool has_draft = false;
+    for (int i = 0; i < n_fields; i++)
+        has_draft = has_draft || fields[i].is_from_draft;
+    if (is_made && (has_draft || json_array_size(authors) == 0))
+        is_made =
+            append(authors, json_pack("{s:s, s:s}", "type", "Device", "display", "杏林 Xinglin"));
+    if (is_made) return authors;
+    json_decref(authors);
+    return NULL;
 }
 
 // Everything but the sections.
-static json_t *make_head(const struct episode *episode, const struct composition_head *head) {
+static json_t *make_head(const struct episode *episode, const struct composition_head *head,
+                         const struct composition_field *fields, int n_fields) {
     char date[32];
     moment_write(head->date, date);
     json_t *codings = json_array();
@@ -109,12 +140,12 @@ static json_t *make_head(const struct episode *episode, const struct composition
     if (is_made && head->c_code)
         is_made = append(codings, make_coding(type_system, head->c_code, head->title));
     json_t *composition =
-        json_pack("{s:s, s:s, s:s, s:{s:o, s:s}, s:{s:o}, s:{s:o}, s:s, s:[o], s:s, s:[]}",
+        json_pack("{s:s, s:s, s:s, s:{s:o, s:s}, s:{s:o}, s:{s:o}, s:s, s:o, s:s, s:[]}",
                   "resourceType", "Composition", "language", "zh-CN", "status", "preliminary",
                   "type", "coding", codings, "text", head->title, "subject", "reference",
                   json_sprintf("Patient/%s", episode->patient.id), "encounter", "reference",
                   json_sprintf("Encounter/%s", episode->encounter.id), "date", date, "author",
-                  make_author(episode, head->author), "title", head->title, "section");
+                  list_authors(fields, n_fields), "title", head->title, "section");
     if (is_made && composition && head->identifier) {
         json_t *identifier =
             json_pack("{s:s, s:s}", "system", "urn:xinglin:form", "value", head->identifier);
@@ -137,7 +168,7 @@ static bool is_usable(const struct composition_head *head, const struct composit
     bool has_text = false;
     for (int i = 0; i < n_fields; i++) {
         const char *text = fields[i].text;
-        has_text = has_text || (text && text[0] != '\0');
+        has_text = has_text || (text && utf8_text_shows(text, strlen(text)));
         if (text && !utf8_text_is_valid(text, strlen(text)))
             return clinic_fail(error, CLINIC_BAD_INPUT, "Composition: a field is no UTF-8");
     }
@@ -151,11 +182,11 @@ json_t *composition_from_fields(const struct episode *episode, const struct comp
                                 const struct composition_field *fields, int n_fields,
                                 struct clinic_error *error) {
     if (!is_usable(head, fields, n_fields, error)) return NULL;
-    json_t *composition = make_head(episode, head);
+    json_t *composition = make_head(episode, head, fields, n_fields);
     json_t *sections = json_object_get(composition, "section");
     bool is_made = composition != NULL, has_label = false;
     for (int i = 0; is_made && i < n_fields; i++) {
-        if (!fields[i].text || fields[i].text[0] == '\0') continue;
+        if (!fields[i].text || !utf8_text_shows(fields[i].text, strlen(fields[i].text))) continue;
         is_made = append(sections, make_section(&fields[i]));
         if (is_made && fields[i].is_from_draft && !has_label)
             is_made = has_label = set_labels(composition);

@@ -11,6 +11,7 @@
 // One section of the Composition, in the order of the template's fields.
 struct composition_field {
     const char *id, *name, *text; // text NULL or "": the field is left out
+    const char *by;               // the user who filled or typed it; NULL: nobody is named
     const char *loinc, *element;  // codes of the section, data element (DE…); NULL: none
     bool is_from_draft;           // the text is a model's or a rule's draft: labelled AIAST
 };
@@ -19,7 +20,6 @@ struct composition_head {
     const char *title;      // "出院记录"
     const char *loinc;      // of the document; NULL: 18842-5
     const char *c_code;     // "C0049"; NULL: none
-    const char *author;     // id of staff; NULL: the software alone
     const char *identifier; // of the form or draft; NULL: none
     struct moment date;
 };

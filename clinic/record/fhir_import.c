@@ -90,7 +90,7 @@ static bool read_all(struct fhir_bundle *bundle) {
            sort_rows(bundle, json_object_get(bundle->episode, "vitals"));
 }
 
-json_t *episode_from_fhir(const json_t *root, const struct title_map *map,
+json_t *episode_from_fhir(const json_t *root, const struct title_map *map, int *n_left_out,
                           struct clinic_error *error) {
     struct title_map *own = NULL;
     if (!episode_budget_check(root, "the Bundle", error)) return NULL;
@@ -105,6 +105,7 @@ json_t *episode_from_fhir(const json_t *root, const struct title_map *map,
     }
     // What is missing for want of memory may have been refused as missing.
     if (bundle.has_no_memory) clinic_fail_memory(error);
+    if (n_left_out) *n_left_out = bundle.n_left_out;
     fhir_bundle_close(&bundle);
     title_map_close(own);
     return result;

@@ -1,108 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
-// Observation: results of the laboratory and vital signs. A vital sign is known by its LOINC code;
-// measurements of one time become one row.
+// Observation: results of the laboratory; vital signs are fhir_vital.c's. What says nothing that
+// the episode has a place for is counted, so that whoever pushed it hears of it.
 #include "clinic/record/fhir_import_parts.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct vital_code {
-    const char *loinc, *member;
-} vital_codes[] = {
-    {"8310-5", "temperature_c"},       {"8331-1", "temperature_c"}, {"8867-4", "pulse_per_min"},
-    {"9279-1", "respiration_per_min"}, {"59408-5", "spo2_percent"}, {"2708-6", "spo2_percent"},
-    {"3151-8", "oxygen_l_per_min"},    {"8480-6", "systolic_mmhg"}, {"8462-4", "diastolic_mmhg"},
-};
-
-// The member of a vitals row that a code means; NULL: none.
-static const char *vital_member(const json_t *code) {
-    for (size_t i = 0; i < sizeof vital_codes / sizeof *vital_codes; i++) {
-        if (fhir_has_code(code, vital_codes[i].loinc)) return vital_codes[i].member;
-    }
-    return NULL;
-}
-
-// The row of that time; a new one if there is none. bundle->panels keeps them by time.
-static json_t *vitals_row(struct fhir_bundle *bundle, const json_t *resource) {
-    static const char paths[] = "effectiveDateTime|effectivePeriod.start|effectiveInstant|issued";
-    json_t *row = json_object();
-    if (!row) {
-        clinic_fail_memory(bundle->error);
-        return NULL;
-    }
-    if (!fhir_put_time(bundle, row, "time", resource, paths)) {
-        json_decref(row);
-        return NULL;
-    }
-    const char *time = fhir_string(row, "time");
-    char key[64];
-    snprintf(key, sizeof key, "vitals %s", time ? time : "");
-    json_t *known = json_object_get(bundle->panels, key);
-    if (!time) fhir_fail(bundle, resource, "effectiveDateTime", "is missing");
-    if (time && !known) {
-        json_t *rows = json_object_get(bundle->episode, "vitals");
-        if (json_array_append(rows, row) != 0 || json_object_set(bundle->panels, key, row) != 0) {
-            clinic_fail_memory(bundle->error);
-            time = NULL;
-        }
-        known = row;
-    }
-    json_decref(row);
-    return time ? known : NULL;
-}
-
-static bool put_vital(struct fhir_bundle *bundle, const json_t *resource, const char *member,
-                      const json_t *quantity) {
+static json_t *quantity_value(struct fhir_bundle *bundle, const json_t *quantity) {
     const json_t *value = fhir_find(quantity, "value");
-    if (!json_is_number(value)) return true; // nothing was measured
-    double number = json_number_value(value);
-    if (fhir_is(quantity, "code", "[degF]") || fhir_is(quantity, "unit", "°F"))
-        number = (double)(long long)((number - 32) / 1.8 * 10 + 0.5) / 10;
-    json_t *row = vitals_row(bundle, resource);
-    if (!row) return false;
-    bool is_whole = json_is_integer(value) && number == (double)json_integer_value(value);
-    fhir_put(bundle, row, member,
-             is_whole ? json_integer(json_integer_value(value)) : json_real(number));
-    return true;
-}
-
-// Weight and blood group belong to the patient. False: it is neither.
-static bool put_of_patient(struct fhir_bundle *bundle, const json_t *resource) {
-    json_t *patient = json_object_get(bundle->episode, "patient");
-    const json_t *code = fhir_find(resource, "code");
-    if (fhir_has_code(code, "29463-7")) {
-        const json_t *value = fhir_find(resource, "valueQuantity.value");
-        if (json_is_number(value)) fhir_put(bundle, patient, "weight_kg", json_deep_copy(value));
-        return true;
-    }
-    if (!fhir_has_code(code, "882-1")) return false;
-    const char *text = fhir_concept(fhir_find(resource, "valueCodeableConcept"));
-    fhir_put_string(bundle, patient, "blood_type",
-                    text ? text : fhir_string(resource, "valueString"));
-    return true;
-}
-
-// The value as the table has it: a number, or words. NULL: there is none.
-static json_t *lab_value(struct fhir_bundle *bundle, const json_t *holder) {
-    const json_t *quantity = fhir_find(holder, "valueQuantity"),
-                 *value = fhir_find(quantity, "value");
     const char *comparator = fhir_string(quantity, "comparator");
-    if (json_is_number(value) && !comparator) return fhir_made(bundle, json_deep_copy(value));
+    if (!comparator) return fhir_made(bundle, json_deep_copy(value));
     if (json_is_integer(value))
         return fhir_made(bundle,
                          json_sprintf("%s%lld", comparator, (long long)json_integer_value(value)));
-    if (json_is_real(value))
-        return fhir_made(bundle, json_sprintf("%s%.10g", comparator, json_real_value(value)));
-    value = fhir_find(holder, "valueInteger");
-    if (json_is_integer(value)) return fhir_made(bundle, json_deep_copy(value));
-    const json_t *above = fhir_find(holder, "valueRatio.numerator.value");
-    const json_t *below = fhir_find(holder, "valueRatio.denominator.value");
-    if (json_is_number(above) && json_is_number(below))
-        return fhir_made(bundle, json_sprintf("%.10g:%.10g", json_number_value(above),
-                                              json_number_value(below)));
+    return fhir_made(bundle, json_sprintf("%s%.10g", comparator, json_real_value(value)));
+}
+
+// Two numbers in one text; with one of them missing, a bound if `is_range`. NULL: neither is there.
+static json_t *pair_value(struct fhir_bundle *bundle, const json_t *first, const json_t *second,
+                          const char *between, bool is_range) {
+    double low = json_number_value(first), high = json_number_value(second);
+    if (json_is_number(first) && json_is_number(second))
+        return fhir_made(bundle, json_sprintf("%.10g%s%.10g", low, between, high));
+    if (is_range && json_is_number(first)) return fhir_made(bundle, json_sprintf("≥%.10g", low));
+    if (is_range && json_is_number(second)) return fhir_made(bundle, json_sprintf("≤%.10g", high));
+    return NULL;
+}
+
+// Words of a result; NULL: none.
+static json_t *word_value(struct fhir_bundle *bundle, const json_t *holder) {
     const char *text = fhir_string(holder, "valueString");
     if (!text) text = fhir_concept(fhir_find(holder, "valueCodeableConcept"));
-    return text ? fhir_made(bundle, json_string(text)) : NULL;
+    if (!text) text = fhir_string(holder, "valueDateTime");
+    if (!text) text = fhir_string(holder, "valueTime");
+    const json_t *truth = fhir_find(holder, "valueBoolean");
+    if (json_is_boolean(truth)) text = json_is_true(truth) ? "是" : "否";
+    if (text) return fhir_made(bundle, json_string(text));
+    const json_t *reason = fhir_find(holder, "dataAbsentReason");
+    const char *why = fhir_string(reason, "text");
+    if (!why) why = fhir_string(reason, "coding.display");
+    return why ? fhir_made(bundle, json_sprintf("无结果：%s", why)) : NULL;
+}
+
+// The value as the table has it: a number, or words; *value NULL: there is none yet.
+static bool read_value(struct fhir_bundle *bundle, const json_t *resource, const json_t *holder,
+                       json_t **value) {
+    const json_t *quantity = fhir_find(holder, "valueQuantity");
+    const json_t *number = fhir_find(quantity, "value"), *plain = fhir_find(holder, "valueInteger");
+    const json_t *ratio = fhir_find(holder, "valueRatio"), *range = fhir_find(holder, "valueRange");
+    *value = NULL;
+    if (number && !json_is_number(number))
+        return fhir_fail(bundle, resource, "valueQuantity.value", "must be a number");
+    if (number) *value = quantity_value(bundle, quantity);
+    if (!*value && json_is_integer(plain)) *value = fhir_made(bundle, json_deep_copy(plain));
+    if (!*value)
+        *value = pair_value(bundle, fhir_find(ratio, "numerator.value"),
+                            fhir_find(ratio, "denominator.value"), ":", false);
+    if (!*value)
+        *value = pair_value(bundle, fhir_find(range, "low.value"), fhir_find(range, "high.value"),
+                            "-", true);
+    if (!*value) *value = word_value(bundle, holder);
+    return true;
+}
+
+// As it is printed, else its code; NULL: none.
+static const char *unit_of(const json_t *holder) {
+    static const char *const quantities[] = {"valueQuantity", "valueRange.low", "valueRange.high"};
+    for (size_t i = 0; i < sizeof quantities / sizeof *quantities; i++) {
+        const json_t *quantity = fhir_find(holder, quantities[i]);
+        const char *unit = fhir_string(quantity, "unit");
+        if (!unit) unit = fhir_string(quantity, "code");
+        if (unit) return unit;
+    }
+    return NULL;
 }
 
 static void put_flag(struct fhir_bundle *bundle, json_t *row, const json_t *holder) {
@@ -159,9 +129,13 @@ static const char *local_code(const json_t *code) {
 // `holder` has code and value: the Observation itself or one of its components.
 static bool add_lab(struct fhir_bundle *bundle, const json_t *resource, const json_t *holder,
                     int number) {
-    json_t *value = lab_value(bundle, holder);
+    json_t *value;
     char id[96];
-    if (!value) return true; // not there yet, or dataAbsentReason
+    if (!read_value(bundle, resource, holder, &value)) return false;
+    if (!value) { // not there yet; what has its values in components or other Observations is whole
+        bundle->n_left_out += !fhir_find(holder, "component") && !fhir_find(holder, "hasMember");
+        return true;
+    }
     const json_t *code = fhir_find(holder, "code");
     const char *panel = panel_name(bundle, resource), *name = fhir_concept(code);
     if (number > 0) {
@@ -180,8 +154,7 @@ static bool add_lab(struct fhir_bundle *bundle, const json_t *resource, const js
     fhir_put_string(bundle, row, "code", local_code(code));
     fhir_put_string(bundle, row, "name", name);
     fhir_put(bundle, row, "value", value);
-    const char *unit = fhir_string(holder, "valueQuantity.unit");
-    fhir_put_string(bundle, row, "unit", unit ? unit : fhir_string(holder, "valueQuantity.code"));
+    fhir_put_string(bundle, row, "unit", unit_of(holder));
     fhir_put_string(bundle, row, "specimen", specimen_name(bundle, resource));
     put_flag(bundle, row, holder);
     put_range(bundle, row, holder);
@@ -193,24 +166,29 @@ static bool add_lab(struct fhir_bundle *bundle, const json_t *resource, const js
             fhir_fail(bundle, resource, "effectiveDateTime", "is missing"));
 }
 
-static bool is_laboratory(const json_t *resource) {
+// By its category; without one, by what only a result of the laboratory has.
+static bool is_laboratory(const struct fhir_bundle *bundle, const json_t *resource) {
     const json_t *categories = json_object_get(resource, "category");
-    if (json_array_size(categories) == 0) return fhir_find(resource, "specimen") != NULL;
+    if (json_array_size(categories) == 0)
+        return fhir_find(resource, "specimen") || fhir_find(resource, "referenceRange") ||
+               fhir_find(resource, "interpretation") || panel_name(bundle, resource);
     return fhir_any_code(categories, "laboratory") || fhir_any_code(categories, "LAB");
 }
 
 bool fhir_read_observation(struct fhir_bundle *bundle, const json_t *resource) {
     const json_t *parts = json_object_get(resource, "component");
-    const char *member = vital_member(fhir_find(resource, "code"));
-    if (put_of_patient(bundle, resource)) return true;
-    if (member) return put_vital(bundle, resource, member, fhir_find(resource, "valueQuantity"));
-    bool is_lab = is_laboratory(resource);
+    bool is_vital, is_lab = is_laboratory(bundle, resource), has_vital = false;
+    if (!fhir_read_vital(bundle, resource, resource, &is_vital)) return false;
+    if (is_vital) return true;
+    // Bacteria identified: the word of a report (fhir_report.c), unless it is sent as a result.
+    bool has_category = json_array_size(json_object_get(resource, "category")) > 0;
+    if (!has_category && fhir_has_code(fhir_find(resource, "code"), "6463-4")) return true;
     for (size_t i = 0; i < json_array_size(parts) && i < 1000; i++) {
         const json_t *part = json_array_get(parts, i);
-        const char *vital = vital_member(fhir_find(part, "code"));
-        if (vital && !put_vital(bundle, resource, vital, fhir_find(part, "valueQuantity")))
-            return false;
-        if (!vital && is_lab && !add_lab(bundle, resource, part, (int)i + 1)) return false;
+        if (!fhir_read_vital(bundle, resource, part, &is_vital)) return false;
+        has_vital = has_vital || is_vital;
+        if (!is_vital && is_lab && !add_lab(bundle, resource, part, (int)i + 1)) return false;
     }
+    bundle->n_left_out += !is_lab && !has_vital;
     return !is_lab || add_lab(bundle, resource, resource, 0);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Condition, Procedure, MedicationRequest, ServiceRequest.
 #include "clinic/record/fhir_import_parts.h"
+#include "clinic/record/text_gather.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -145,43 +146,110 @@ static const char *order_kind(const json_t *categories, const char *otherwise) {
     return otherwise;
 }
 
-// "每日3次" of a timing that has no text of its own.
-static void put_frequency(struct fhir_bundle *bundle, json_t *row, const json_t *dosage) {
+// "每日3次" of a timing: its own text, or made of its numbers. "": it has none.
+static void write_frequency(const json_t *dosage, char words[128]) {
     const json_t *repeat = fhir_find(dosage, "timing.repeat");
     const char *text = fhir_concept(fhir_find(dosage, "timing.code"));
     const char *unit = fhir_string(repeat, "periodUnit");
     json_int_t times = json_integer_value(fhir_find(repeat, "frequency"));
     double period = json_number_value(fhir_find(repeat, "period"));
-    char words[64];
-    if (text) {
-        fhir_put_string(bundle, row, "frequency", text);
-        return;
-    }
+    words[0] = '\0';
+    if (text && strlen(text) < 128) snprintf(words, 128, "%s", text);
     const char *name = !unit                     ? NULL
                        : strcmp(unit, "h") == 0  ? "小时"
                        : strcmp(unit, "d") == 0  ? "日"
                        : strcmp(unit, "wk") == 0 ? "周"
                                                  : NULL;
-    if (!name || times < 1 || times > 100 || period <= 0 || period > 1000) return;
+    if (text || !name || times < 1 || times > 100 || period <= 0 || period > 1000) return;
     if (period == 1 && strcmp(unit, "h") != 0) {
-        snprintf(words, sizeof words, "每%s%lld次", name, (long long)times);
+        snprintf(words, 128, "每%s%lld次", name, (long long)times);
     } else {
-        snprintf(words, sizeof words, "每%.6g%s%lld次", period, name, (long long)times);
+        snprintf(words, 128, "每%.6g%s%lld次", period, name, (long long)times);
     }
-    fhir_put_string(bundle, row, "frequency", words);
 }
 
-static bool put_dose(struct fhir_bundle *bundle, json_t *row, const json_t *resource,
-                     const json_t *dosage) {
-    const json_t *quantity = fhir_find(dosage, "doseAndRate.doseQuantity");
-    const json_t *value = fhir_find(quantity, "value");
+static const char *unit_of(const json_t *quantity) {
     const char *unit = fhir_string(quantity, "unit");
-    if (!unit) unit = fhir_string(quantity, "code");
-    if (!quantity) return true;
-    if (!json_is_number(value) || !unit)
-        return fhir_fail(bundle, resource, "dosageInstruction.doseAndRate.doseQuantity",
-                         "needs value and unit");
-    fhir_put(bundle, row, "dose", json_pack("{s:O, s:s}", "value", (json_t *)value, "unit", unit));
+    return unit ? unit : fhir_string(quantity, "code");
+}
+
+// "2 片", "1-2 片"; "": no dose is given in numbers. False: one that cannot be.
+static bool write_dose(struct fhir_bundle *bundle, const json_t *resource, const json_t *dosage,
+                       char words[128]) {
+    static const char member[] = "dosageInstruction.doseAndRate";
+    const json_t *one = fhir_find(dosage, "doseAndRate.doseQuantity");
+    const json_t *low = fhir_find(dosage, "doseAndRate.doseRange.low");
+    const json_t *high = fhir_find(dosage, "doseAndRate.doseRange.high");
+    words[0] = '\0';
+    if (!one && !low && !high) return true;
+    if (one) low = high = one;
+    const json_t *from = fhir_find(low, "value"), *to = fhir_find(high, "value");
+    const char *unit = unit_of(high);
+    if (!json_is_number(from) || !json_is_number(to) || !unit)
+        return fhir_fail(bundle, resource, member, "needs value and unit");
+    if (json_number_value(from) <= 0 || json_number_value(to) < json_number_value(from))
+        return fhir_fail(bundle, resource, member, "must be above 0");
+    if (low == high) {
+        snprintf(words, 128, "%.10g %.60s", json_number_value(from), unit);
+    } else {
+        snprintf(words, 128, "%.10g-%.10g %.60s", json_number_value(from), json_number_value(to),
+                 unit);
+    }
+    return true;
+}
+
+// One instruction in words: its own, or dose and frequency.
+static bool add_words(struct fhir_bundle *bundle, const json_t *resource, const json_t *dosage,
+                      struct text_gather *words) {
+    char dose[128], frequency[128];
+    const char *text = fhir_string(dosage, "text");
+    if (!write_dose(bundle, resource, dosage, dose)) return false;
+    write_frequency(dosage, frequency);
+    if (words->bytes > 0) text_gather_add(words, "；", strlen("；"));
+    if (text) {
+        text_gather_add(words, text, strlen(text));
+        return true;
+    }
+    if (dose[0] != '\0') text_gather_add(words, "每次", strlen("每次"));
+    text_gather_add(words, dose, strlen(dose));
+    if (dose[0] != '\0' && frequency[0] != '\0') text_gather_add(words, " ", 1);
+    text_gather_add(words, frequency, strlen(frequency));
+    return true;
+}
+
+// Instructions that one dose and one frequency cannot say ("早2片晚1片") are kept in words.
+static bool put_words(struct fhir_bundle *bundle, json_t *row, const json_t *resource,
+                      const json_t *dosages) {
+    struct text_gather words = {0};
+    bool is_good = true;
+    for (size_t i = 0; is_good && i < json_array_size(dosages); i++)
+        is_good = add_words(bundle, resource, json_array_get(dosages, i), &words);
+    if (words.has_no_memory) bundle->has_no_memory = true;
+    if (is_good && words.bytes > 0) fhir_put_string(bundle, row, "frequency", words.text);
+    text_gather_deinit(&words);
+    return is_good;
+}
+
+// Dose and frequency of the instructions; in words where they are several or have no one dose.
+static bool put_dosage(struct fhir_bundle *bundle, json_t *row, const json_t *resource) {
+    const json_t *dosages = json_object_get(resource, "dosageInstruction");
+    if (!dosages || json_is_null(dosages)) return true;
+    bool is_good = json_is_array(dosages) && json_array_size(dosages) <= 100;
+    for (size_t i = 0; is_good && i < json_array_size(dosages); i++)
+        is_good = json_is_object(json_array_get(dosages, i));
+    if (!is_good)
+        return fhir_fail(bundle, resource, "dosageInstruction", "must be an array of objects");
+    const json_t *first = json_array_get(dosages, 0);
+    const json_t *quantity = fhir_find(first, "doseAndRate.doseQuantity");
+    if (json_array_size(dosages) != 1 || !quantity)
+        return put_words(bundle, row, resource, dosages);
+    char words[128];
+    if (!write_dose(bundle, resource, first, words)) return false;
+    fhir_put(
+        bundle, row, "dose",
+        json_pack("{s:O, s:s}", "value", fhir_find(quantity, "value"), "unit", unit_of(quantity)));
+    write_frequency(first, words);
+    fhir_put_string(bundle, row, "frequency", words);
     return true;
 }
 
@@ -209,7 +277,6 @@ bool fhir_read_medication(struct fhir_bundle *bundle, const json_t *resource) {
     const char *atc = fhir_code(fhir_find(resource, "medicationCodeableConcept"), "whocc.no/atc");
     if (atc && strncmp(atc, "J01", 3) == 0) fhir_put(bundle, row, "antibacterial", json_true());
     fhir_put_string(bundle, row, "route", fhir_concept(fhir_find(dosage, "route")));
-    put_frequency(bundle, row, dosage);
     fhir_put_string(bundle, row, "purpose", fhir_concept(fhir_find(resource, "reasonCode")));
     fhir_put_string(bundle, row, "prescriber",
                     fhir_person(bundle, fhir_find(resource, "requester"), resource));
@@ -219,7 +286,7 @@ bool fhir_read_medication(struct fhir_bundle *bundle, const json_t *resource) {
         fhir_put(bundle, row, "course_days", json_incref((json_t *)days));
     static const char starts[] = "dosageInstruction.timing.repeat.boundsPeriod.start|authoredOn";
     static const char stops[] = "dosageInstruction.timing.repeat.boundsPeriod.end";
-    if (!put_dose(bundle, row, resource, dosage) ||
+    if (!put_dosage(bundle, row, resource) ||
         !fhir_put_time(bundle, row, "start", resource, starts) ||
         !fhir_put_time(bundle, row, "stop", resource, stops))
         return false;

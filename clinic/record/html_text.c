@@ -215,13 +215,29 @@ static bool find_attribute(const struct scanner *scanner, const struct tag *tag,
     return false;
 }
 
-// What is typed into a line of a form belongs to the text.
+static bool is_word(const struct scanner *scanner, size_t start, size_t end, const char *word) {
+    return end - start == strlen(word) &&
+           strncasecmp(scanner->html + start, word, end - start) == 0;
+}
+
+// What is typed into a line of a form belongs to the text, and which boxes are ticked.
 static void write_field(struct scanner *scanner, const struct tag *tag) {
-    size_t start, end;
-    if (find_attribute(scanner, tag, "type", &start, &end) &&
-        !(end - start == 4 && strncasecmp(scanner->html + start, "text", 4) == 0))
+    static const char *const lines[] = {"text",  "number", "date",           "time",
+                                        "month", "week",   "datetime-local", "tel",
+                                        "email", "url",    "search",         NULL};
+    enum { TICKED_BOX = 0x2611, EMPTY_BOX = 0x2610 };
+    size_t start, end, unused[2];
+    bool is_line = !find_attribute(scanner, tag, "type", &start, &end);
+    if (!is_line &&
+        (is_word(scanner, start, end, "checkbox") || is_word(scanner, start, end, "radio"))) {
+        bool is_ticked = find_attribute(scanner, tag, "checked", &unused[0], &unused[1]);
+        write_character(scanner, is_ticked ? TICKED_BOX : EMPTY_BOX);
         return;
-    if (find_attribute(scanner, tag, "value", &start, &end)) write_text(scanner, start, end);
+    }
+    for (int i = 0; !is_line && lines[i]; i++)
+        is_line = is_word(scanner, start, end, lines[i]);
+    if (is_line && find_attribute(scanner, tag, "value", &start, &end))
+        write_text(scanner, start, end);
 }
 
 static int find_row(const char *name) {
@@ -280,8 +296,12 @@ static size_t skip_declaration(const struct scanner *scanner, size_t at) {
     const char *html = scanner->html;
     size_t left = scanner->bytes - at;
     if (left >= 4 && memcmp(html + at, "<!--", 4) == 0) {
-        for (at += 4; at + 2 < scanner->bytes; at++) {
-            if (html[at] == '-' && html[at + 1] == '-' && html[at + 2] == '>') return at + 3;
+        // "<!-->" and "<!--->" are whole comments: the marks that begin one may end it.
+        for (at += 2; at + 2 < scanner->bytes; at++) {
+            if (html[at] != '-' || html[at + 1] != '-') continue;
+            if (html[at + 2] == '>') return at + 3;
+            if (html[at + 2] == '!' && at + 3 < scanner->bytes && html[at + 3] == '>')
+                return at + 4;
         }
         return scanner->bytes;
     }

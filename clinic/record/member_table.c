@@ -56,6 +56,9 @@ static const char *read_text(const struct member *member, const json_t *value,
         return "is no date: write 2025-11-03";
     if (member->kind == MEMBER_TEXT && !utf8_text_is_plain(json_string_value(value), bytes))
         return "has control characters, or characters that show nothing";
+    if (member->kind == MEMBER_TEXT && member->need == MEMBER_REQUIRED &&
+        !utf8_text_shows(json_string_value(value), bytes))
+        return "must not be blank";
     if (member->choice && text && bytes > 0 && !is_choice(member->choice, text))
         return "is none of the words that are allowed here";
     *target = text;

@@ -52,6 +52,22 @@ bool utf8_text_is_plain(const char *text, size_t bytes) {
     return true;
 }
 
+// Blanks, and letters that are drawn as nothing.
+static bool is_blank(uint32_t character) {
+    return character == ' ' || character == 0xA0 || character == 0x115F || character == 0x1160 ||
+           (character >= 0x2000 && character <= 0x200A) || character == 0x202F ||
+           character == 0x205F || character == 0x2800 || character == 0x3000 ||
+           character == 0x3164 || character == 0xFFA0;
+}
+
+bool utf8_text_shows(const char *text, size_t bytes) {
+    for (size_t at = 0, length; at < bytes; at += length) {
+        uint32_t character = utf8_text_read(text + at, bytes - at, &length);
+        if (!is_blank(character) && !utf8_text_is_invisible(character)) return true;
+    }
+    return false;
+}
+
 size_t utf8_text_write(uint32_t character, char out[4]) {
     if (!is_character(character)) character = 0xFFFD;
     if (character < 0x80) {

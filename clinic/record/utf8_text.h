@@ -16,6 +16,8 @@ uint32_t utf8_text_read(const char *text, size_t bytes, size_t *length);
 bool utf8_text_is_invisible(uint32_t character);
 // Valid UTF-8 without any of those.
 bool utf8_text_is_plain(const char *text, size_t bytes);
+// Whether anything of it is seen on paper: not all blank or invisible.
+bool utf8_text_shows(const char *text, size_t bytes);
 // Writes 1 to 4 bytes; U+FFFD for what is no character. Returns how many.
 size_t utf8_text_write(uint32_t character, char out[4]);
 

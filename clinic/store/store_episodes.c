@@ -7,6 +7,7 @@
 #include "clinic/store/projection.h"
 
 #include "clinic/record/episode.h"
+#include "clinic/record/plain_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,10 +78,11 @@ static bool put_checked(struct store *store, const struct actor *actor, const js
     return add_version(store, actor, canonical, source, result->version, error);
 }
 
-// The id of an episode that is as it should be.
+// The id of an episode that is as it should be; its running text is made plain.
 static bool check_episode(json_t *canonical, struct put_result *result,
                           struct clinic_error *error) {
     *result = (struct put_result){0};
+    if (!plain_text_clean_episode(canonical, error)) return false;
     struct episode *episode = episode_read(canonical, error);
     if (!episode) return false;
     bool is_good = id_check(episode->encounter.id, EPISODE_ID_BYTES - 1, "encounter.id", error);
@@ -98,6 +100,10 @@ bool store_put_episode(struct store *store, const struct actor *actor, json_t *c
 // Replaces the row with the document's id or adds it behind all that are not later.
 static bool place_document(json_t *canonical, json_t *document, struct clinic_error *error) {
     json_t *docs = json_object_get(canonical, "docs"), *row;
+    if (!json_is_array(docs)) { // it was pushed without documents
+        docs = json_array();
+        if (json_object_set_new(canonical, "docs", docs) != 0) return clinic_fail_memory(error);
+    }
     const char *id = json_string_value(json_object_get(document, "id"));
     const char *text = json_string_value(json_object_get(document, "event_time"));
     struct moment at, other;
@@ -182,16 +188,27 @@ bool store_episode_version(struct store *store, const char *id, int64_t *version
            reading_end(store, kept_episode_find(&store->reader, id, version, &seq, error));
 }
 
-bool store_episode_department(struct store *store, const char *id, char *department,
-                              size_t department_bytes, struct clinic_error *error) {
+static bool read_column(struct store *store, const char *sql, const char *id, char *text,
+                        size_t text_bytes, struct clinic_error *error) {
     if (!reading_begin(store, error)) return false;
-    sqlite3_stmt *query = database_query(&store->reader, error,
-                                         "SELECT department FROM episodes WHERE id=?", "t", id);
+    sqlite3_stmt *query = database_query(&store->reader, error, sql, "t", id);
     enum database_step step = query ? database_step(&store->reader, query, error) : STEP_FAILED;
-    if (step == STEP_ROW) snprintf(department, department_bytes, "%s", column_text(query, 0));
+    if (step == STEP_ROW) snprintf(text, text_bytes, "%s", column_text(query, 0));
     if (step == STEP_DONE) clinic_fail(error, CLINIC_NOT_FOUND, "there is no such episode");
     sqlite3_finalize(query);
     return reading_end(store, step == STEP_ROW);
+}
+
+bool store_episode_patient(struct store *store, const char *id, char *patient, size_t patient_bytes,
+                           struct clinic_error *error) {
+    return read_column(store, "SELECT patient_id FROM episodes WHERE id=?", id, patient,
+                       patient_bytes, error);
+}
+
+bool store_episode_department(struct store *store, const char *id, char *department,
+                              size_t department_bytes, struct clinic_error *error) {
+    return read_column(store, "SELECT department FROM episodes WHERE id=?", id, department,
+                       department_bytes, error);
 }
 
 static json_t *read_documents(struct store *store, const char *episode,

@@ -27,6 +27,9 @@ bool store_get_episode(struct store *store, const char *id, int64_t version, jso
 // The number of the newest version. CLINIC_NOT_FOUND.
 bool store_episode_version(struct store *store, const char *id, int64_t *version,
                            struct clinic_error *error);
+// Only the patient's id.
+bool store_episode_patient(struct store *store, const char *id, char *patient, size_t patient_bytes,
+                           struct clinic_error *error);
 // Only the department, for the scope of users. "" if the episode has none.
 bool store_episode_department(struct store *store, const char *id, char *department,
                               size_t department_bytes, struct clinic_error *error);

@@ -160,6 +160,92 @@ class Checks:
         assert (doc["c_code"], doc["sections"]) == \
             ("C0037", [{"name": "病例特点", "text": "一二\n三<4"}])
 
+    def test_units(self):
+        """a vital sign or weight comes in with a unit that is known for it, or not at all"""
+        for code, value, unit, table, member, ours in (
+                ("29463-7", 132, "[lb_av]", "patient", "weight_kg", 59.9),
+                ("29463-7", 120, "斤", "patient", "weight_kg", 60.0),
+                ("29463-7", 3250, "g", "patient", "weight_kg", 3.25),
+                ("29463-7", 61.5, "kg", "patient", "weight_kg", 61.5),
+                ("8480-6", 16, "kPa", "vitals", "systolic_mmhg", 120.0),
+                ("8462-4", 80, "mm[Hg]", "vitals", "diastolic_mmhg", 80),
+                ("8310-5", 38.2, "℃", "vitals", "temperature_c", 38.2),
+                ("3151-8", 500, "mL/min", "vitals", "oxygen_l_per_min", 0.5)):
+            back = self.made("import", observed(code, {"value": value, "unit": unit}))
+            row = back["patient"] if table == "patient" else back["vitals"][0]
+            assert row[member] == ours, (code, unit, row[member])
+        for quantity, part in (
+                ({"value": 70}, "unit: is missing"),
+                ({"value": 70, "unit": "stone"}, "unit: is not known"),
+                ({"value": 70, "unit": "g", "code": "kg"}, "another unit"),
+                ({"value": "70", "unit": "kg"}, "must be a number")):
+            self.refused(part, "import", observed("29463-7", quantity))
+
+    def test_lab_values(self):
+        """every form of a result is kept as it reads; what has none is counted, not guessed"""
+        values = (({"valueRange": {"low": {"value": 3, "unit": "/HP"}, "high": {"value": 5}}}, "3-5"),
+                  ({"valueRange": {"high": {"value": 5}}}, "≤5"), ({"valueBoolean": True}, "是"),
+                  ({"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 80}}}, "1:80"),
+                  ({"dataAbsentReason": {"text": "标本溶血"}}, "无结果：标本溶血"),
+                  ({"valueInteger": 4}, 4), ({"valueQuantity": {"value": 3.1}}, 3.1),
+                  ({"status": "registered"}, None), ({"dataAbsentReason": {
+                      "coding": [{"code": "unknown"}]}}, None))
+        for value, expected in values:
+            bundle = minimal()
+            add(bundle, "Observation", "o", code={"text": "某项"}, effectiveDateTime="2025-01-02",
+                category=[{"coding": [{"code": "laboratory"}]}], **value)
+            labs = self.made("import", bundle)["labs"]
+            assert [row["value"] for row in labs] == ([] if expected is None else [expected]), value
+        for more, n_labs in (({}, 0), ({"referenceRange": [{"low": {"value": 1}}]}, 1),
+                             ({"specimen": {"display": "血"}}, 1),
+                             ({"category": [{"coding": [{"code": "exam"}]}]}, 0)):
+            bundle = minimal()
+            add(bundle, "Observation", "o", code={"text": "某项"}, effectiveDateTime="2025-01-02",
+                valueQuantity={"value": 2}, **more)
+            assert len(self.made("import", bundle)["labs"]) == n_labs, more
+        bundle = minimal()
+        add(bundle, "Observation", "o", code={"text": "某项"}, effectiveDateTime="2025-01-02",
+            specimen={"display": "血"}, valueQuantity={"value": "3.1"})
+        self.refused("Observation/o: valueQuantity.value", "import", bundle)
+
+    def test_dosages(self):
+        """what one dose and one frequency cannot say is kept in words"""
+        daily = {"timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}}}
+        two = {"doseAndRate": [{"doseQuantity": {"value": 2, "unit": "片"}}]}
+        some = {"doseAndRate": [{"doseRange": {"low": {"value": 1}, "high": {"value": 2,
+                                                                            "unit": "片"}}}]}
+        for dosages, dose, frequency in (
+                ([{**two, **daily}], {"value": 2, "unit": "片"}, "每日2次"),
+                ([{"text": "早2片晚1片"}], None, "早2片晚1片"),
+                ([{**some, **daily}], None, "每次1-2 片 每日2次"),
+                ([{**two, "text": "早2片"}, {"text": "晚1片"}], None, "早2片；晚1片")):
+            (order,) = self.made("import", ordered(dosages))["orders"]
+            assert (order.get("dose"), order.get("frequency")) == (dose, frequency), order
+        for dosages, part in (
+                ("x", "array of objects"), (["x"], "array of objects"),
+                ([{"doseAndRate": [{"doseQuantity": {"value": -5, "unit": "g"}}]}], "above 0"),
+                ([{"doseAndRate": [{"doseQuantity": {"value": 5}}]}], "needs value and unit")):
+            self.refused(part, "import", ordered(dosages))
+
+    def test_no_stay(self):
+        """a stay that was withdrawn or has not begun is none"""
+        for status in ("entered-in-error", "cancelled", "planned"):
+            bundle = minimal()
+            bundle["entry"][1]["resource"]["status"] = status
+            self.refused("must have one Encounter", "import", bundle)
+
+    def test_people_of_a_composition(self):
+        """who filled a form is its author; the software only where a draft is in it"""
+        data = load(EPISODES[0] / "episode.json")
+        field = {"id": "course", "name": "诊疗经过", "text": "好转", "by": "li"}
+        made = self.made("export", data, [field, {**field, "id": "b", "by": "wang", "draft": True}])
+        assert [row["display"] for row in made["author"]] == ["li", "wang", "杏林 Xinglin"]
+        assert [row["display"] for row in self.made("export", data, [field])["author"]] == ["li"]
+        odd = self.made("export", data, [{**field, "text": "10\t5\r\nb\ufffe"},
+                                         {**field, "id": "b", "text": "\t \u3000"}])
+        assert [row["text"]["div"] for row in odd["section"]] == [
+            '<div xmlns="http://www.w3.org/1999/xhtml"><p>10 5</p><p>b </p></div>']
+
     def test_refusals(self):
         """what is no Bundle of one stay is refused, without a word of its text"""
         self.refused("must be Bundle", "import", {"resourceType": "Patient"})
@@ -282,6 +368,21 @@ def add(bundle, kind, identifier, **members):
     bundle["entry"].append({"resource": {
         "resourceType": kind, "id": identifier, "subject": {"reference": "Patient/p1"},
         "encounter": {"reference": "Encounter/e1"}, **members}})
+
+
+def observed(code, quantity):
+    """A Bundle with one vital sign or weight."""
+    bundle = minimal()
+    add(bundle, "Observation", "o", effectiveDateTime="2025-01-02", valueQuantity=quantity,
+        code={"coding": [{"system": "http://loinc.org", "code": code}]})
+    return bundle
+
+
+def ordered(dosages):
+    bundle = minimal()
+    add(bundle, "MedicationRequest", "m", authoredOn="2025-01-02", dosageInstruction=dosages,
+        medicationCodeableConcept={"text": "某药"})
+    return bundle
 
 
 def compare(name, data, back):

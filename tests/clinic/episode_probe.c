@@ -77,12 +77,16 @@ void probe_episode(const char *text, size_t bytes, struct answer *answer) {
 // Out again, too: as a Composition.
 void probe_episode_json(json_t *root, struct answer *answer) {
     static const struct composition_field fields[] = {
-        {.id = "a", .name = "甲", .text = "一<二\n三", .loinc = "8648-8", .is_from_draft = true},
+        {.id = "a",
+         .name = "甲",
+         .text = "一<二\n三",
+         .loinc = "8648-8",
+         .by = "li",
+         .is_from_draft = true},
         {.id = "b", .name = "乙"},
         {.id = "c", .name = "丙", .text = "四", .element = "DE06.00.092.00"}};
     struct episode *episode = episode_read(root, &answer->error);
-    struct composition_head head = {
-        .title = "出院记录", .c_code = "C0049", .identifier = "f", .author = "s1"};
+    struct composition_head head = {.title = "出院记录", .c_code = "C0049", .identifier = "f"};
     if (episode) {
         head.date = episode->encounter.admit;
         answer->result = composition_from_fields(episode, &head, fields, 3, &answer->error);
@@ -98,7 +102,7 @@ void probe_fhir(const char *text, size_t bytes, struct answer *answer) {
 }
 
 void probe_fhir_json(json_t *root, struct answer *answer) {
-    answer->result = episode_from_fhir(root, titles, &answer->error);
+    answer->result = episode_from_fhir(root, titles, NULL, &answer->error);
 }
 
 // Plain text in sections of different names, without anything of the markup's machinery.

@@ -48,11 +48,11 @@ static json_t *export_fields(json_t *root, const json_t *rows, struct clinic_err
             .text = optional(row, "text"),
             .loinc = optional(row, "loinc"),
             .element = optional(row, "element"),
+            .by = optional(row, "by"),
             .is_from_draft = json_is_true(json_object_get(row, "draft"))};
     }
     struct composition_head head = {.title = "出院记录", .c_code = "C0049", .identifier = "form-1"};
     moment_parse("2025-11-11T10:30:00+08:00", &head.date);
-    if (episode && episode->n_staff > 0) head.author = episode->staff[0].id;
     json_t *composition =
         episode ? composition_from_fields(episode, &head, fields, n_fields, error) : NULL;
     episode_free(episode);
@@ -76,7 +76,7 @@ static json_t *read_document(const json_t *push, const json_t *titles, struct cl
 static json_t *run(const char *command, json_t *first, const json_t *second,
                    struct clinic_error *error) {
     if (strcmp(command, "read") == 0) return read_counts(first, error);
-    if (strcmp(command, "import") == 0) return episode_from_fhir(first, NULL, error);
+    if (strcmp(command, "import") == 0) return episode_from_fhir(first, NULL, NULL, error);
     if (strcmp(command, "export") == 0) return export_fields(first, second, error);
     if (strcmp(command, "document") == 0) return read_document(first, second, error);
     clinic_fail(error, CLINIC_BAD_INPUT, "usage: episode_tool read|import|export|document FILE …");

@@ -118,6 +118,41 @@ def test_a_text_becomes_a_document(admin, clinic):
     assert mine["c_code"] == "C0038"
 
 
+@pytest.mark.parametrize("docs", [{}, {"docs": None}])
+def test_a_document_after_an_episode_without_any(admin, docs):
+    episode = renamed(1, f"E-BARE-{len(docs)}")
+    del episode["docs"]
+    assert admin.push("episodes", {**episode, **docs}).status == 200
+    reply = admin.push("documents", {"episode": episode["encounter"]["id"], **NOTE,
+                                     "content": "患者今日咳嗽减轻。"})
+    assert (reply.status, reply.json.get("version")) == (200, 2), reply.bytes
+
+
+def test_what_is_read_is_what_is_checked(admin, clinic):
+    """Characters that turn the direction or show nothing leave running text; names are refused."""
+    episode = renamed(1, "E-PLAIN")
+    section = episode["docs"][0]["sections"][0]
+    section["text"] = "\u202e51\u202c mg\u200b每日\r\n一次\u0007"
+    episode["reports"][0]["conclusion"] = "未见\ufeff异常"
+    assert admin.push("episodes", episode).status == 200
+    kept = clinic.user("doctor").get("episodes/E-PLAIN").json["episode"]
+    assert kept["docs"][0]["sections"][0]["text"] == "51 mg每日\n一次"
+    assert kept["reports"][0]["conclusion"] == "未见异常"
+    assert admin.push("episodes", episode).json["changed"] is False
+    for name in ("", "   ", "\u3164", "王\u202e示"):
+        episode["patient"]["name"] = name
+        assert admin.push("episodes", episode).status == 400, ascii(name)
+
+
+def test_what_a_bundle_loses_is_told(admin):
+    sent = bundle()
+    sent["entry"].append({"resource": {
+        "resourceType": "Observation", "id": "O1", "subject": {"reference": "Patient/P1"},
+        "category": [{"coding": [{"code": "social-history"}]}], "code": {"text": "吸烟"},
+        "effectiveDateTime": "2025-03-01", "valueBoolean": True}})
+    assert admin.push("episodes", sent).json["left_out"] == 1
+
+
 def test_html_is_text_and_runs_nothing(admin, clinic):
     assert admin.push("episodes", renamed(2, "E-HTML")).status == 200
     html = ("<html><script>alert('x')</script><body onload=alert(1)><p>患者神志清楚，"

@@ -193,6 +193,7 @@ static enum test_result test_plain(void) {
                         "2\x1b\t3\r\n4",
                         "text", "其他", "正文"),
              "12\t3\n4"));
+    CHECK(is(section_of("1\r2\r\r\n3\r", "text", "其他", "正文"), "1\n2\n3"));
     // The same label twice is one section, and a label without text none.
     static const char twice[] = "会诊意见：一\n申请理由：\n会诊意见：二";
     CHECK(is(section_of(twice, "text", "会诊记录", "会诊意见"), "一\n二"));
@@ -224,6 +225,7 @@ static enum test_result test_broken(void) {
     CHECK(is(body_of("白细胞<4.0，血小板 < 100，a<b"), "白细胞<4.0，血小板 < 100，a<b"));
     CHECK(is(body_of("a<!-- b > c -->d<!x>e<?y?>f<![CDATA[g]]>h"), "adefh"));
     CHECK(is(body_of("a<!-- never closed"), "a"));
+    CHECK(is(body_of("a<!-->b<!--->c<!-- x --!>d<!-- - -- > -->e"), "abcde"));
     CHECK(is(body_of("a<script>b<p>c"), "a"));
     CHECK(is(body_of("a<del>b</del>c<del>d"), "acd")); // no end: the text is kept
     CHECK(is(body_of("<p title=\"a>b\" x='</p>'>c</p>"), "c"));
@@ -232,6 +234,17 @@ static enum test_result test_broken(void) {
     CHECK(is(body_of("<scr<script>x</script>ipt>y"), "xipt>y"));
     CHECK(is(body_of("</p></span>a</>b<>c"), "a</>b<>c"));
     CHECK(is(body_of("<img src=x onerror=alert(1)>a<svg><p>b</svg>c"), "ac"));
+    return TEST_PASS;
+}
+
+// What a form shows: typed lines, and which boxes are ticked.
+static enum test_result test_forms(void) {
+    CHECK(is(body_of("咳嗽：<input type=checkbox checked>有<input type='checkbox'>无"),
+             "咳嗽：☑有☐无"));
+    CHECK(is(body_of("<input type=RADIO>男<input type=radio checked=''>女"), "☐男☑女"));
+    CHECK(is(body_of("<input type=number value=37.5>℃<input type=date value=2025-01-02>"
+                     "<input type=password value=p><input type=submit value=s>"),
+             "37.5℃2025-01-02"));
     return TEST_PASS;
 }
 
@@ -337,6 +350,7 @@ int main(int argc, char **argv) {
         {"plain", "labels in plain text", test_plain},
         {"entities", "entities and superscript", test_entities},
         {"broken", "markup that is wrong", test_broken},
+        {"forms", "fields and boxes", test_forms},
         {"hostile", "markup that is meant to hurt", test_hostile},
         {"refusals", "encodings, sizes, formats", test_refusals},
         {"own_map", "maps of a hospital", test_own_map},
