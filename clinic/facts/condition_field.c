@@ -160,6 +160,17 @@ void condition_add_admission(struct wording *wording, const struct episode *epis
 // --- at discharge
 // ---------------------------------------------------------------------------------
 
+// Of a patient with several diagnoses that are only better, "治愈" is said of the main one alone.
+static bool is_healed(const struct episode *episode) {
+    int better = 0;
+    for (int i = 0; i < episode->n_diagnoses; i++) {
+        const struct diagnosis *diagnosis = &episode->diagnoses[i];
+        better += strcmp(diagnosis->stage, "discharge") == 0 && diagnosis->outcome &&
+                  strcmp(diagnosis->outcome, "好转") == 0;
+    }
+    return better < 2;
+}
+
 static void add_outcome(struct wording *wording, const struct episode *episode,
                         struct source_list *sources) {
     for (int i = 0; i < episode->n_diagnoses; i++) {
@@ -167,7 +178,8 @@ static void add_outcome(struct wording *wording, const struct episode *episode,
         if (diagnosis->rank != 1 || strcmp(diagnosis->stage, "discharge") != 0 ||
             !diagnosis->outcome || !diagnosis->outcome[0])
             continue;
-        wording_add(wording, diagnosis->outcome);
+        bool is_better = strcmp(diagnosis->outcome, "治愈") == 0 && !is_healed(episode);
+        wording_add(wording, is_better ? "好转" : diagnosis->outcome);
         wording_add(wording, "。");
         source_list_add(sources, &(struct source){.kind = SOURCE_DIAGNOSIS, .row = i});
         return;
@@ -197,7 +209,8 @@ static bool is_condition(const struct clause *clause) {
     static const char *const OTHER[] = {
         "同意今日出院", "同意出院", "交代",   "立即就诊", "病理",       "周后",   "个月后",
         "个月内",       "随诊",     "已告知", "门诊",     "疼痛时可服", "予出院", "办理出院",
-        "理解",         "复述",     "时出院", "拆除",     "转康复",     "教会",   NULL};
+        "理解",         "复述",     "时出院", "拆除",     "转康复",     "教会",   "已发放",
+        "已掌握",       "每日测",   "时口服", "维护1次",  "带药",       NULL};
     return !clause_has_any(clause, OTHER);
 }
 

@@ -4,6 +4,7 @@
 
 #include "clinic/facts/condition_field.h"
 #include "clinic/facts/episode_facts.h"
+#include "clinic/facts/note_class.h"
 #include "clinic/facts/stay_size.h"
 #include "clinic/facts/trusted_text.h"
 #include "clinic/facts/wording.h"
@@ -173,18 +174,6 @@ static bool is_overtaken(const struct episode *episode, const struct fact *fact)
            moment_day_number(fact->at) + LAST_DAYS < moment_day_number(discharge);
 }
 
-// Not plainly said to a patient who goes home: how it was given in hospital, what waits for
-// something, what was said again. It is left to the doctor (see omission.h).
-static bool is_doubtful(const struct fact *fact) {
-    static const char *const DOUBTS[] = {"静脉用", "静脉滴", "静脉注", "静脉给", "静脉输",
-                                         "再次",   "向患者", "向家属", "待术后", "目前",
-                                         "继续至", "泵入",   NULL};
-    for (int i = 0; fact->fact_class == FACT_FOLLOWUP && DOUBTS[i]; i++) {
-        if (strstr(fact->text, DOUBTS[i])) return true;
-    }
-    return false;
-}
-
 // Results that are out, advice in the order of the notes, allergies.
 static bool add_advice_items(struct wording *wording, const struct episode *episode, int *number,
                              struct source_list *sources, struct clinic_error *error) {
@@ -194,7 +183,8 @@ static bool add_advice_items(struct wording *wording, const struct episode *epis
         enum fact_class wanted = pass ? FACT_FOLLOWUP : FACT_PENDING;
         for (int i = 0; i < facts.n_facts; i++) {
             const struct fact *fact = &facts.facts[i];
-            if (fact->fact_class != wanted || is_overtaken(episode, fact) || is_doubtful(fact))
+            if (fact->fact_class != wanted || is_overtaken(episode, fact) ||
+                (wanted == FACT_FOLLOWUP && advice_is_doubtful(fact->text)))
                 continue;
             begin_item(wording, ++*number);
             wording_add(wording, fact->text);

@@ -13,6 +13,7 @@
 #define ANSWER_BYTES 180    // of a consultation
 #define PURPOSE_BYTES 90    // of its request
 #define SHORT_BYTES 100     // an answer that needs no choice
+#define LONG_STAY_DAYS 20   // its consultations are told without what was asked
 #define GROUP_BYTES_MAX 600 // a longer group is cut: it is a fact, not a paragraph
 
 bool note_drugs_init(struct note_drugs *drugs, const struct episode *episode,
@@ -40,8 +41,8 @@ void note_drugs_deinit(struct note_drugs *drugs) {
 
 // Behind "…主任医师查房：", "…同意今日出院，已交代：", "出院后：".
 static size_t skip_speaker(const struct clause *stretch) {
-    static const char *const SPEAKERS[] = {"查房", "指示", "交代",   "说明", "总结", "建议",
-                                           "告知", "医师", "出院后", "处理", "嘱",   NULL};
+    static const char *const SPEAKERS[] = {"查房", "指示",   "交代", "说明", "总结", "建议", "告知",
+                                           "医师", "出院后", "处理", "嘱",   "计划", NULL};
     size_t colon = clause_find(stretch, "：");
     if (colon >= stretch->end) return stretch->start;
     struct clause before = {.text = stretch->text, .start = stretch->start, .end = colon};
@@ -55,8 +56,17 @@ static size_t skip_speaker(const struct clause *stretch) {
 }
 
 static size_t skip_opening(const struct clause *stretch) {
-    static const char *const OPENINGS[] = {
-        "已告知患者及家属", "已告知患者", "并告知", "告知", "同时", "遂", "并", "因此", NULL};
+    static const char *const OPENINGS[] = {"已告知患者及家属",
+                                           "已告知患者",
+                                           "已教会患者",
+                                           "教会患者",
+                                           "并告知",
+                                           "告知",
+                                           "同时",
+                                           "遂",
+                                           "并",
+                                           "因此",
+                                           NULL};
     size_t start = skip_speaker(stretch);
     struct clause spoken = {.text = stretch->text, .start = start, .end = stretch->end};
     if (clause_starts(&spoken, "出院诊断修正")) return start + strlen("出院");
@@ -115,6 +125,54 @@ static struct moment shifted(struct moment moment, int days) {
     return moment;
 }
 
+// Whether an order for home is for a drug of this stem.
+static bool goes_home(const struct note_context *context, const char *stem) {
+    for (int i = 0; i < context->episode->n_orders; i++) {
+        const struct order *order = &context->episode->orders[i];
+        char other[DRUG_STEM_BYTES];
+        if (!order->is_discharge_drug) continue;
+        drug_stem(order->name, other);
+        if (strcmp(other, stem) == 0) return true;
+    }
+    return false;
+}
+
+// The drug for home that the nearest part before names; NULL: none, or several.
+static const char *drug_before(const struct note *note, const struct clause *group) {
+    struct clause sentence, part;
+    size_t position = 0;
+    const char *drug = NULL;
+    const struct note_context *context = &note->context;
+    const struct section *section = &context->doc->sections[note->section];
+    while (clause_next(section->text, section->text_bytes, CLAUSE_SENTENCE, &position, &sentence) &&
+           sentence.end <= group->start) {
+    }
+    position = sentence.start;
+    while (clause_next(section->text, group->start, CLAUSE_PART, &position, &part)) {
+        const char *found = NULL;
+        int n = 0;
+        for (int i = 0; i < context->n_drugs; i++) {
+            const char *stem = context->drugs[i].stem;
+            if (!clause_has(&part, stem) || !goes_home(context, stem)) continue;
+            found = stem;
+            n++;
+        }
+        if (n > 0) drug = n == 1 ? found : NULL;
+    }
+    return drug;
+}
+
+// "用至12月上旬" is no advice without its drug; the sentence named it before.
+static void name_drug(struct note *note, const struct clause *group, struct wording *text) {
+    const char *drug = part_names_drug(&note->context, group) ? NULL : drug_before(note, group);
+    struct wording words = *text;
+    if (!drug || !words.text || !advice_needs_drug(words.text)) return;
+    *text = (struct wording){0};
+    wording_add(text, drug);
+    wording_add(text, words.text);
+    wording_deinit(&words);
+}
+
 static bool emit(struct note *note, const struct clause *group, struct note_view view) {
     struct fact_entry entry =
         fact_entry_begin(view.fact_class, view.is_must, note->context.doc->event);
@@ -128,6 +186,10 @@ static bool emit(struct note *note, const struct clause *group, struct note_view
     int days;
     note_words(&entry.text, &kept, &days);
     entry.fact.at = shifted(entry.fact.at, days);
+    if (view.fact_class == FACT_FOLLOWUP) {
+        name_drug(note, &kept, &entry.text);
+        if (entry.text.text && advice_is_doubtful(entry.text.text)) entry.fact.is_must = false;
+    }
     fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, kept.start, kept.end);
     return fact_entry_end(&entry, note->facts, note->error);
 }
@@ -308,33 +370,74 @@ static bool find_advised(const struct section *section, struct clause *advised) 
     return false;
 }
 
-static bool add_opinion(struct note *note, const struct section *section, const char *title) {
-    struct fact_entry entry = fact_entry_begin(
-        FACT_CONSULT, consult_is_must(note->context.episode, title), note->context.doc->event);
-    const char *end = strstr(title, "会诊");
+// How long a treatment is to go on, behind what was told already.
+static bool find_course(const struct section *section, size_t behind, struct clause *course) {
+    static const char *const COURSES[] = {"总疗程", "至少", "疗程", NULL}; // the first one there
+    static const char *const SPANS[] = {"周", "个月", "天", NULL};
+    for (int i = 0; COURSES[i]; i++) {
+        struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
+        size_t position = 0;
+        while (trusted_text_next(&trusted, CLAUSE_PART, &position, course)) {
+            if (course->start >= behind && clause_has(course, COURSES[i]) &&
+                clause_has_any(course, SPANS) && clause_days(course) > 0 &&
+                course->end - course->start <= PURPOSE_BYTES)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void add_course(struct note *note, const struct section *section, struct fact_entry *entry,
+                       size_t behind) {
+    struct clause course;
+    if (!find_course(section, behind, &course)) return;
+    wording_add(&entry->text, "，");
+    wording_add_bytes(&entry->text, course.text + course.start, course.end - course.start);
+    fact_entry_span(entry, SOURCE_DOC, note->doc_row, note->section, course.start, course.end);
+}
+
+// "15 mg以上须随餐": what begins with a number speaks of something before it.
+static bool is_fragment(const struct clause *sentence) {
+    return number_length(sentence->text + sentence->start) > 0;
+}
+
+// What was answered: the first advice where there is one, else the first sentence that judges.
+static size_t add_judgement(struct note *note, const struct section *section,
+                            struct fact_entry *entry) {
     struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
     struct clause sentence;
-    size_t position = 0;
+    size_t position = 0, named = entry->text.bytes;
+    if (find_advised(section, &sentence)) {
+        wording_add_bytes(&entry->text, section->text + sentence.start,
+                          sentence.end - sentence.start);
+        fact_entry_span(entry, SOURCE_DOC, note->doc_row, note->section, sentence.start,
+                        sentence.end);
+        return sentence.end;
+    }
+    while (trusted_text_next(&trusted, CLAUSE_SENTENCE, &position, &sentence)) {
+        if (!is_fragment(&sentence)) add_answer(&entry->text, &sentence);
+        if (entry->text.bytes == named) continue;
+        fact_entry_span(entry, SOURCE_DOC, note->doc_row, note->section, sentence.start,
+                        sentence.end);
+        return sentence.end;
+    }
+    return 0;
+}
+
+static bool add_opinion(struct note *note, const struct section *section, const char *title) {
+    const struct episode *episode = note->context.episode;
+    struct fact_entry entry =
+        fact_entry_begin(FACT_CONSULT, consult_is_must(episode, title), note->context.doc->event);
+    const char *end = strstr(title, "会诊");
     wording_add_bytes(&entry.text, title,
                       end ? (size_t)(end - title) + strlen("会诊") : strlen(title));
     wording_add(&entry.value, entry.text.text);
-    add_purpose(&entry.text, note->context.doc);
+    if (episode_stay_days(episode) <= LONG_STAY_DAYS) add_purpose(&entry.text, note->context.doc);
     wording_add(&entry.text, "：");
-    size_t named = entry.text.bytes;
-    if (find_advised(section, &sentence)) {
-        wording_add_bytes(&entry.text, section->text + sentence.start,
-                          sentence.end - sentence.start);
-        fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, sentence.start,
-                        sentence.end);
-    }
-    while (entry.text.bytes == named &&
-           trusted_text_next(&trusted, CLAUSE_SENTENCE, &position, &sentence)) {
-        add_answer(&entry.text, &sentence);
-        if (entry.text.bytes > named)
-            fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, sentence.start,
-                            sentence.end);
-    }
-    if (entry.text.bytes == named) {
+    size_t named = entry.text.bytes, told = add_judgement(note, section, &entry);
+    if (told > 0) {
+        add_course(note, section, &entry, told);
+    } else {
         wording_cut(&entry.text, named - strlen("："));
         fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, 0, section->text_bytes);
     }

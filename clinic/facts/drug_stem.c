@@ -74,3 +74,58 @@ bool drug_is_supportive(const struct order *order) {
     }
     return order->frequency && strstr(order->frequency, "必要时");
 }
+
+// What a diagnosis makes of a supportive drug. Written down from general medical knowledge.
+static const struct {
+    const char *drug, *diagnoses[6];
+} INDICATIONS[] = {
+    {"氯化钾", {"低钾", "酮症", NULL}},
+    {"葡萄糖酸钙", {"高钾", "低钙", "抽搐", NULL}},
+    {"碳酸氢钠", {"酸中毒", "高钾", NULL}},
+    {"白蛋白", {"低蛋白", "腹膜炎", "肝肾综合征", NULL}},
+    {"去甲肾上腺素", {"休克", NULL}},
+    {"多巴胺", {"休克", NULL}},
+    {"多巴酚丁胺", {"休克", "心力衰竭", NULL}},
+    {"甘露醇", {"脑疝", "颅内压", "脑出血", NULL}},
+    {"乳果糖", {"肝性脑病", NULL}},
+    {"缩宫素", {"产后出血", NULL}},
+    {"氨甲环酸", {"产后出血", "创伤性凝血", NULL}},
+    {"维生素", {"缺乏", NULL}},
+    {"林格", {"脱水", "酮症", "高渗", "休克", "胰腺炎", NULL}},
+    {"氯化钠", {"脱水", "低钠", "酮症", "高渗", NULL}},
+};
+
+static bool has_diagnosis(const struct episode *episode, const char *word) {
+    for (int i = 0; i < episode->n_diagnoses; i++) {
+        if (strstr(episode->diagnoses[i].name, word)) return true;
+    }
+    return false;
+}
+
+bool drug_is_support_of(const struct episode *episode, const struct order *order) {
+    if (!drug_is_supportive(order)) return false;
+    for (size_t i = 0; i < sizeof INDICATIONS / sizeof *INDICATIONS; i++) {
+        if (!strstr(order->name, INDICATIONS[i].drug)) continue;
+        for (int k = 0; INDICATIONS[i].diagnoses[k]; k++) {
+            if (has_diagnosis(episode, INDICATIONS[i].diagnoses[k])) return false;
+        }
+    }
+    return true;
+}
+
+bool drug_is_acute(const struct order *order) {
+    static const char *const ALWAYS[] = {"替普酶",     "尿激酶",       "替罗非班", "胺碘酮",
+                                         "硝普钠",     "奥曲肽",       "生长抑素", "特利加压",
+                                         "丙种球蛋白", "去乙酰毛花苷", "氟马西尼", "纳洛酮",
+                                         "硫酸镁",     "甲氨蝶呤",     NULL};
+    static const char *const BY_PUMP[] = {"肝素",     "胰岛素",   "硝酸甘油", "比伐芦定",
+                                          "阿加曲班", "尼卡地平", "乌拉地尔", NULL};
+    for (int i = 0; ALWAYS[i]; i++) {
+        if (strstr(order->name, ALWAYS[i])) return true;
+    }
+    bool is_pumped = order->route && strstr(order->route, "静脉");
+    for (int i = 0; is_pumped && BY_PUMP[i]; i++) {
+        if (strstr(order->name, BY_PUMP[i])) return true;
+    }
+    return false;
+}

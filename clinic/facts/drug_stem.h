@@ -13,5 +13,11 @@ void drug_stem(const char *name, char stem[DRUG_STEM_BYTES]);
 bool drug_stem_is_same(const char *name, const char *other);
 // Infusions, antacids, painkillers …: what a discharge record may leave out.
 bool drug_is_supportive(const struct order *order);
+// Supportive, and no diagnosis of the stay asks for it: potassium is support, but the treatment of
+// 低钾血症.
+bool drug_is_support_of(const struct episode *episode, const struct order *order);
+// Given for hours or a few days, and still the treatment: heparin by pump, thrombolysis, insulin by
+// pump, octreotide …
+bool drug_is_acute(const struct order *order);
 
 #endif

@@ -125,11 +125,11 @@ static void merge_pair(const struct episode *episode, struct fact *first, struct
     }
 }
 
-// A row each, an operation or a transfusion each, however alike they are.
+// A row each, an operation, a result or a transfusion each, however alike they are.
 static bool is_single_row(const struct episode *episode, const struct fact *fact) {
     if (!fact->n_sources) return false;
     const struct source *source = &fact->sources[0];
-    return source->kind == SOURCE_OPERATION ||
+    return source->kind == SOURCE_OPERATION || source->kind == SOURCE_LAB ||
            (source->kind == SOURCE_ORDER &&
             strcmp(episode->orders[source->row].order_class, "blood") == 0);
 }

@@ -178,7 +178,8 @@ static bool tells_lab(const struct window *window, const struct lab *lab) {
 }
 
 static bool tells_consult(const struct window *window, const struct fact *fact) {
-    const char *name = fact->value ? fact->value : fact->text;
+    bool is_named = fact->value && strstr(fact->value, "会诊");
+    const char *name = is_named ? fact->value : fact->text;
     const char *end = strstr(name, "科会诊");
     if (!end) end = strstr(name, "会诊");
     if (!end) return false;
@@ -192,6 +193,7 @@ static bool tells_consult(const struct window *window, const struct fact *fact) 
         size_t bytes = strlen(URGENT[i]);
         if (end > name + bytes && memcmp(end - bytes, URGENT[i], bytes) == 0) end -= bytes;
     }
+    if (fact->value && !is_named && !window_has(window, fact->value)) return false;
     return window_has(window, "会诊") &&
            (name >= end || window_has_bytes(window, name, (size_t)(end - name)));
 }
@@ -391,7 +393,9 @@ static bool parts_are_told(const struct told_text *told, const struct fact *fact
     size_t position = 0, bytes = strlen(words);
     int n = 0;
     bool is_row = fact->n_sources && fact->sources[0].kind != SOURCE_DOC;
-    if (is_row || (fact->fact_class != FACT_POSITIVE && fact->fact_class != FACT_DIAGNOSIS))
+    if (is_row || strstr(words, "抢救") ||
+        (fact->fact_class != FACT_POSITIVE && fact->fact_class != FACT_DIAGNOSIS &&
+         fact->fact_class != FACT_COMPLICATION))
         return false;
     while (clause_next(words, bytes, CLAUSE_PART, &position, &part)) {
         for (size_t at = part.start, end; at < part.end; at = end + strlen("、")) {
@@ -428,6 +432,17 @@ bool told_text_has(const struct told_text *told, const struct episode *episode,
         }
     }
     return parts_are_told(told, fact, words);
+}
+
+bool told_text_names_drug(const struct told_text *told, const struct episode *episode,
+                          const struct fact *fact) {
+    struct stems drugs = {.n = 0};
+    struct window whole = {.text = told->text, .bytes = strlen(told->text)};
+    fact_stems(episode, fact, &drugs);
+    for (int i = 0; i < drugs.n; i++) {
+        if (!has_stem(&whole, drugs.stems[i])) return false;
+    }
+    return drugs.n > 0;
 }
 
 bool fact_is_told(const struct episode *episode, const struct fact *fact, const char *text) {

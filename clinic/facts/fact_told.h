@@ -20,6 +20,9 @@ bool told_text_init(struct told_text *told, const char *text, struct clinic_erro
 void told_text_deinit(struct told_text *told);
 bool told_text_has(const struct told_text *told, const struct episode *episode,
                    const struct fact *fact);
+// Whether it names the drugs of a fact, with whatever dose.
+bool told_text_names_drug(const struct told_text *told, const struct episode *episode,
+                          const struct fact *fact);
 
 // The same for one question; false, too, when memory is short.
 bool fact_is_told(const struct episode *episode, const struct fact *fact, const char *text);

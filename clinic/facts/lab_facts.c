@@ -40,7 +40,7 @@ static bool is_abnormal(const struct lab *lab) {
     return lab->is_number && lab->has_range && (lab->value < lab->low || lab->value > lab->high);
 }
 
-static double severity(const struct lab *lab) {
+double lab_severity(const struct lab *lab) {
     if (!is_abnormal(lab)) return 0;
     if (!lab->is_number || !lab->has_range) return 1;
     if (lab->value > lab->high && lab->high > 0) return fmin(lab->value / lab->high, SEVERITY_MAX);
@@ -55,8 +55,8 @@ static void judge(const struct episode *episode, struct series *series) {
     for (int i = 0; i < series->n; i++) {
         const struct lab *lab = &episode->labs[series->rows[i]];
         if (series->first_abnormal < 0 && is_abnormal(lab)) series->first_abnormal = i;
-        if (severity(lab) > worst) {
-            worst = severity(lab);
+        if (lab_severity(lab) > worst) {
+            worst = lab_severity(lab);
             series->worst = i;
         }
     }
@@ -89,11 +89,11 @@ static bool add_of_series(const struct episode *episode, const struct series *se
                    (i == series->last && series->first_abnormal < i);
     bool is_quality = !lab->is_number && i == series->first_abnormal; // 阳性, 3+
     if (!lab->is_critical && !is_quality &&
-        !(is_turn && (is_quoted || severity(lab) >= SEVERITY_ALONE)) &&
+        !(is_turn && (is_quoted || lab_severity(lab) >= SEVERITY_ALONE)) &&
         !(is_weighed && is_abnormal(lab)))
         return true;
-    bool is_must =
-        lab->is_critical || (is_weighed && i == series->worst && severity(lab) >= SEVERITY_MUST);
+    bool is_must = lab->is_critical ||
+                   (is_weighed && i == series->worst && lab_severity(lab) >= SEVERITY_MUST);
     return add_lab(episode, row, is_must, is_quoted ? &quote : NULL, facts, error);
 }
 

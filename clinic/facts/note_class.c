@@ -9,7 +9,7 @@
 
 #define DAYS_MAX (10 * 365)
 
-static const char *const UNTOLD_TYPES[] = {"consent", "communication", "notice", "preop_", NULL};
+static const char *const UNTOLD_TYPES[] = {"consent", "notice", "preop_", NULL};
 
 static const char *const NEGATIVE[] = {"无",   "未",     "否认",   "不支持", "警惕",   "预防",
                                        "可能", "风险",   "除外",   "排除",   "避免",   "防止",
@@ -24,13 +24,18 @@ static const char *const ADVICE_ALWAYS[] = {"出院后",   "避孕", "不得自�
                                             "不能停用", NULL};
 static const char *const ADVICE_VISIT[] = {"门诊", "随诊",   "随访", "复诊",   "复查", "评估",
                                            "拆线", "取病理", "减为", "总疗程", "长期", "至少",
-                                           "禁",   "避免",   "低脂", "低盐",   NULL};
+                                           "禁",   "避免",   "低脂", "低盐",   "负重", NULL};
+// A limb that must be spared for life: after breast surgery, with a fistula.
+static const char *const ADVICE_LIMB[] = {"测血压", "抽血", "血管", NULL};
+static const char *const SPARING[] = {"保护", "禁", "避免", "勿", "不在", NULL};
 static const char *const ADVICE_LAST[] = {
     "立即就诊",   "及时就诊", "随诊",     "门诊",   "戒烟",       "戒酒",     "防跌倒",
     "防脱位",     "减重",     "低脂饮食", "低盐",   "糖尿病饮食", "清淡饮食", "低蛋白饮食",
     "重体力劳动", "长期服",   "长期",     "须监测", "监测血糖",   "监测血压", "目标",
     "继续康复",   "盆浴",     "禁屈",     "减为",   "服用",       "避免",     "注意",
-    "不再",       "疫苗",     "接种",     "休息",   "保护",       NULL};
+    "不再",       "疫苗",     "接种",     "休息",   "保护",       "保持",     "终身",
+    "自行服",     "每周",     "每日测",   "维护",   "提示卡",     "过敏卡",   "居家",
+    "暂不从事",   "限水",     "限盐",     "干体重", "疼痛时",     NULL};
 static const char *const DIAGNOSED[] = {"诊断修正", "修正诊断", "修正为", "补充诊断",
                                         "诊断补充", "确诊",     "诊断为", NULL};
 static const char *const DIAGNOSED_MAYBE[] = {"诊断明确", "诊断成立", "证实", "提示",
@@ -65,8 +70,13 @@ static const char *const EVENTS[] = {
     "插管", "停牵引", "有效",     "改经口",     "皮试阴性",   "体温正常", NULL};
 static const char *const NORMAL_WORDS[] = {"正常", "无特殊", NULL};
 
+static bool is_communication(const struct document *doc) {
+    return doc->type && strcmp(doc->type, "communication") == 0;
+}
+
 bool document_tells_facts(const struct document *doc) {
     if (!document_is_evidence(doc)) return false;
+    if (is_communication(doc)) return true;
     for (int i = 0; UNTOLD_TYPES[i]; i++) {
         if (doc->type && strstr(doc->type, UNTOLD_TYPES[i])) return false;
     }
@@ -107,6 +117,42 @@ bool part_names_drug(const struct note_context *context, const struct clause *pa
         if (clause_has(part, context->drugs[i].stem)) return true;
     }
     return false;
+}
+
+bool advice_needs_drug(const char *text) {
+    static const char *const STARTS[] = {"用至",         "服至",         "用满",     "不可自行停药",
+                                         "不得自行停药", "不能自行停药", "漏服",     "不可漏服",
+                                         "减为",         "不得停用",     "不可停用", "继续用",
+                                         "疗程",         "总疗程",       NULL};
+    for (int i = 0; STARTS[i]; i++) {
+        if (strncmp(text, STARTS[i], strlen(STARTS[i])) == 0) return true;
+    }
+    return false;
+}
+
+// "以后1、3、6个月随访": of what? "职业康复评估3个月后": what then?
+static bool is_fragment(const char *text) {
+    static const char *const STARTS[] = {"以后", "此后", NULL};
+    static const char *const ENDS[] = {"月后", "周后", "天后", "年后", NULL};
+    size_t bytes = strlen(text);
+    for (int i = 0; STARTS[i]; i++) {
+        if (strncmp(text, STARTS[i], strlen(STARTS[i])) == 0) return true;
+    }
+    for (int i = 0; ENDS[i]; i++) {
+        size_t end = strlen(ENDS[i]);
+        if (bytes >= end && strcmp(text + bytes - end, ENDS[i]) == 0) return true;
+    }
+    return false;
+}
+
+bool advice_is_doubtful(const char *text) {
+    static const char *const DOUBTS[] = {"静脉用", "静脉滴", "静脉注", "静脉给", "静脉输",
+                                         "再次",   "向患者", "向家属", "待术后", "目前",
+                                         "继续至", "泵入",   NULL};
+    for (int i = 0; DOUBTS[i]; i++) {
+        if (strstr(text, DOUBTS[i])) return true;
+    }
+    return advice_needs_drug(text) || is_fragment(text);
 }
 
 static bool has_digit(const struct clause *part) {
@@ -192,6 +238,32 @@ static bool is_told_of_stay(const struct note_context *context, const struct cla
     return clause_has(part, "是否") && !clause_has_any(part, DECIDING);
 }
 
+// "禁左上肢抽血、输液、测血压", "保护左上肢血管"
+static bool is_limb_advice(const struct clause *part) {
+    static const char *const LIMBS[] = {"上肢", "前臂", "患肢", "下肢", NULL};
+    return clause_has_any(part, LIMBS) && clause_has_any(part, SPARING) &&
+           clause_has_any(part, ADVICE_LIMB);
+}
+
+// "分流术后1个月查支架超声"
+static bool is_timed_check(const struct clause *part) {
+    static const char *const CHECKS[] = {"月查", "月后查", "周查", "周后查", NULL};
+    return clause_has_any(part, CHECKS);
+}
+
+// What is left to the outpatient department, said in the last days; not where a patient came from.
+static bool is_outpatient(const struct clause *part) {
+    static const char *const LEFT[] = {"门诊", "返院", NULL};
+    static const char *const PAST[] = {"曾",     "就诊于", "门诊就诊", "收入",   "收住", "门诊查",
+                                       "门诊以", "外院",   "已约",     "已预约", NULL};
+    return clause_has_any(part, LEFT) && !clause_has_any(part, PAST);
+}
+
+static bool has_condition(const struct clause *part) {
+    static const char *const CONDITIONS[] = {"如", "若", "出现", "时", "一旦", NULL};
+    return clause_has_any(part, CONDITIONS);
+}
+
 static bool is_advice(const struct note_context *context, const struct clause *part) {
     if (is_told_of_stay(context, part)) return false;
     if (clause_starts(part, "出院后复查") && part->end - part->start == strlen("出院后复查"))
@@ -199,10 +271,13 @@ static bool is_advice(const struct note_context *context, const struct clause *p
     static const char *const PAST[] = {"病史", "年前",         "个月前",   "发病", "术后第",
                                        "不符", "同意今日出院", "再服",     "连用", "禁忌",
                                        "了解", "要求",         "小时监测", NULL};
-    if (clause_has_any(part, PAST)) return false;
-    if (clause_has_any(part, ADVICE_ALWAYS)) return true;
     if (context->is_last && has_later_date(context, part)) return true;
-    if (is_after_discharge(context, part) && clause_has_any(part, ADVICE_VISIT)) return true;
+    if (clause_has_any(part, PAST)) return false;
+    if (clause_has_any(part, ADVICE_ALWAYS) || is_limb_advice(part)) return true;
+    if (is_late(context) && is_outpatient(part)) return true;
+    if (is_after_discharge(context, part) &&
+        (clause_has_any(part, ADVICE_VISIT) || is_timed_check(part)))
+        return true;
     return context->is_last && clause_has_any(part, ADVICE_LAST);
 }
 
@@ -236,10 +311,11 @@ static bool names_new_diagnosis(const struct note_context *context, const struct
 // What might be or was looked out for, what explains something else, how long ago it was.
 static bool is_complication(const struct note_context *context, const struct clause *part) {
     static const char *const ABOUT[] = {
-        "监测", "防",   "预案", "所致", "有关", "诱因", "极易",     "诱发",     "高危",
-        "率高", "视为", "大于", "小于", "应在", "后第", "立即处理", "病史",     "如何",
-        "联系", "明确", "缓解", "说明", "危及", "导致", "加重时",   "入院诊断", "复查",
-        "标准", "危险", "不能", "教会", "识别", "高于", "低于",     NULL};
+        "监测", "防",   "预案", "所致",   "有关",   "诱因",     "极易", "诱发", "高危", "率高",
+        "视为", "大于", "小于", "应在",   "后第",   "立即处理", "病史", "如何", "联系", "明确",
+        "缓解", "说明", "危及", "导致",   "加重时", "入院诊断", "复查", "标准", "危险", "不能",
+        "教会", "识别", "高于", "低于",   "恐惧",   "害怕",     "担心", "问题", "法则", "教育",
+        "复述", "两次", "剂加", "诊断以", "筛查",   NULL};
     return !clause_has_any(part, NEGATIVE) && !clause_has_any(part, ABOUT) &&
            (clause_has_any(part, COMPLICATIONS) || names_new_diagnosis(context, part));
 }
@@ -338,6 +414,14 @@ static struct note_view classify_operation(const struct note_context *context, c
     return (struct note_view){FACT_CLASSES, false};
 }
 
+// Of what a patient was told at the end only when to come back; the rest is explanation and risk.
+static struct note_view classify_communication(const struct note_context *context,
+                                               const struct clause *part) {
+    static const char *const VISITS[] = {"立即就诊", "及时就诊", "随时就诊", "天就诊", NULL};
+    bool is_told = context->is_last && clause_has_any(part, VISITS) && has_condition(part);
+    return (struct note_view){is_told ? FACT_FOLLOWUP : FACT_CLASSES, false};
+}
+
 static struct note_view classify_course(const struct note_context *context,
                                         const struct clause *part) {
     if (clause_has_any(part, PENDING))
@@ -363,6 +447,7 @@ struct note_view note_classify(const struct note_context *context, const char *s
     if (is_untold_section(section) || is_retelling(context->doc, section) ||
         part->end - part->start < strlen("停药"))
         return (struct note_view){FACT_CLASSES, false};
+    if (is_communication(context->doc)) return classify_communication(context, part);
     if (is_beginning(context->doc)) return classify_beginning(context, section, part);
     if (strcmp(context->doc->type, "operation_record") == 0)
         return classify_operation(context, section, part);

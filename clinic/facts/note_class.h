@@ -33,6 +33,11 @@ struct note_view note_classify(const struct note_context *context, const char *s
                                const struct clause *part);
 // "4至6周后", "3个月": days, the longer one of a range; 0: no span of time stands there.
 int clause_days(const struct clause *part);
+// "用至12月上旬": only with the name of a drug.
+bool advice_needs_drug(const char *text);
+// Not plainly said to a patient who goes home: how it was given in hospital, what waits for
+// something, what was said again, of which drug. It is left to the doctor (see omission.h).
+bool advice_is_doubtful(const char *text);
 bool part_names_drug(const struct note_context *context, const struct clause *part);
 
 #endif

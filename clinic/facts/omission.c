@@ -5,6 +5,7 @@
 
 #include "clinic/facts/clause.h"
 #include "clinic/facts/fact_told.h"
+#include "clinic/facts/fact_weight.h"
 #include "clinic/facts/wording.h"
 
 #include <stdio.h>
@@ -81,7 +82,7 @@ static bool grow(struct omission_list *list, struct clinic_error *error) {
 }
 
 static bool add(struct omission_list *list, const struct episode *episode,
-                const struct fact_list *facts, int i, struct clinic_error *error) {
+                const struct fact_list *facts, int i, bool is_must, struct clinic_error *error) {
     struct wording sentence = {0};
     const struct fact *fact = &facts->facts[i];
     const char *field = field_of(fact);
@@ -90,7 +91,7 @@ static bool add(struct omission_list *list, const struct episode *episode,
     char *text = wording_take(&sentence);
     if (!text) return clinic_fail_memory(error);
     list->omissions[list->n_omissions++] =
-        (struct omission){.fact = i, .field_id = field, .sentence = text};
+        (struct omission){.fact = i, .is_must = is_must, .field_id = field, .sentence = text};
     return true;
 }
 
@@ -114,17 +115,75 @@ static int rank_of(const struct fact *fact) {
     }
 }
 
-static bool find(const struct episode *episode, const struct fact_list *facts,
-                 const struct told_text *told, bool is_must, int rank, struct omission_list *list,
+static bool is_last_day(const struct episode *episode, struct moment moment) {
+    struct moment discharge = episode->encounter.discharge;
+    return discharge.seconds != MOMENT_UNKNOWN && moment.seconds != MOMENT_UNKNOWN &&
+           moment_day_number(moment) + 1 >= moment_day_number(discharge);
+}
+
+// How much a reader would miss a fact that may be left out; 0: nobody would.
+static int miss_of(const struct episode *episode, const struct fact *fact) {
+    static const char *const LABELS[] = {"标签", "条形码", NULL};
+    int weight = fact_weight(episode, fact);
+    bool is_note = fact->n_sources && fact->sources[0].kind == SOURCE_DOC;
+    for (int i = 0; LABELS[i]; i++) {
+        if (strstr(fact->text, LABELS[i])) return 0;
+    }
+    if (fact->fact_class == FACT_FOLLOWUP) return 3;
+    if (is_note && fact->fact_class == FACT_POSITIVE && is_last_day(episode, fact->at)) return 2;
+    return weight > 0 ? weight + 1 : 1;
+}
+
+struct candidate {
+    int fact, miss;
+};
+
+static int compare_misses(const void *left, const void *right) {
+    const struct candidate *a = left, *b = right;
+    return a->miss != b->miss ? b->miss - a->miss : a->fact - b->fact;
+}
+
+static int compare_facts(const void *left, const void *right) {
+    return ((const struct candidate *)left)->fact - ((const struct candidate *)right)->fact;
+}
+
+struct search {
+    const struct episode *episode;
+    const struct fact_list *facts;
+    const struct told_text *told;
+    struct candidate *candidates; // [n_facts]
+};
+
+// A drug that is named without its dose is no drug left out; of an antibacterial the dose is
+// looked for.
+static bool is_named_drug(const struct search *search, const struct fact *fact) {
+    const struct source *source = &fact->sources[0];
+    return fact->fact_class == FACT_DRUG && fact->n_sources && source->kind == SOURCE_ORDER &&
+           !is_discharge_drug(fact) && strncmp(fact->text, "停", strlen("停")) != 0 &&
+           !search->episode->orders[source->row].is_antibacterial &&
+           told_text_names_drug(search->told, search->episode, fact);
+}
+
+static bool find(const struct search *search, bool is_must, int rank, struct omission_list *list,
                  struct clinic_error *error) {
-    int left = is_must ? OMISSIONS_MAX : MAY_OMISSIONS_MAX[rank];
-    for (int i = 0; i < facts->n_facts && left > 0; i++) {
-        const struct fact *fact = &facts->facts[i];
-        if (fact->is_must != is_must || rank_of(fact) != rank || !counts(fact) ||
-            told_text_has(told, episode, fact))
+    int max = is_must ? OMISSIONS_MAX : MAY_OMISSIONS_MAX[rank], n = 0;
+    struct candidate *candidates = search->candidates;
+    for (int i = 0; i < search->facts->n_facts; i++) {
+        const struct fact *fact = &search->facts->facts[i];
+        if (rank_of(fact) != rank || !counts(fact) || (is_must && !fact->is_must) ||
+            told_text_has(search->told, search->episode, fact))
             continue;
-        if (!add(list, episode, facts, i, error)) return false;
-        left--;
+        bool is_missed = fact->is_must && !is_named_drug(search, fact);
+        int miss = is_must ? 1 : miss_of(search->episode, fact);
+        if (is_missed != is_must || miss == 0) continue;
+        candidates[n++] = (struct candidate){.fact = i, .miss = miss};
+    }
+    if (n > max) qsort(candidates, (size_t)n, sizeof *candidates, compare_misses);
+    n = n > max ? max : n;
+    if (n) qsort(candidates, (size_t)n, sizeof *candidates, compare_facts);
+    for (int i = 0; i < n; i++) {
+        if (!add(list, search->episode, search->facts, candidates[i].fact, is_must, error))
+            return false;
     }
     return true;
 }
@@ -144,8 +203,12 @@ bool omissions_find(const struct episode *episode, const struct fact_list *facts
     bool done = told_text_init(&told, text, error);
     free(text);
     if (!done) return false;
+    struct search search = {.episode = episode, .facts = facts, .told = &told};
+    search.candidates = calloc((size_t)facts->n_facts + 1, sizeof *search.candidates);
+    done = search.candidates || clinic_fail_memory(error);
     for (int rank = 0; done && rank < 2 * RANKS; rank++)
-        done = find(episode, facts, &told, rank < RANKS, rank % RANKS, omissions, error);
+        done = find(&search, rank < RANKS, rank % RANKS, omissions, error);
+    free(search.candidates);
     told_text_deinit(&told);
     if (!done) omission_list_deinit(omissions);
     return done;
@@ -167,6 +230,7 @@ json_t *omission_to_json(const struct episode *episode, const struct fact_list *
     json_t *row = fact_to_json(episode, fact);
     if (!row) return NULL;
     if (json_object_set_new(row, "id", json_string(id)) != 0 ||
+        json_object_set_new(row, "need", json_string(omission->is_must ? "must" : "may")) != 0 ||
         json_object_set_new(row, "field", json_string(omission->field_id)) != 0 ||
         json_object_set_new(row, "sentence", json_string(omission->sentence)) != 0 ||
         json_object_set_new(row, "state", json_string("open")) != 0) {

@@ -8,6 +8,7 @@
 
 struct omission {
     int fact;             // index in the fact list
+    bool is_must;         // else it may stay untold, also where the fact is a must (see omission.c)
     const char *field_id; // where the sentence belongs: "course", "discharge_orders", …
     char *sentence;       // ready to insert, with its full stop; own
 };

@@ -69,6 +69,15 @@ static const struct order *order_before(const struct order_table *table, int row
     return before;
 }
 
+static bool is_same_route(const struct order *a, const struct order *b) {
+    return a->route && b->route && strcmp(a->route, b->route) == 0;
+}
+
+// From the end of one order to the start of the next; 0 where the first has no end.
+static int64_t gap_seconds(const struct order *before, const struct order *order) {
+    return before->stop.seconds == MOMENT_UNKNOWN ? 0 : order->start.seconds - before->stop.seconds;
+}
+
 static bool is_continued(const struct order_table *table, int row) {
     const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row];
@@ -76,8 +85,7 @@ static bool is_continued(const struct order_table *table, int row) {
         const struct order *other = &episode->orders[i];
         if (i != row && is_kind(other, "长期", "drug") &&
             other->start.seconds > order->start.seconds &&
-            other->start.seconds <= order->stop.seconds + 2 * DAY_SECONDS &&
-            is_same_drug(table, i, row))
+            gap_seconds(order, other) <= 2 * DAY_SECONDS && is_same_drug(table, i, row))
             return true;
     }
     return false;
@@ -85,13 +93,13 @@ static bool is_continued(const struct order_table *table, int row) {
 
 // A course that took a fair share of the stay; prevention and support may stay untold.
 static bool is_told_drug(const struct episode *episode, const struct order *order) {
-    if (drug_is_supportive(order) || (order->purpose && strstr(order->purpose, "预防")))
+    if (drug_is_support_of(episode, order) || (order->purpose && strstr(order->purpose, "预防")))
         return false;
     int stay_days = episode_stay_days(episode);
     int64_t least = (int64_t)(stay_days > 12 ? stay_days / 6 : 2) * DAY_SECONDS;
     bool is_short =
         order->stop.seconds != MOMENT_UNKNOWN && order->stop.seconds - order->start.seconds < least;
-    return !is_short || (order->is_antibacterial && stay_days <= 30);
+    return !is_short || drug_is_acute(order) || (order->is_antibacterial && stay_days <= 30);
 }
 
 static bool is_same_dose(const struct order *a, const struct order *b) {
@@ -104,13 +112,13 @@ static bool add_course_start(const struct order_table *table, int row, struct fa
                              struct clinic_error *error) {
     const struct episode *episode = table->episode;
     const struct order *order = &episode->orders[row], *before = order_before(table, row);
-    if (before && is_same_dose(before, order) &&
-        order->start.seconds - before->stop.seconds <= 2 * DAY_SECONDS)
+    int64_t gap = before ? gap_seconds(before, order) : 0;
+    if (before && is_same_dose(before, order) && gap <= 2 * DAY_SECONDS)
         return true; // the same, by another route or under a new number
     struct fact_entry entry =
         fact_entry_begin(FACT_DRUG, is_told_drug(episode, order), order->start);
-    bool is_change = before && order->start.seconds - before->stop.seconds <= DAY_SECONDS &&
-                     fabs(before->dose - order->dose) > 1e-9;
+    bool is_change = before && gap <= DAY_SECONDS && is_same_route(before, order) &&
+                     !is_same_dose(before, order);
     wording_add(&entry.text, is_change ? "" : "予");
     wording_add(&entry.text, order->name);
     wording_add(&entry.text, is_change ? "调整为" : "");

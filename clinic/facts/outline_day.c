@@ -5,13 +5,15 @@
 
 #include "clinic/facts/fact_told.h"
 #include "clinic/facts/fact_weight.h"
+#include "clinic/facts/table_facts.h"
 #include "clinic/facts/wording.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define LABS_OF_LINE_MAX 6
-#define KEEP_RANKS 6
+#define TEXT_WORTH 5.0
+#define KEEP_RANKS 8
 
 static enum source_kind fact_kind(const struct fact *fact) {
     return fact->n_sources ? fact->sources[0].kind : SOURCE_PATIENT;
@@ -31,6 +33,8 @@ bool outline_choice_init(struct outline_choice *choice, const struct episode *ep
     return true;
 }
 
+// What is kept first when not all has room: what always stands there, what went wrong, what was
+// done against it, what was decided on; then how it ended; then the rest.
 static int keep_rank(const struct fact *fact, int weight) {
     if (weight >= 4) return 0;
     if (weight < 2) return KEEP_RANKS;
@@ -39,19 +43,20 @@ static int keep_rank(const struct fact *fact, int weight) {
     case FACT_DIAGNOSIS:
         return 1;
     case FACT_DRUG:
-        return weight >= 3 ? 2 : 4;
-    case FACT_EVENT:
         return weight >= 3 ? 2 : 5;
+    case FACT_EVENT:
+        return weight >= 3 ? 2 : 6;
     default:
-        return weight >= 3 ? 3 : 5;
+        return weight < 3 ? 7 : fact->is_must ? 3 : 4;
     }
 }
 
+// The end of a stay before its middle.
 void outline_choice_keep(struct outline_choice *choice, const struct fact_list *facts,
                          size_t bytes_max) {
     size_t bytes = 0;
     for (int rank = 0; rank < KEEP_RANKS; rank++) {
-        for (int i = 0; i < facts->n_facts; i++) {
+        for (int i = facts->n_facts - 1; i >= 0; i--) {
             size_t more = strlen(facts->facts[i].text) + strlen("11月11日，；");
             if (choice->weights[i] <= 0 ||
                 keep_rank(&facts->facts[i], choice->weights[i]) != rank ||
@@ -177,15 +182,39 @@ static void begin_day(struct wording *wording, const struct episode *episode,
     wording_add(wording, is_admission ? "入院后完善相关检查，" : "，");
 }
 
+static bool is_chosen(const struct outline_choice *choice, int i) {
+    return choice->weights[i] > 0 && choice->weights[i] >= choice->weight_min;
+}
+
+// A text that is not as expected (阳性, 2.8×10⁵) decides more than a number outside its range.
+static double lab_worth(const struct lab *lab) {
+    return lab->is_number ? lab_severity(lab) : TEXT_WORTH;
+}
+
+// Of many results of a day the weighty ones are told, then those farthest outside their range.
+static bool is_outdone(const struct writing *writing, const struct fact_list *facts, int begin,
+                       int end, const struct outline_choice *choice, int row) {
+    const struct lab *labs = writing->episode->labs;
+    double severity = lab_worth(&labs[facts->facts[row].sources[0].row]);
+    int better = 0;
+    for (int i = begin; i < end; i++) {
+        if (i == row || !is_chosen(choice, i) || item_kind(&facts->facts[i]) != ITEM_LAB) continue;
+        double other = lab_worth(&labs[facts->facts[i].sources[0].row]);
+        int heavier = choice->weights[i] - choice->weights[row];
+        better +=
+            heavier > 0 || (heavier == 0 && (other > severity || (other >= severity && i < row)));
+    }
+    return better >= LABS_OF_LINE_MAX;
+}
+
 static void add_kind(struct writing *writing, const struct fact_list *facts, int begin, int end,
                      const struct outline_choice *choice, enum item_kind kind) {
     writing->n_of_kind = 0;
     for (int i = begin; i < end; i++) {
         const struct fact *fact = &facts->facts[i];
-        if (choice->weights[i] == 0 || choice->weights[i] < choice->weight_min ||
-            item_kind(fact) != kind || is_said(writing, fact, kind))
+        if (!is_chosen(choice, i) || item_kind(fact) != kind || is_said(writing, fact, kind) ||
+            (kind == ITEM_LAB && is_outdone(writing, facts, begin, end, choice, i)))
             continue;
-        if (kind == ITEM_LAB && writing->n_of_kind >= LABS_OF_LINE_MAX) break;
         add_fact(writing, fact, kind);
     }
 }

@@ -16,6 +16,9 @@ bool facts_of_reports(const struct episode *episode, struct fact_list *facts,
 bool facts_of_stay(const struct episode *episode, struct fact_list *facts,
                    struct clinic_error *error);
 
+// How far outside its range a result lies: 0 inside, 2 twice the upper or half the lower limit; 1
+// for an abnormal text.
+double lab_severity(const struct lab *lab);
 bool consult_is_must(const struct episode *episode, const char *name);
 
 // A report's conclusion in one clause: without numbers and advice, "；" for the ends of its items.

@@ -98,8 +98,10 @@ static bool is_of_date(const char *text, size_t at, size_t digits) {
     for (int i = 0; UNITS[i]; i++) {
         if (strncmp(text + at + digits, UNITS[i], strlen(UNITS[i])) == 0) return true;
     }
-    return at >= strlen("月") && strncmp(text + at - strlen("月"), "月", strlen("月")) == 0 &&
-           strncmp(text + at + digits, "日", strlen("日")) == 0;
+    if (at < strlen("月")) return false;
+    const char *before = text + at - strlen("月"), *behind = text + at + digits;
+    return (strncmp(before, "月", strlen("月")) == 0 && strncmp(behind, "日", strlen("日")) == 0) ||
+           (strncmp(before, "时", strlen("时")) == 0 && strncmp(behind, "分", strlen("分")) == 0);
 }
 
 int numbers_find(const char *text, double numbers[FACT_NUMBERS_MAX]) {

@@ -124,7 +124,10 @@ void wording_add_prescription(struct wording *wording, const struct order *order
         wording_add(wording, "，");
         wording_add(wording, order->frequency);
     }
-    if (order->course_days > 0) {
+    // A single dose to be kept for an emergency has no days.
+    bool is_kept = order->course_days == 1 && order->frequency && strstr(order->frequency, "时") &&
+                   !strstr(order->frequency, "每");
+    if (order->course_days > 0 && !is_kept) {
         wording_add(wording, "，");
         wording_add_int(wording, order->course_days);
         wording_add(wording, "天");

@@ -35,10 +35,11 @@ static bool tally_gold(const struct gold_episode *one, struct tally *tally, int 
     for (int k = 0; done && k < facts.n_facts; k++)
         tally->all += facts.facts[k].is_must;
     for (int k = 0; done && k < omissions.n_omissions; k++) {
-        const struct fact *fact = &facts.facts[omissions.omissions[k].fact];
-        tally->counted += fact->is_must;
-        *mays += !fact->is_must;
-        if (fact->is_must)
+        const struct omission *omission = &omissions.omissions[k];
+        const struct fact *fact = &facts.facts[omission->fact];
+        tally->counted += omission->is_must;
+        *mays += !omission->is_must;
+        if (omission->is_must)
             printf("    %s: %s %s\n", one->folder, fact_class_name(fact->fact_class), fact->text);
     }
     if (done) omission_list_deinit(&omissions);

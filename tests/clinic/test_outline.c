@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OUTLINE_CHARACTERS_MAX 2200
+#define OUTLINE_CHARACTERS_MAX 2500
 
 static int count_unsupported(const struct gold_episode *one, struct verifier *verifier,
                              const char *field_id, const char *text) {
