@@ -108,6 +108,7 @@ static void judge_sentence(struct sentence_scan *scan) {
     check_sides(scan);
     check_polarity(scan);
     check_results(scan);
+    check_qualities(scan);
     check_terms(scan);
     check_statement(scan);
     check->verdict = check->n_claims ? VERDICT_SUPPORTED : VERDICT_PLAIN;
