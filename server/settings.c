@@ -50,13 +50,30 @@ static bool is_address(const char *host) {
            inet_pton(AF_INET6, host, bytes) == 1;
 }
 
+static bool is_url(const char *url) {
+    const char *name = strncmp(url, "https://", 8) == 0  ? url + 8
+                       : strncmp(url, "http://", 7) == 0 ? url + 7
+                                                         : "";
+    return *name && strlen(name) <= 256 && !strpbrk(name, "/?#@\\ \"'<>\r\n\t");
+}
+
 bool settings_check(const struct server_settings *s, char *message, size_t message_bytes) {
     if (s->model && !*s->model) return refuse(message, message_bytes, "--model is empty");
     if (!s->model && !s->clinic)
         return refuse(message, message_bytes, "no model is given; say -m MODEL");
-    if (!s->clinic && (s->clinic_demo || s->clinic_templates))
+    if (!s->clinic &&
+        (s->clinic_demo || s->clinic_templates || s->clinic_url || s->clinic_cds_clients))
         return refuse(message, message_bytes,
-                      "--clinic-demo and --clinic-templates belong to --clinic STORE");
+                      "--clinic-demo, --clinic-templates, --clinic-url and --clinic-cds-clients "
+                      "belong to --clinic STORE");
+    if (s->clinic_url && !is_url(s->clinic_url))
+        return refuse(message, message_bytes,
+                      "--clinic-url is https://NAME or http://NAME, with a port if need be, and "
+                      "nothing behind it");
+    if (s->clinic_cds_clients && !s->clinic_url)
+        return refuse(message, message_bytes,
+                      "--clinic-cds-clients needs --clinic-url: tokens name the address that they "
+                      "are for");
     if (!is_address(s->host))
         return refuse(message, message_bytes,
                       "--host takes an IPv4 or IPv6 address, or localhost; no name is looked up");

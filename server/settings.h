@@ -49,6 +49,7 @@ struct server_settings {
     int no_metrics, no_page;
     // The clinic; `clinic` NULL: there is none.
     const char *clinic, *clinic_templates; // folders
+    const char *clinic_url, *clinic_cds_clients;
     int clinic_demo, clinic_session_minutes;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clinic/http/cds_routes.h"
 
+#include "clinic/draft/record_template.h"
 #include "clinic/http/draft_warmer.h"
 #include "clinic/store/store_drafts.h"
 #include "clinic/store/store_episodes.h"
@@ -24,7 +25,8 @@ bool cds_discovery_run(struct clinic_call *call) {
         "usageRequirements",
         "Needs no prefetch and no FHIR access: the record must have been pushed to "
         "/clinic/episodes "
-        "before. Authorization: Bearer KEY, an API key with the scope clinic.");
+        "before. Authorization: Bearer, an API key with the scope clinic or a token that a known "
+        "client has signed.");
     return call->reply != NULL;
 }
 
@@ -35,8 +37,9 @@ static const char *context_text(const json_t *context, const char *name) {
 }
 
 // "Encounter/E-1" and "E-1" mean the same.
-static const char *without_type(const char *reference) {
-    return reference && strncmp(reference, "Encounter/", 10) == 0 ? reference + 10 : reference;
+static const char *without_type(const char *reference, const char *type) {
+    size_t n = strlen(type);
+    return reference && strncmp(reference, type, n) == 0 ? reference + n : reference;
 }
 
 static void make_uuid(char uuid[UUID_BYTES]) {
@@ -62,40 +65,69 @@ static json_t *card(const struct clinic_call *call, const char *summary, const c
                      "打开出院记录草稿 (open the draft)", "url", url, "type", "absolute");
 }
 
+static int count_filled(const struct record_template *record, const json_t *form) {
+    int n = 0;
+    for (int i = 0; i < record->n_fields; i++) {
+        const json_t *field = store_form_field(form, record->fields[i].id);
+        const char *text = json_string_value(json_object_get(field, "text"));
+        n += text && *text;
+    }
+    return n;
+}
+
 // Nothing of the patient stands in the card: who may see it is decided behind the link.
 static bool tell_card(struct clinic_call *call) {
+    const struct record_template *record = clinic_call_template(call, RECORD);
     json_t *form = NULL;
-    if (!store_get_form(clinic_call_store(call), call->episode, RECORD, &form, &call->error))
+    char summary[160];
+    if (!record ||
+        !store_get_form(clinic_call_store(call), call->episode, RECORD, &form, &call->error))
         return false;
-    bool is_filled = json_array_size(json_object_get(form, "fields")) > 0;
+    int n_filled = count_filled(record, form);
     json_decref(form);
+    if (n_filled == 0)
+        snprintf(summary, sizeof summary,
+                 "出院记录未书写，可生成草稿 (no discharge record yet; a draft can be made)");
+    else if (n_filled < record->n_fields)
+        snprintf(summary, sizeof summary,
+                 "出院记录书写中：%d/%d 项 (discharge record begun: %d of %d fields)", n_filled,
+                 record->n_fields, n_filled, record->n_fields);
+    else
+        snprintf(summary, sizeof summary,
+                 "出院记录已回填，可核对来源 (discharge record filled; review its sources)");
     call->reply = json_pack("{s:[o]}", "cards",
-                            card(call,
-                                 is_filled ? "出院记录已回填，可核对来源 (discharge record filled; "
-                                             "review its sources)"
-                                           : "出院记录未书写，可生成草稿 (no discharge record yet; "
-                                             "a draft can be made)",
-                                 is_filled ? "info" : "warning"));
+                            card(call, summary, n_filled < record->n_fields ? "warning" : "info"));
     draft_warmer_add(call->context->warmer, call->episode);
     return call->reply != NULL;
+}
+
+// A stay that was never pushed, or of another patient than the caller has in view: no card.
+static bool find_stay(struct clinic_call *call, const char *encounter, const char *patient,
+                      bool *is_found) {
+    char known[CONTEXT_TEXT_MAX + 1];
+    *is_found = store_episode_patient(clinic_call_store(call), encounter, known, sizeof known,
+                                      &call->error);
+    if (!*is_found) return call->error.failure == CLINIC_NOT_FOUND;
+    *is_found = strcmp(known, patient) == 0;
+    return true;
 }
 
 bool cds_discharge_run(struct clinic_call *call) {
     const json_t *context = json_object_get(call->body, "context");
     const char *hook = context_text(call->body, "hook"),
-               *encounter = without_type(context_text(context, "encounterId"));
-    char department[256];
+               *encounter = without_type(context_text(context, "encounterId"), "Encounter/"),
+               *patient = without_type(context_text(context, "patientId"), "Patient/");
+    bool is_found = false;
     if (!hook || strcmp(hook, HOOK) != 0)
         return clinic_call_refuse(call, 400, "invalid_value", "hook must be " HOOK);
-    if (!context_text(call->body, "hookInstance") || !context_text(context, "patientId") ||
-        !context_text(context, "userId") || !encounter)
+    if (!context_text(call->body, "hookInstance") || !patient || !encounter ||
+        !context_text(context, "userId"))
         return clinic_call_refuse(
             call, 400, "missing_value",
             "hookInstance and context with userId, patientId and encounterId are needed");
-    if (!store_episode_department(clinic_call_store(call), encounter, department, sizeof department,
-                                  &call->error)) {
-        if (call->error.failure != CLINIC_NOT_FOUND) return false;
-        call->reply = json_pack("{s:[]}", "cards"); // of other systems' patients it says nothing
+    if (!find_stay(call, encounter, patient, &is_found)) return false;
+    if (!is_found) {
+        call->reply = json_pack("{s:[]}", "cards");
         return call->reply != NULL;
     }
     snprintf(call->episode, sizeof call->episode, "%s", encounter);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CDS Hooks 2.0 (cds-hooks.hl7.org): one service for the hook encounter-discharge, whose card links
-// to the draft window, and what became of its cards. A caller needs an API key with the scope
-// `clinic`; the specification's signed client tokens are not read.
+// to the draft window, and what became of its cards. Who may call is for clinic_call.c:
+// an API key with the scope `clinic`, or a token that a client has signed.
 #ifndef XL_CLINIC_CDS_ROUTES_H
 #define XL_CLINIC_CDS_ROUTES_H
 

@@ -2,11 +2,14 @@
 #include "clinic/http/clinic_call.h"
 
 #include "clinic/draft/record_template.h"
+#include "clinic/http/cds_clients.h"
 #include "clinic/http/event_stream.h"
+#include "clinic/http/login_limit.h"
 #include "clinic/store/store_audit.h"
 #include "clinic/store/store_drafts.h"
 #include "clinic/store/store_episodes.h"
 #include "server/api_keys.h"
+#include "server/clock_seconds.h"
 #include "server/host_check.h"
 #include "server/http_gate.h"
 #include "server/http_server.h"
@@ -18,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool more(void *work) {
     struct clinic_call *call = work;
@@ -43,6 +47,7 @@ static void release(void *work) {
     json_decref(call->draft);
     json_decref(call->reply);
     explicit_bzero(call->token, sizeof call->token);
+    free(call->client_token); // has been used, or never will be: it is for one call
     free(call);
 }
 
@@ -105,6 +110,12 @@ static bool take_key(struct clinic_call *call) {
     return true;
 }
 
+// Its signature is for the job to check.
+static bool take_client_token(struct clinic_call *call, const char *secret) {
+    call->client_token = strdup(secret);
+    return call->client_token || openai_error_no_memory(&call->exchange->error);
+}
+
 static bool take_credentials(struct clinic_call *call) {
     struct exchange *exchange = call->exchange;
     const char *secret = http_gate_secret(exchange),
@@ -112,7 +123,9 @@ static bool take_credentials(struct clinic_call *call) {
     bool is_key = secret && strncmp(secret, "xl-", 3) == 0;
     enum clinic_access access = call->row->access;
     if (access == ACCESS_OPEN) return true;
-    if (access == ACCESS_KEY || (access == ACCESS_KEY_OR_ADMIN && is_key)) return take_key(call);
+    if (access == ACCESS_CLIENT && secret && !is_key && call->context->cds_clients)
+        return take_client_token(call, secret);
+    if (access == ACCESS_CLIENT || (access == ACCESS_KEY_OR_ADMIN && is_key)) return take_key(call);
     if (secret) {
         take_token(call, secret);
     } else if (cookie) {
@@ -125,9 +138,13 @@ static bool take_credentials(struct clinic_call *call) {
 }
 
 static void note_base(struct clinic_call *call) {
-    const char *host = exchange_header(call->exchange, "Host");
-    snprintf(call->base, sizeof call->base, "%s://%s",
-             call->context->settings->tls_cert ? "https" : "http", host ? host : "localhost");
+    const char *host = exchange_header(call->exchange, "Host"),
+               *url = call->context->settings->clinic_url;
+    if (url)
+        snprintf(call->base, sizeof call->base, "%s", url);
+    else
+        snprintf(call->base, sizeof call->base, "%s://%s",
+                 call->context->settings->tls_cert ? "https" : "http", host ? host : "localhost");
 }
 
 // ---- In the job: who it is, what it is about
@@ -163,17 +180,57 @@ static bool check_role(struct clinic_call *call) {
            clinic_call_refuse(call, 403, "role_not_allowed", "users of this role may not do this");
 }
 
+static bool take_system(struct clinic_call *call, const char *kind, const char *name) {
+    snprintf(call->system_actor, sizeof call->system_actor, "%s:%s", kind, name);
+    call->actor = (struct actor){
+        .user = call->system_actor, .role = "key", .address = call->exchange->address};
+    call->is_system = true;
+    return true;
+}
+
+// The audit keeps why, the caller learns only that it failed; who tries often is not written down
+// each time.
+static bool refuse_client(struct clinic_call *call, const char *why) {
+    struct login_limit *limit = call->context->client_limit;
+    struct actor actor = {.address = call->exchange->address};
+    double now_s = clock_seconds();
+    if (login_limit_wait(limit, actor.address, now_s) == 0) {
+        struct clinic_error error;
+        json_t *after = json_pack("{s:s}", "why", why);
+        store_audit(clinic_call_store(call), &actor, "login.failed", NULL, "cds-services", NULL,
+                    after, &error);
+        json_decref(after);
+    }
+    login_limit_fail(limit, actor.address, now_s);
+    return clinic_call_refuse(call, 401, "client_not_trusted",
+                              "this token is not of a client that this server trusts, for this "
+                              "address, now, and for the first time");
+}
+
+static bool check_client(struct clinic_call *call) {
+    struct cds_caller caller;
+    struct jwt_refusal refusal;
+    struct clinic_error error;
+    char audience[sizeof call->base + 128];
+    snprintf(audience, sizeof audience, "%s%s", call->base, call->row->path);
+    if (!cds_clients_check(call->context->cds_clients, call->client_token, audience,
+                           (int64_t)time(NULL), &caller, &refusal))
+        return refuse_client(call, refusal.why);
+    if (store_use_once(clinic_call_store(call), caller.issuer, caller.nonce, caller.expires_s,
+                       &error))
+        return take_system(call, "cds", caller.issuer);
+    if (error.failure == CLINIC_DENIED) return refuse_client(call, error.message);
+    call->error = error;
+    return false;
+}
+
 static bool check_caller(struct clinic_call *call) {
     if (call->row->access == ACCESS_OPEN) {
         call->actor = (struct actor){.address = call->exchange->address};
         return true;
     }
-    if (call->key) {
-        snprintf(call->key_actor, sizeof call->key_actor, "key:%s", call->key);
-        call->actor = (struct actor){
-            .user = call->key_actor, .role = "key", .address = call->exchange->address};
-        return true;
-    }
+    if (call->key) return take_system(call, "key", call->key);
+    if (call->client_token) return check_client(call);
     return find_session(call) && check_role(call);
 }
 
@@ -186,7 +243,8 @@ static bool check_episode(struct clinic_call *call, const char *id) {
     char department[256];
     if (!id || !*id || strlen(id) >= sizeof call->episode) return refuse_unseen(call);
     snprintf(call->episode, sizeof call->episode, "%s", id);
-    if (call->key) return true; // pushes know no departments; the store says if it is not there
+    if (call->is_system)
+        return true; // pushes know no departments; the store says if it is not there
     if (!store_episode_department(clinic_call_store(call), id, department, sizeof department,
                                   &call->error))
         return call->error.failure == CLINIC_NOT_FOUND ? refuse_unseen(call) : false;

@@ -26,11 +26,11 @@ extern const size_t nothing_n_tables, any_object_n_tables;
 enum clinic_role { ROLE_DOCTOR = 1, ROLE_QC = 2, ROLE_ADMIN = 4, ROLE_AUDITOR = 8 };
 
 enum clinic_access {
-    ACCESS_OPEN,        // nobody is known yet: login, launch, discovery
-    ACCESS_SESSION,     // a session of a user with one of the roles
-    ACCESS_LAUNCHED,    // the same, and sessions of a launch may, too
-    ACCESS_KEY,         // an API key with the scope `clinic`
-    ACCESS_KEY_OR_ADMIN // such a key, or a session with one of the roles
+    ACCESS_OPEN,         // nobody is known yet: login, launch, discovery
+    ACCESS_SESSION,      // a session of a user with one of the roles
+    ACCESS_LAUNCHED,     // the same, and sessions of a launch may, too
+    ACCESS_KEY_OR_ADMIN, // an API key with the scope `clinic`, or a session with one of the roles
+    ACCESS_CLIENT        // such a key, or a token that a client of CDS Hooks has signed
 };
 
 // What the request is about. Whoever may not see its episode is told that there is none.
@@ -70,8 +70,10 @@ struct clinic_call {
     const struct clinic_row *row;
     char token[STORE_TOKEN_BYTES]; // of the session; "" for none
     const char *key;               // name of the API key that let it in; NULL: none
-    char key_actor[64];
-    char base[300]; // scheme and host that the client called
+    char *client_token;            // of CDS Hooks; NULL: none
+    bool is_system;                // one of the two let it in, no user
+    char system_actor[160];        // "key:NAME", "cds:ISSUER"
+    char base[300];                // scheme and host that the client called
     bool has_session;
     struct store_session session;
     struct actor actor;

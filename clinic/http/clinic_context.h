@@ -8,6 +8,7 @@
 #include "clinic/http/page_policies.h"
 #include "clinic/http/session_places.h"
 
+struct cds_clients;
 struct draft_runs;
 struct draft_warmer;
 struct job_pool;
@@ -21,7 +22,8 @@ struct clinic_context {
     struct title_map *titles;
     struct job_pool *jobs, *logins, *proofs; // in general; what is slow on purpose; of the audit
     struct session_places *places;
-    struct login_limit *login_limit;
+    struct login_limit *login_limit, *client_limit; // of logins; of CDS Hooks clients' failures
+    struct cds_clients *cds_clients;                // NULL: no tokens of theirs are taken
     struct draft_runs *runs;
     struct draft_warmer *warmer;
     struct page_policies policies;

@@ -97,10 +97,10 @@ const struct clinic_row clinic_rows[] = {
 
     {"GET", "/clinic/cds-services", ACCESS_OPEN, 0, ABOUT_NOTHING, cds_discovery_run, NULL, NO_BODY,
      "CDS Hooks 2.0: discovery", NULL, PACE_QUICK},
-    {"POST", "/clinic/cds-services/xinglin-discharge", ACCESS_KEY, 0, ABOUT_NOTHING,
+    {"POST", "/clinic/cds-services/xinglin-discharge", ACCESS_CLIENT, 0, ABOUT_NOTHING,
      cds_discharge_run, "read", BODY(any_object), "CDS Hooks 2.0: encounter-discharge", NULL,
      PACE_QUICK},
-    {"POST", "/clinic/cds-services/xinglin-discharge/feedback", ACCESS_KEY, 0, ABOUT_NOTHING,
+    {"POST", "/clinic/cds-services/xinglin-discharge/feedback", ACCESS_CLIENT, 0, ABOUT_NOTHING,
      cds_feedback_run, NULL, BODY(any_object), "CDS Hooks 2.0: what became of a card", NULL,
      PACE_QUICK},
 };

@@ -2,6 +2,7 @@
 #include "clinic/http/clinic_service.h"
 
 #include "clinic/draft/record_template.h"
+#include "clinic/http/cds_clients.h"
 #include "clinic/http/clinic_context.h"
 #include "clinic/http/clinic_routes.h"
 #include "clinic/http/draft_runs.h"
@@ -67,7 +68,10 @@ static bool open_records(struct clinic_context *context, struct clinic_error *er
     supply->templates = template_set_open(settings->clinic_templates, error);
     if (!supply->templates) return false;
     context->titles = open_titles(settings->clinic_templates, error);
-    return context->titles != NULL;
+    if (!context->titles) return false;
+    if (!settings->clinic_cds_clients) return true;
+    context->cds_clients = cds_clients_open(settings->clinic_cds_clients, error);
+    return context->cds_clients != NULL;
 }
 
 static bool open_parts(struct clinic_context *context, struct model_host *host,
@@ -76,11 +80,12 @@ static bool open_parts(struct clinic_context *context, struct model_host *host,
     context->supply.charts = chart_shelf_create(context->supply.store);
     context->supply.writer = host_writer_create(host);
     context->login_limit = login_limit_create();
+    context->client_limit = login_limit_create();
     context->jobs = job_pool_create(JOB_THREADS, JOBS_MAX);
     context->logins = job_pool_create(1, LOGINS_MAX);
     context->proofs = job_pool_create(1, PROOFS_MAX);
     bool ok = context->supply.charts && context->supply.writer && context->login_limit &&
-              context->jobs && context->logins && context->proofs;
+              context->client_limit && context->jobs && context->logins && context->proofs;
     if (ok) context->runs = draft_runs_create(&context->supply);
     if (context->runs) context->warmer = draft_warmer_create(&context->supply);
     return context->warmer || clinic_fail_memory(error);
@@ -136,6 +141,8 @@ void clinic_service_close(struct clinic_service *service) {
     host_writer_destroy(context->supply.writer);
     chart_shelf_destroy(context->supply.charts);
     login_limit_destroy(context->login_limit);
+    login_limit_destroy(context->client_limit);
+    cds_clients_close(context->cds_clients);
     title_map_close(context->titles);
     template_set_close(context->supply.templates);
     store_close(context->supply.store);

@@ -2,7 +2,7 @@
 // Launch tokens: a JSON Web Token that a hospital's own system signs with the store's launch.key to
 // open a draft window for one doctor and one episode. The algorithm is HS256 and nothing else,
 // whatever the token says; the signature is compared in constant time before a claim is looked at.
-// Docs: docs/CLINIC.md, "Embedding".
+// Docs: docs/CLINIC.md.
 #ifndef XL_CLINIC_LAUNCH_TOKEN_H
 #define XL_CLINIC_LAUNCH_TOKEN_H
 
@@ -13,7 +13,9 @@
 
 #define LAUNCH_AUDIENCE "xinglin-clinic"
 
-enum { LAUNCH_TOKEN_BYTES_MAX = 4096, LAUNCH_DEPARTMENTS_MAX = 32 };
+enum { LAUNCH_DEPARTMENTS_MAX = 32 };
+
+struct jwt_refusal; // json_web_token.h
 
 struct launch_claims {
     json_t *root;                                                   // all strings are its
@@ -25,10 +27,10 @@ struct launch_claims {
 };
 
 // Claims: aud "xinglin-clinic", sub, role (doctor, qc), departments, episode, iat, exp (at most
-// five minutes after iat, both in seconds), jti; name, template, smart_web_messaging_handle and
-// _origin if there are any. On failure `why` says what is wrong, without the token's content.
+// five minutes after iat, both in seconds), jti; name, template, nbf, smart_web_messaging_handle
+// and _origin if there are any.
 bool launch_token_read(const char *token, const unsigned char *key, size_t key_bytes, int64_t now_s,
-                       struct launch_claims *claims, char *why, size_t why_bytes);
+                       struct launch_claims *claims, struct jwt_refusal *refusal);
 void launch_claims_deinit(struct launch_claims *claims);
 // Signs any claims; false if they do not fit.
 bool launch_token_sign(const json_t *claims, const unsigned char *key, size_t key_bytes,

@@ -4,6 +4,7 @@
 #include "clinic/draft/draft.h"
 #include "clinic/draft/record_template.h"
 #include "clinic/http/host_writer.h"
+#include "clinic/http/json_web_token.h"
 #include "clinic/http/launch_token.h"
 #include "clinic/http/login_limit.h"
 #include "clinic/store/store_audit.h"
@@ -34,7 +35,7 @@ struct launch_input {
 };
 
 static const struct json_field launch_fields[] = {
-    {"token", FIELD_TEXT, offsetof(struct launch_input, token), 0, LAUNCH_TOKEN_BYTES_MAX, NULL,
+    {"token", FIELD_TEXT, offsetof(struct launch_input, token), 0, JWT_BYTES_MAX, NULL,
      "a JSON Web Token of the host (HS256)", NULL},
 };
 const struct field_table launch_tables[] = {{launch_fields, 1, 0}};
@@ -46,7 +47,7 @@ static json_t *user_json(const struct store_session *session) {
 }
 
 static void set_cookie(struct clinic_call *call, const char *token, const char *more) {
-    bool is_tls = call->context->settings->tls_cert != NULL;
+    bool is_tls = strncmp(call->base, "https:", 6) == 0;
     snprintf(call->exchange->set_cookie, sizeof call->exchange->set_cookie,
              "%s=%s; Path=/clinic; HttpOnly; SameSite=Strict%s%s", CLINIC_COOKIE, token,
              is_tls ? "; Secure" : "", more);
@@ -148,13 +149,13 @@ static bool open_launch(struct clinic_call *call, const struct launch_claims *cl
 bool launch_run(struct clinic_call *call) {
     struct launch_input input = {0};
     struct launch_claims claims;
-    char why[128];
+    struct jwt_refusal refusal;
     if (!clinic_call_read(call, &input) || !clinic_call_need(call, "token", input.token) ||
         !check_login_limit(call))
         return false;
     if (!launch_token_read(input.token, store_launch_key(clinic_call_store(call)), STORE_KEY_BYTES,
-                           (int64_t)time(NULL), &claims, why, sizeof why))
-        return refuse_launch(call, why);
+                           (int64_t)time(NULL), &claims, &refusal))
+        return refuse_launch(call, refusal.why);
     const struct template_set *templates = call->context->supply.templates;
     bool is_known = !claims.template || template_set_find(templates, claims.template);
     bool ok = is_known ? open_launch(call, &claims)
@@ -225,7 +226,7 @@ bool mock_launch_run(struct clinic_call *call) {
         input.episode, "template", input.template, "iat", (json_int_t)now_s, "exp",
         (json_int_t)(now_s + LAUNCH_SECONDS_MAX), "jti", nonce, "smart_web_messaging_handle",
         input.handle, "smart_web_messaging_origin", input.origin);
-    char token[LAUNCH_TOKEN_BYTES_MAX];
+    char token[JWT_BYTES_MAX];
     bool ok = claims && launch_token_sign(claims, store_launch_key(clinic_call_store(call)),
                                           STORE_KEY_BYTES, token, sizeof token);
     json_decref(claims);

@@ -9,7 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKEN_RANDOM_BYTES = 32, SESSION_ID_BYTES = 17, TOUCH_MS_MAX = 15000 };
+enum {
+    TOKEN_RANDOM_BYTES = 32,
+    SESSION_ID_BYTES = 17,
+    TOUCH_MS_MAX = 15000,
+    NONCE_BYTES_MAX = 600
+};
 
 struct new_session {
     char token[STORE_TOKEN_BYTES], id[SESSION_ID_BYTES];
@@ -139,22 +144,38 @@ bool store_login(struct store *store, const char *name, const char *password, co
     return is_in;
 }
 
-static bool use_nonce(struct store *store, const struct launch *launch,
-                      struct clinic_error *error) {
+static bool keep_nonce(struct store *store, const char *text, int64_t expires_s,
+                       struct clinic_error *error) {
     unsigned char nonce[SHA256_BYTES];
     int64_t now = store_now_ms(store) / 1000;
-    if (launch->expires_s <= now)
-        return clinic_fail(error, CLINIC_DENIED, "the launch token has expired");
-    if (!launch->nonce || !*launch->nonce || !token_hash(launch->nonce, nonce))
-        return clinic_fail(error, CLINIC_DENIED, "the launch token has no id of its own");
+    if (!token_hash(text, nonce)) return clinic_fail_memory(error);
     if (!database_run(&store->writer, error, "DELETE FROM launch_nonces WHERE expires < ?", "i",
                       now) ||
         !database_run(&store->writer, error,
                       "INSERT OR IGNORE INTO launch_nonces(nonce, expires) VALUES(?,?)", "bi",
-                      (const void *)nonce, SHA256_BYTES, launch->expires_s))
+                      (const void *)nonce, SHA256_BYTES, expires_s))
         return false;
     if (sqlite3_changes(store->writer.handle) == 1) return true;
-    return clinic_fail(error, CLINIC_DENIED, "the launch token was used before");
+    return clinic_fail(error, CLINIC_DENIED, "the token was used before");
+}
+
+bool store_use_once(struct store *store, const char *issuer, const char *nonce, int64_t expires_s,
+                    struct clinic_error *error) {
+    char text[NONCE_BYTES_MAX];
+    int n = snprintf(text, sizeof text, "%s\n%s", issuer, nonce); // launches' have no line end
+    if (n < 0 || (size_t)n >= sizeof text)
+        return clinic_fail(error, CLINIC_BAD_INPUT, "the token's names are too long");
+    return change_begin(store, error) &&
+           change_end(store, keep_nonce(store, text, expires_s, error), error);
+}
+
+static bool use_nonce(struct store *store, const struct launch *launch,
+                      struct clinic_error *error) {
+    if (launch->expires_s <= store_now_ms(store) / 1000)
+        return clinic_fail(error, CLINIC_DENIED, "the launch token has expired");
+    if (!launch->nonce || !*launch->nonce || strchr(launch->nonce, '\n'))
+        return clinic_fail(error, CLINIC_DENIED, "the launch token has no id of its own");
+    return keep_nonce(store, launch->nonce, launch->expires_s, error);
 }
 
 static bool check_launch(struct store *store, const struct launch *launch,

@@ -56,6 +56,10 @@ struct launch {
 bool store_open_launch_session(struct store *store, const struct launch *launch,
                                char token[STORE_TOKEN_BYTES], struct clinic_error *error);
 
+// Keeps until it expires that this token of the issuer was used. CLINIC_DENIED: it was before.
+bool store_use_once(struct store *store, const char *issuer, const char *nonce, int64_t expires_s,
+                    struct clinic_error *error);
+
 struct store_session {
     char id[17]; // names the session in the audit; no secret
     char user[65], display[129], role[16];

@@ -6,7 +6,7 @@ import subprocess
 import uuid
 
 import pytest
-from conftest import ONE, PROGRAM, new_key
+from conftest import ONE, PROGRAM, RECORD, new_key, read_episode
 
 UI = "https://his.example.org"
 
@@ -86,9 +86,12 @@ def hooked(serve, tmp_path_factory):
     return clinic
 
 
+PATIENT = read_episode(1)["patient"]["id"]
+
+
 def hook(**context):
     return {"hook": "encounter-discharge", "hookInstance": str(uuid.uuid4()),
-            "context": {"userId": "Practitioner/1", "patientId": "P1", "encounterId": ONE,
+            "context": {"userId": "Practitioner/1", "patientId": PATIENT, "encounterId": ONE,
                         **context}}
 
 
@@ -115,6 +118,31 @@ def test_card(hooked, encounter):
     assert ONE in link["url"] and "张示安" not in reply.bytes.decode()
     lines = hooked.user("auditor").post("audit/search", {"user": "key:his"}).json["rows"]
     assert (lines[0]["action"], lines[0]["episode"]) == ("read", ONE)
+
+
+def test_the_card_says_how_far_the_form_is(hooked):
+    doctor, fields = hooked.user("doctor"), []
+
+    def card():
+        made, = hooked.post(SERVICE, hook(), key=hooked.secret).json["cards"]
+        return made["summary"], made["indicator"]
+
+    assert "未书写" in card()[0] and card()[1] == "warning"
+    fields = list(doctor.form())
+    for n, field in enumerate(fields, 1):
+        reply = doctor.post(f"forms/{ONE}/{RECORD}", {"field": field, "text": "好", "version": 0})
+        assert reply.status == 200, reply.bytes
+        is_all = n == len(fields)
+        assert ("已回填" if is_all else f"{n}/{len(fields)}") in card()[0]
+        assert card()[1] == ("info" if is_all else "warning")
+    doctor.post(f"forms/{ONE}/{RECORD}", {"field": fields[0], "text": "", "version": 1})
+    assert f"{len(fields) - 1}/{len(fields)}" in card()[0]
+
+
+@pytest.mark.parametrize("patient,n", [(f"Patient/{PATIENT}", 1), ("SOMEBODY-ELSE", 0),
+                                       (PATIENT + "0", 0), ("Patient/", 0)])
+def test_the_card_is_for_the_patient_in_view(hooked, patient, n):
+    assert len(hooked.post(SERVICE, hook(patientId=patient), key=hooked.secret).json["cards"]) == n
 
 
 def test_no_card_for_strangers(hooked):
