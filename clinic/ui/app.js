@@ -5,6 +5,7 @@ import { make, put, say, sayAgain, tell } from "/clinic/ui/elements.js";
 import { ListView } from "/clinic/ui/list-view.js";
 import { LoginView } from "/clinic/ui/login-view.js";
 import { get, onSignedOut, post } from "/clinic/ui/clinic-server.js";
+import { keepEditsFor } from "/clinic/ui/kept-edits.js";
 import { listenForShortcuts, setShortcuts, showHelp } from "/clinic/ui/shortcuts.js";
 import { switchLanguage, word } from "/clinic/ui/clinic-words.js";
 import { UsersView } from "/clinic/ui/users-view.js";
@@ -12,17 +13,19 @@ import { Workspace } from "/clinic/ui/workspace.js";
 
 const by = (id) => document.getElementById(id);
 const main = by("view"), alertBox = by("alert"), helpDialog = by("helpDialog");
-let me = null, view = null, shown = 0, lastUse = Date.now();
+let me = null, view = null, shown = 0, lastUse = Date.now(), lastAsked = Date.now();
 
 function showAlert(text) {
   alertBox.textContent = text;
   alertBox.hidden = !text;
 }
 
+// With nothing: what was refused is well again.
 function refuse(problem) {
-  if (problem.name === "AbortError" || problem.status === 401) return;
+  if (!problem) return showAlert("");
+  if (problem.name === "AbortError" || problem.status === 401) return undefined;
   if (problem.status === undefined) throw problem;
-  showAlert(problem.status === 0 ? word("lost") : problem.message);
+  return showAlert(problem.status === 0 ? word("lost") : problem.message);
 }
 
 const sees = {
@@ -31,21 +34,23 @@ const sees = {
   users: () => me.user.role === "admin",
 };
 
-// What was shown is taken off the page before anything else is asked for.
+// What was shown is taken off the page before anything else is asked for. What was typed there and is
+// being saved yet is what the answer waits for.
 function leave() {
   shown++;
-  if (view) view.close();
+  const saved = view ? view.close() : null;
   view = null;
   setShortcuts([]);
   main.replaceChildren();
   showAlert("");
+  return saved;
 }
 
 function enter(next, name) {
   view = next;
   main.dataset.view = name;
   put(main, view.element);
-  setShortcuts([...keysOf(name), { keys: "?", word: "help", run: () => showHelp(helpDialog) }]);
+  setShortcuts([...keysOf(name), { keys: "?", word: "keyHelp", run: () => showHelp(helpDialog) }]);
 }
 
 function keysOf(name) {
@@ -53,18 +58,18 @@ function keysOf(name) {
   const draft = (run) => () => view.draft && run(view.draft);
   const card = (run) => draft((one) => { const at = one.focusedCard(); if (at) run(at); });
   const press = (action) => card((at) => { if (!at.buttons[action].disabled && !at.buttons[action].hidden) at.buttons[action].click(); });
-  const places = [{ keys: "Alt+P", word: "patients", run: () => { location.hash = "#/patients"; } }];
-  if (name === "patients") return [{ keys: "Alt+S", word: "search", run: focus("#search") }];
+  const places = [{ keys: "Alt+P", word: "keyPatients", run: () => { location.hash = "#/patients"; } }];
+  if (name === "patients") return [{ keys: "Alt+S", word: "keySearch", run: focus("#search") }];
   if (name !== "episode") return places;
   return [...places,
     { keys: "Alt+G", word: "keyGenerate", run: draft((one) => one.generate()) },
-    { keys: "Esc", word: "stop", run: draft((one) => one.stop()) },
+    { keys: "Esc", word: "keyStop", run: draft((one) => one.stop()) },
     { keys: "Alt+M", word: "keyMinimise", run: draft((one) => (one.element.hidden ? one.restore() : one.minimise())) },
     { keys: "Alt+1", word: "documents", run: focus(".documents") },
     { keys: "Alt+2", word: "recordForm", run: focus(".record-form") },
     { keys: "Alt+3", word: "draftWindow", run: draft((one) => { one.restore(); one.element.focus(); }) },
     { keys: "Alt+N", word: "keyNext", run: draft((one) => one.nextIssue()) },
-    { keys: "Alt+B", word: "backToDraft", run: () => view.documents.goBack() },
+    { keys: "Alt+B", word: "keyBack", run: () => view.documents.goBack() },
     { keys: "Alt+H", word: "keyFill", run: press("fill") },
     { keys: "Alt+A", word: "fillAll", run: draft((one) => { if (!one.fillAllButton.disabled) one.fillAllButton.click(); }) },
     { keys: "Alt+E", word: "keyEdit", run: press("edit") },
@@ -104,7 +109,7 @@ function showPlaces(name) {
 }
 
 function showLogin(message) {
-  leave();
+  const saved = leave();
   me = null;
   put(by("places"));
   by("who").textContent = by("modelState").textContent = "";
@@ -112,6 +117,7 @@ function showLogin(message) {
   enter(new LoginView(start), "login");
   view.user.focus();
   if (message) showAlert(word(message));
+  return saved;
 }
 
 async function start() {
@@ -122,7 +128,8 @@ async function start() {
     showLogin("");
     return refuse(problem);
   }
-  lastUse = Date.now();
+  lastUse = lastAsked = Date.now();
+  keepEditsFor(me.user.name);
   tell(by("who"), me.user.display || me.user.name);
   by("logout").hidden = false;
   showModel(me);
@@ -144,14 +151,27 @@ function showModel(of) {
   }, 2000);
 }
 
-async function signOut(message) {
+function signOut(message) {
   if (!me) return;
-  showLogin(message);
+  const saved = showLogin(message);
+  if (!message) keepEditsFor(""); // who goes on purpose leaves nothing in the page
+  view.waitsFor = endSession(saved); // or it would end the session of who signs in next
+}
+
+// What was typed last is saved while there is a session.
+async function endSession(saved) {
   try {
+    await saved;
     await post("logout", {});
   } catch (problem) {
     // The session is over either way; the page shows nothing any more.
   }
+}
+
+// Who only reads asks the server for nothing: it is told now and then that he is still there.
+function stayIn() {
+  lastAsked = Date.now();
+  get("me").catch(() => {});
 }
 
 function showWords() {
@@ -164,7 +184,9 @@ function showWords() {
 
 for (const name of ["pointerdown", "keydown"]) document.addEventListener(name, () => { lastUse = Date.now(); }, true);
 setInterval(() => {
-  if (me && me.session_seconds && Date.now() - lastUse > me.session_seconds * 1000) signOut("timedOut");
+  if (!me || !me.session_seconds) return;
+  if (Date.now() - lastUse > me.session_seconds * 1000) signOut("timedOut");
+  else if (lastUse > lastAsked && Date.now() - lastAsked > me.session_seconds * 300) stayIn();
 }, 1000);
 onSignedOut(() => { if (me) showLogin("timedOut"); });
 document.querySelector(".skip").addEventListener("click", (event) => {

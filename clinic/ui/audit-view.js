@@ -4,8 +4,10 @@ import { dateTime, isComposing, make, put, say } from "/clinic/ui/elements.js";
 import { post } from "/clinic/ui/clinic-server.js";
 
 const page_rows = 100, shown_characters = 40;
-const actions = ["read", "import", "draft.create", "draft.stop", "draft.edit", "draft.regenerate", "draft.insert", "form.fill",
-  "form.type", "form.undo", "override", "login", "login.failed", "logout", "launch", "user.put", "export"];
+const actions = ["read", "import", "draft.create", "draft.write", "draft.renew", "draft.stop", "draft.edit", "draft.regenerate", "draft.insert", "form.fill",
+  "form.type", "form.undo", "form.blocked", "override", "denied", "login", "login.failed", "logout", "launch", "user.put",
+  "export", "cds.feedback"];
+const roles = ["doctor", "qc", "admin", "auditor"];
 
 // Of a field that was kept, its text; of anything else, its JSON.
 function asText(value) {
@@ -77,9 +79,17 @@ export class AuditView {
     const text = (value) => make("td", { class: "audit-text", lang: "zh-CN" }, folded(asText(value)));
     return make("tr", { data: { seq: row.seq } }, make("th", { scope: "row", text: String(row.seq) }),
       make("td", { text: dateTime(String(row.at)) }),
-      make("td", { text: [row.user, row.role].filter(Boolean).join(" · ") }), action,
-      make("td", { class: "audit-object", text: row.object || row.episode || "" }), text(row.before), text(row.after),
+      make("td", {}, make("span", { text: row.user || "" }),
+        roles.includes(row.role) ? make("span", { class: "date", word: "role_" + row.role }) : null), action,
+      this.objectCell(row), text(row.before), text(row.after),
       make("td", { class: "hash", text: String(row.hash || "").slice(0, 12) }));
+  }
+
+  // What it is about, and below it the stay that it belongs to.
+  objectCell(row) {
+    const object = row.object || row.episode || "";
+    return make("td", { class: "audit-object" }, make("span", { text: object }),
+      row.episode && !object.includes(row.episode) ? make("span", { class: "note", text: row.episode }) : null);
   }
 
   async verify() {

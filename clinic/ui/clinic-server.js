@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Talks to the server that the page came from, and to nobody else. Signed in by cookie (the whole
 // site) or by a session that lives in this module's memory only (the embedded draft window).
+import { hasWord, word } from "/clinic/ui/clinic-words.js";
+
 let session = "";
 let signedOut = () => {};
 
@@ -32,7 +34,9 @@ async function refuse(response, path) {
   let message = response.status + " " + response.statusText, body = {};
   try {
     body = await response.json();
-    if (body.error && typeof body.error.message === "string") message = body.error.message;
+    const error = body.error || {}, own = "error_" + error.code;
+    if (hasWord(own)) message = word(own);
+    else if (typeof error.message === "string") message = error.message;
   } catch (problem) {
     // Not JSON: the status has to do.
   }

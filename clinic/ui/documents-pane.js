@@ -29,11 +29,17 @@ function labText(row) {
   return `${row.name} ${row.value} ${row.unit || ""}${range}`;
 }
 
+function allergyText(patient) {
+  const list = patient.allergies || [];
+  return list.length ? "过敏：" + list.map((one) => one.substance + (one.reaction ? `（${one.reaction}）` : "")).join("、") : "";
+}
+
 const flags = { H: "↑", L: "↓", A: "异常" };
 
 // Rows of the tables: [kind, word of the heading, rows of the episode, what a row says].
 const tables = [
-  ["patient", "patientData", (e) => [e.patient], (row) => [row.name, [row.sex, row.birth_date, row.blood_type].filter(Boolean).join(" · ")]],
+  ["patient", "patientData", (e) => [e.patient], (row) => [row.name,
+    [row.sex, row.birth_date, row.blood_type, allergyText(row)].filter(Boolean).join(" · ")]],
   ["diagnosis", "diagnoses", (e) => e.diagnoses, (row) => [`${row.stage === "admission" ? "入院" : "出院"}${row.rank}. ${row.name}`,
     [row.icd10, row.outcome].filter(Boolean).join(" · ")]],
   ["operation", "operations", (e) => e.operations, (row) => [row.name, [row.icd9cm3, span(row.start, row.end), row.anaesthesia].filter(Boolean).join(" · ")]],
@@ -58,15 +64,21 @@ export class DocumentsPane {
   constructor() {
     this.places = new Map(); // key → {element, text, box}: where a source may point to
     this.held = [];
+    this.opened = new Set(); // by a source, not by the reader: closed again when another one is shown
     this.body = make("div", { class: "documents-body" });
     this.back = make("button", { class: "small", word: "backToDraft", hidden: true, data: { action: "back" }, onclick: () => this.goBack() });
+    this.body.addEventListener("click", (event) => { // who opens or reads in it wants it open
+      const box = event.target.closest("details");
+      if (box) this.opened.delete(box);
+    });
     this.element = make("section", { class: "documents", label: "documents", tabindex: "-1" },
       make("header", { class: "pane-head" }, make("h2", { word: "documents" }), this.back), this.body);
   }
 
   clear() {
     this.places.clear();
-    this.held = [];
+    this.opened.clear();
+    this.held = this.marked = [];
     this.body.replaceChildren();
     this.back.hidden = true;
   }
@@ -146,6 +158,7 @@ export class DocumentsPane {
     }
     for (const [place, list] of byPlace) this.mark(place, list);
     const first = this.body.querySelector(".source");
+    if (first) this.closeOthers();
     if (first) this.reveal(first, isHeld);
     if (isHeld && first) {
       this.cameFrom = before;
@@ -169,14 +182,27 @@ export class DocumentsPane {
     return undefined;
   }
 
+  // So that the list of documents stays a list, however many sources were looked at.
+  closeOthers() {
+    for (const box of this.opened) {
+      if (box.querySelector(".source")) continue;
+      box.open = false;
+      this.opened.delete(box);
+    }
+  }
+
   // Hovering moves this pane only, never the page under the pointer.
   reveal(element, isHeld) {
     const box = element.closest("details");
-    if (box) box.open = true;
+    if (box && !box.open) {
+      box.open = true;
+      this.opened.add(box);
+    }
     const isScrolling = this.body.scrollHeight > this.body.clientHeight + 1;
     if (isScrolling) {
       const at = element.getBoundingClientRect(), frame = this.body.getBoundingClientRect();
-      if (at.top < frame.top || at.bottom > frame.bottom) this.body.scrollTop += at.top - frame.top - frame.height / 3;
+      const head = box ? box.querySelector("summary").offsetHeight : 0; // it stays at the top
+      if (at.top < frame.top + head || at.bottom > frame.bottom) this.body.scrollTop += at.top - frame.top - frame.height / 3;
     } else if (isHeld) {
       element.scrollIntoView({ block: "center" });
     }
@@ -199,15 +225,15 @@ export class DocumentsPane {
   }
 }
 
+// Who this is: enough to tell two patients of the same name apart.
 export function patientLine(episode, ageYears) {
-  const { patient, encounter } = episode;
+  const { patient, encounter } = episode, day = (type) => dateOnly((encounter.events.find((one) => one.type === type) || {}).time);
   const age = ageYears >= 0 ? `${ageYears}岁` : "";
-  return [patient.name, patient.sex, age, patient.birth_date, encounter.department,
-    encounter.bed ? `${encounter.bed}床` : "", `入院 ${dateOnly((encounter.events.find((one) => one.type === "admit") || {}).time)}`]
+  return [patient.name, patient.sex, age, patient.birth_date, `患者号 ${patient.id}`, encounter.department,
+    encounter.bed ? `${encounter.bed}床` : "", day("admit") && `入院 ${day("admit")}`, day("discharge") && `出院 ${day("discharge")}`]
     .filter(Boolean).join(" · ");
 }
 
 export function allergyLine(episode) {
-  const list = episode.patient.allergies || [];
-  return list.length ? "过敏：" + list.map((one) => one.substance + (one.reaction ? `（${one.reaction}）` : "")).join("、") : "";
+  return allergyText(episode.patient);
 }

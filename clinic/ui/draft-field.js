@@ -8,9 +8,20 @@ import { difference } from "/clinic/ui/text-diff.js";
 
 const hover_ms = 120;
 
+// "✓ 12/12", or "⚠ 11/12" where something is not right; in words for screen readers and the pointer.
+function showCounts(element, counts) {
+  element.hidden = !counts || !counts.all;
+  if (element.hidden) return;
+  const isRight = counts.ok === counts.all;
+  element.classList.toggle("bad", !isRight);
+  put(element, make("span", { class: "hidden", word: "verified", values: counts }),
+    make("span", { "aria-hidden": "true", text: `${isRight ? "✓" : "⚠"} ${counts.ok}/${counts.all}` }));
+  say(element, "verifiedTip", counts, "tip");
+}
+
 export class DraftField {
   // actions: {fill, regenerate, lock, edit, accept, beforeCopy, showSources, clearSources, selected,
-  // isHeld, formText, isRunning, canChange, canFill}
+  // isHeld, formText, isRunning, canChange, canFill, editing}
   constructor(field, actions) {
     this.field = field;
     this.actions = actions;
@@ -22,7 +33,7 @@ export class DraftField {
 
   build() {
     const id = this.field.id, act = (name, run) =>
-      [name, make("button", { class: "quiet small", word: name, data: { action: name }, onclick: run })];
+      [name, make("button", { class: "quiet small", word: name, tip: name + "Tip", data: { action: name }, onclick: run })];
     this.buttons = Object.fromEntries([
       act("edit", () => this.startEdit()),
       act("regenerate", () => this.actions.regenerate(id)),
@@ -34,7 +45,7 @@ export class DraftField {
       onclick: () => this.actions.fill(id) });
     this.buttons.diff.setAttribute("aria-expanded", "false");
     this.badges = make("span", { class: "badges" });
-    this.verified = make("span", { class: "verified" });
+    this.verified = make("span", { class: "verified", hidden: true });
     this.text = make("div", { class: "draft-text", lang: "zh-CN" });
     this.text.addEventListener("keydown", (event) => this.moveAmongSentences(event));
     this.issues = make("ul", { class: "issues", label: "issues", hidden: true });
@@ -47,7 +58,7 @@ export class DraftField {
       "aria-labelledby": `draft-${id}` },
     make("header", {}, make("h3", { id: `draft-${id}`, text: this.field.name, lang: "zh-CN" }), this.badges,
       this.verified, make("span", { class: "field-actions" }, ...more, this.buttons.fill)),
-    this.text, this.problem, this.issues, this.detail, this.diff, this.editor);
+    this.text, this.problem, this.editor, this.detail, this.issues, this.diff);
   }
 
   update(field) {
@@ -82,27 +93,25 @@ export class DraftField {
     }
     badges.replaceChildren(...marks.filter(([name]) => name !== "state_done")
       .map(([name, style]) => make("span", { class: style, word: name })));
-    const counts = field.verified;
-    if (field.state === "done" && counts && counts.all > 0) say(verified, "verified", counts);
-    else tell(verified, "");
+    showCounts(verified, field.state === "done" ? field.verified : null);
     this.problem.hidden = !field.error;
     this.problem.textContent = field.error || "";
     this.showButtons(buttons);
   }
 
   showButtons(buttons) {
-    const { field, actions } = this, isIdle = !actions.isRunning();
+    const { field, actions } = this, isFree = !actions.isRunning() && !this.isEditing();
     buttons.fill.hidden = !actions.canFill;
-    buttons.fill.disabled = !isFillable(field);
-    say(buttons.fill, field.blocked ? "fillBlocked" : "fill", null, "tip");
+    buttons.fill.disabled = !isFillable(field) || this.isEditing();
+    say(buttons.fill, field.blocked ? "fillBlocked" : this.isEditing() ? "fillEditing" : "fillTip", null, "tip");
     for (const name of ["edit", "regenerate", "lock"]) buttons[name].hidden = !actions.canChange;
-    buttons.edit.disabled = !isIdle || field.locked;
-    buttons.regenerate.disabled = !isIdle || field.locked;
+    buttons.edit.disabled = !isFree || field.locked;
+    buttons.regenerate.disabled = !isFree || field.locked;
     say(buttons.lock, field.locked ? "unlock" : "lock");
     buttons.lock.setAttribute("aria-pressed", String(Boolean(field.locked)));
-    buttons.lock.disabled = !isIdle;
+    buttons.lock.disabled = !isFree;
     buttons.diff.hidden = actions.formText(field.id) === null;
-    buttons.copy.disabled = !isFillable(field); // copying is filling by hand
+    buttons.copy.disabled = buttons.fill.disabled; // copying is filling by hand
   }
 
   showText() {
@@ -127,11 +136,13 @@ export class DraftField {
   sentence(sentence, index, all, start, end) {
     const parts = [];
     let at = start;
-    for (const claim of sentence.claims.filter((one) => !one.ok && sentence.verdict === "unsupported")
-      .sort((a, b) => a.start - b.start)) {
+    const isOpen = sentence.verdict === "unsupported", wrong = sentence.claims.filter((one) => !one.ok);
+    const hides = (claim) => isOpen && wrong.some((one) => claim.start < one.end && one.start < claim.end);
+    const shown = sentence.claims.filter((one) => (one.ok ? !hides(one) : isOpen));
+    for (const claim of shown.sort((a, b) => a.start - b.start || b.end - a.end)) {
       if (claim.start < at || claim.end > end) continue;
-      parts.push(all.slice(at, claim.start).join(""),
-        make("strong", { class: "claim-bad", text: all.slice(claim.start, claim.end).join("") }));
+      parts.push(all.slice(at, claim.start).join(""), make(claim.ok ? "span" : "strong",
+        { class: claim.ok ? "claim-ok" : "claim-bad", text: all.slice(claim.start, claim.end).join("") }));
       at = claim.end;
     }
     parts.push(all.slice(at, end).join(""));
@@ -194,23 +205,36 @@ export class DraftField {
     this.showDetail(sentence, index, sources);
   }
 
+  // The window's lower edge may hide the sentence behind what is said about it.
+  keepInSight(index) {
+    const box = this.element.parentElement && this.element.parentElement.parentElement, one = this.sentenceElements()[index];
+    if (!box || !one || this.detail.hidden) return;
+    const over = one.getBoundingClientRect().bottom - this.detail.getBoundingClientRect().top + 4;
+    if (over > 0 && this.detail.getBoundingClientRect().top > one.getBoundingClientRect().top) box.scrollTop += over;
+  }
+
   showDetail(sentence, index, sources) {
     const show = (source) => this.actions.showSources([source], { isHeld: true });
-    const claims = sentence.claims.map((claim) => make("li", { class: claim.ok ? "" : "bad" },
-      make("span", { word: claim.ok ? "claimRight" : "claimWrong" }),
-      make("span", { lang: "zh-CN", text: " " + claim.text + (claim.why ? "：" + claim.why : "") })));
+    const claims = sentence.claims.map((claim) => make("li", { class: claim.ok ? null : "bad" },
+      make("span", { "aria-hidden": "true", text: claim.ok ? "✓ " : "✗ " }),
+      make("span", { class: "hidden", word: claim.ok ? "claimRight" : "claimWrong" }),
+      make("span", { lang: "zh-CN", text: claim.text + (claim.why ? "：" + claim.why : "") })));
     put(this.detail,
       make("p", { class: "detail-head" }, make("strong", { word: "basis", values: { n: index + 1 } }),
         make("button", { class: "quiet small", word: "close", onclick: () => this.closeDetail() })),
       sources.length ? make("ul", { class: "sources", label: "sources" },
         ...sources.map((source) => make("li", {}, sourceButton(source, show))))
         : make("p", { word: "noSource" }),
+      claims.length ? make("p", { class: "note", word: "claims" }) : make("p", { class: "note", word: "noClaims" }),
       claims.length ? make("ul", { class: "claims", label: "claims" }, ...claims) : null,
       sentence.reason ? make("p", { lang: "zh-CN" }, make("span", { word: "acceptedBecause" }), sentence.reason) : null);
     this.detail.hidden = false;
+    this.detail.scrollTop = 0;
+    this.keepInSight(index);
   }
 
   closeDetail() {
+    clearTimeout(this.hovering);
     if (this.selected < 0) return;
     this.selected = -1;
     this.sentenceElements().forEach((one) => one.setAttribute("aria-pressed", "false"));
@@ -263,39 +287,84 @@ export class DraftField {
       all.slice(sentence.end).join(""));
   }
 
-  // The text in place; with a sentence, that one is chosen.
-  startEdit(sentence) {
-    if (this.buttons.edit.disabled || !this.editor.hidden) return;
-    const area = make("textarea", { rows: Math.min(14, 3 + Math.ceil(this.field.text.length / 28)), label: "editText",
+  // The text in place; with a sentence, that one is chosen. `text`: what was typed before, if not the draft's.
+  startEdit(sentence, text = this.field.text) {
+    if (this.isEditing()) return this.area.focus();
+    if (this.buttons.edit.disabled) return undefined;
+    const area = this.area = make("textarea", { rows: Math.min(14, 3 + Math.ceil(text.length / 28)), label: "editText",
       lang: "zh-CN", maxlength: "20000" });
-    area.value = this.field.text;
-    const save = async () => {
-      if (area.value === this.field.text || await this.actions.edit(this.field.id, area.value)) this.endEdit();
-    };
+    area.value = text;
+    this.editedText = this.field.text;
     area.addEventListener("keydown", (event) => {
       if (isComposing(event)) return;
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
-      else if (event.key === "Escape") this.endEdit();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.saveEdit();
+      else if (event.key === "Escape") this.cancelEdit();
       else return;
       event.preventDefault();
       event.stopPropagation();
     });
-    this.editor.replaceChildren(area, make("div", { class: "buttons" },
-      make("button", { class: "strong small", word: "save", data: { action: "save" }, onclick: save }),
-      make("button", { class: "small", word: "cancel", onclick: () => this.endEdit() })));
+    this.editNote = make("p", { class: "notice", role: "status", hidden: true });
+    this.giveUp = make("button", { class: "small", word: "cancel", data: { action: "cancel" }, onclick: () => this.cancelEdit(true) });
+    this.editor.replaceChildren(area, this.editNote, make("div", { class: "buttons" },
+      make("button", { class: "strong small", word: "save", data: { action: "save" }, onclick: () => this.saveEdit() }), this.giveUp));
     this.editor.hidden = false;
     this.text.hidden = true;
+    this.showHead();
+    this.actions.editing();
     area.focus();
     if (sentence) {
       const all = characters(this.field.text);
       area.setSelectionRange(all.slice(0, sentence.start).join("").length, all.slice(0, sentence.end).join("").length);
     }
+    return undefined;
+  }
+
+  isEditing() {
+    return !this.editor.hidden;
+  }
+
+  // What would be lost with this card.
+  unsavedText() {
+    return this.isEditing() && this.area.value !== this.editedText ? this.area.value : null;
+  }
+
+  tellEditor(name) {
+    say(this.editNote, name);
+    this.editNote.hidden = false;
+  }
+
+  // What the draft says now is overwritten only after the doctor has been told that it is another.
+  async saveEdit() {
+    const { area } = this;
+    if (area.readOnly) return;
+    if (this.field.text !== this.editedText) {
+      this.editedText = this.field.text;
+      this.tellEditor("editedMeanwhile");
+      this.diff.hidden = true;
+      this.text.hidden = false;
+      return;
+    }
+    area.readOnly = true; // until the answer, so that no word is typed that is not sent
+    if (area.value === this.field.text || await this.actions.edit(this.field.id, area.value)) this.endEdit();
+    else area.readOnly = false;
+  }
+
+  // Escape never throws away what was typed; the button does, when it is pressed again.
+  cancelEdit(isButton) {
+    if (this.unsavedText() === null || (isButton && this.isGivenUp)) return this.endEdit();
+    this.isGivenUp = true;
+    this.tellEditor("editUnsaved");
+    say(this.giveUp, "giveUp");
+    return undefined;
   }
 
   endEdit() {
+    this.isGivenUp = false;
     this.editor.hidden = true;
     this.editor.replaceChildren();
     this.text.hidden = false;
+    this.showHead();
+    this.actions.editing();
     this.buttons.edit.focus();
   }
 
@@ -318,7 +387,11 @@ export class DraftField {
   }
 
   async copy() {
-    if (this.actions.beforeCopy && !await this.actions.beforeCopy(this.field.id)) return;
+    if (this.isCopying) return;
+    this.isCopying = true;
+    const isAllowed = !this.actions.beforeCopy || await this.actions.beforeCopy(this.field.id);
+    this.isCopying = false;
+    if (!isAllowed) return;
     const isDone = await copyText(this.field.text);
     say(this.buttons.copy, isDone ? "copied" : "copyFailed");
     setTimeout(() => say(this.buttons.copy, "copy"), 1500);

@@ -4,15 +4,24 @@
 import { DraftField } from "/clinic/ui/draft-field.js";
 import { listSection, openOmissions, showConflicts, showOmissions } from "/clinic/ui/draft-lists.js";
 import { applyEvent, fillableFields, findField, revisionsOf, unsupported } from "/clinic/ui/draft-state.js";
-import { dateTime, make, say, tell } from "/clinic/ui/elements.js";
+import { dateTime, make, put, say, tell } from "/clinic/ui/elements.js";
 import { follow, get, path, post } from "/clinic/ui/clinic-server.js";
+import { keepEdit, takeEdit } from "/clinic/ui/kept-edits.js";
 import { word } from "/clinic/ui/clinic-words.js";
 
 const spoken = document.getElementById("spoken");
+const first_wait_ms = 500, longest_wait_ms = 8000; // between two tries to reach a server that is away
+
+function pause(ms, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+  });
+}
 
 export class DraftWindow {
   // host: {episode, user, template, templateName, canDraft, canFill, isModelOff, label, isAlone,
-  // formText(id), fill(draft, ids, revisions), beforeCopy?, showSources, clearSources, changed(form),
+  // formText(id), isTyped(id), fill(draft, ids, revisions), beforeCopy?, showSources, clearSources, changed(form),
   // stateChanged?(isRunning)}
   constructor(host) {
     this.host = host;
@@ -25,6 +34,8 @@ export class DraftWindow {
     this.filling = new Set();
     this.changing = new Set();
     this.isStarting = this.isClosed = false;
+    this.leaving = (event) => { if (this.unsavedFields().length) event.preventDefault(); };
+    window.addEventListener("beforeunload", this.leaving);
     this.build();
     this.showHead();
   }
@@ -35,18 +46,21 @@ export class DraftWindow {
       data: { action: "generate" }, hidden: !host.isAlone || !host.canDraft, onclick: () => this.generate() });
     this.stopButton = make("button", { word: "stop", hidden: true, data: { action: "stop" }, onclick: () => this.stop() });
     this.fillAllButton = make("button", { class: "strong", word: "fillAll", data: { action: "fillAll" }, disabled: true,
-      hidden: !host.canFill, onclick: () => this.fill(fillableFields(this.draft).map((field) => field.id)) });
+      hidden: !host.canFill, onclick: () => this.fillAll() });
     this.state = make("span", { class: "chip state", data: { part: "state" } });
     this.verified = make("span", { class: "verified", data: { part: "verified" } });
-    this.nextButton = make("button", { class: "small", hidden: true, data: { action: "next" }, onclick: () => this.nextIssue() });
+    this.nextButton = make("button", { class: "small bad", hidden: true, data: { action: "next" }, onclick: () => this.nextIssue() });
     this.omittedButton = make("button", { class: "small", hidden: true, data: { action: "omitted" }, onclick: () => this.showOmitted() });
+    this.conflictButton = make("button", { class: "small wait", hidden: true, data: { action: "conflicts" }, onclick: () => this.showConflicts() });
     this.note = make("p", { class: "note", data: { part: "times" } });
     this.alert = make("p", { class: "alert", role: "alert", hidden: true });
+    this.question = make("div", { class: "notice", role: "alert", hidden: true, data: { part: "question" } });
+    this.empty = make("p", { class: "draft-empty", word: "emptyDraft", hidden: !host.canDraft });
     this.owner = make("p", { class: "notice", hidden: true });
     this.fields = make("div", { class: "draft-fields" });
     this.omissions = listSection("omissions");
     this.conflicts = listSection("conflicts");
-    this.body = make("div", { class: "draft-body" }, this.conflicts, this.fields, this.omissions, this.note);
+    this.body = make("div", { class: "draft-body" }, this.empty, this.conflicts, this.fields, this.omissions, this.note);
     this.minimiseButton = make("button", { class: "quiet minimise", label: "minimise", tip: "minimise", text: "−",
       hidden: host.isAlone, data: { action: "minimise" }, onclick: () => this.minimise() });
     this.element = make("section", { class: "draft-window", label: "draftWindow", tabindex: "-1" },
@@ -54,8 +68,9 @@ export class DraftWindow {
         this.state, this.minimiseButton),
       make("p", { class: "ai-label", text: host.label, lang: "zh-CN" }),
       host.isModelOff ? make("p", { class: "notice", word: "modelOff", data: { part: "modelOff" } }) : null,
-      make("div", { class: "toolbar" }, this.generateButton, this.stopButton, this.fillAllButton, this.verified, this.nextButton, this.omittedButton),
-      this.owner, this.alert,
+      make("div", { class: "toolbar" }, this.generateButton, this.stopButton, this.fillAllButton, this.verified, this.nextButton, this.omittedButton,
+        this.conflictButton),
+      this.owner, this.question, this.alert,
       this.body);
     for (const name of ["wheel", "pointerdown", "keydown"])
       this.body.addEventListener(name, () => { this.isFollowing = false; }, { passive: true });
@@ -83,7 +98,8 @@ export class DraftWindow {
       accept: (field, sentence, text, reason) => act("accept", { field, sentence, text, reason }),
       insert: (omission) => act("insert", { omission }),
       dismiss: (omission, reason) => act("dismiss", { omission, reason }),
-      regenerate: async (field) => { if (await act("regenerate", { field })) this.run(); },
+      regenerate: (field) => this.regenerate(field),
+      editing: () => this.showHead(),
     };
   }
 
@@ -128,8 +144,9 @@ export class DraftWindow {
       this.showAlert(word("blockedFields", { names }));
       this.nextIssue(blocked[0].field);
     } else if (problem.body && problem.body.draft) {
+      const isRecord = problem.body.error && problem.body.error.code === "record_changed";
       this.take(problem.body.draft);
-      this.showAlert(word("draftChanged"));
+      this.showAlert(word(isRecord ? "error_record_changed" : "draftChanged"));
     } else if (problem.body && problem.body.form) {
       this.host.changed(problem.body.form);
       this.showAlert(word("formChanged"));
@@ -143,8 +160,44 @@ export class DraftWindow {
     this.alert.hidden = !text;
   }
 
-  async generate() {
-    if (!this.host.canDraft || this.isStarting) return;
+  // What a doctor has changed is not thrown away before he has been asked.
+  ask(name, fields, goOn) {
+    const answer = (isYes) => {
+      this.question.hidden = true;
+      put(this.question);
+      if (isYes) goOn();
+    };
+    const yes = make("button", { class: "strong small", word: "goOn", data: { action: "goOn" }, onclick: () => answer(true) });
+    put(this.question, make("p", { word: name, values: { names: fields.map((field) => field.name).join("、") } }),
+      make("div", { class: "buttons" }, yes, make("button", { class: "small", word: "cancel", onclick: () => answer(false) })));
+    this.question.hidden = false;
+    yes.focus();
+  }
+
+  unsavedFields() {
+    return this.draft ? this.draft.fields.filter((field) => this.cards.get(field.id).unsavedText() !== null) : [];
+  }
+
+  // Fields that the doctor has changed, and that a new draft would not have.
+  changedFields() {
+    const unsaved = this.unsavedFields();
+    return this.isMine() ? this.draft.fields.filter((field) => unsaved.includes(field) || (field.edited && !field.locked)) : [];
+  }
+
+  async regenerate(id, isSure) {
+    const changed = this.changedFields().filter((field) => field.id === id);
+    if (changed.length && !isSure) return this.ask("askRewrite", changed, () => this.regenerate(id, true));
+    if (await this.change("regenerate", { field: id })) this.run();
+    return undefined;
+  }
+
+  async generate(isSure) {
+    if (!this.host.canDraft || this.isStarting) return undefined;
+    const changed = this.isRunning() ? [] : this.changedFields();
+    if (changed.length && isSure !== true) {
+      this.restore();
+      return this.ask("askAgain", changed, () => this.generate(true));
+    }
     this.isStarting = true;
     this.restore();
     await this.opening; // or its answer would take the place of the new draft
@@ -153,6 +206,7 @@ export class DraftWindow {
     });
     this.isStarting = false;
     if (isStarted) this.run();
+    return undefined;
   }
 
   // Shows a draft that exists, and follows it if it is being written; not in the place of a newer one.
@@ -168,6 +222,7 @@ export class DraftWindow {
     const abort = this.abort = new AbortController(), id = this.draft.id;
     this.isFollowing = true;
     this.showHead();
+    let isLost = false;
     try {
       for await (const event of follow(path.draft(id, "events"), abort.signal)) {
         if (abort.signal.aborted) return;
@@ -175,17 +230,23 @@ export class DraftWindow {
       }
     } catch (problem) {
       if (abort.signal.aborted) return;
-      this.showAlert(problem.status > 0 ? problem.message : word("lost"));
+      isLost = !(problem.status > 0);
+      this.showAlert(isLost ? word("reconnecting") : problem.message);
     }
-    await this.settle(id, abort);
+    await this.settle(id, abort, isLost);
   }
 
-  // After a run: the draft as the server has it, unless something newer came meanwhile.
-  async settle(id, abort) {
+  // After a run: the draft as the server has it, unless something newer came meanwhile. If the
+  // server was away, as soon as it is back; a run that went on without us is followed again.
+  async settle(id, abort, isLost) {
     const { taken } = this;
     try {
-      const draft = await get(path.draft(id), abort.signal);
-      if (!abort.signal.aborted && taken === this.taken) this.take(draft);
+      const { draft, wasAway } = await this.getAgain(id, abort.signal, isLost);
+      if (abort.signal.aborted) return;
+      if (taken === this.taken) this.take(draft);
+      if (wasAway) this.showAlert(draft.state === "stopped" ? word("reconnected") : "");
+      if (this.isRunning() && !wasAway) await pause(first_wait_ms, abort.signal);
+      if (this.isRunning() && !abort.signal.aborted) return void this.run();
     } catch (problem) {
       if (!abort.signal.aborted) this.refuse(problem);
     }
@@ -194,13 +255,30 @@ export class DraftWindow {
     this.showHead();
   }
 
+  // The draft; while the server is away it is asked again, less and less often.
+  async getAgain(id, signal, isLost) {
+    for (let wait = first_wait_ms, wasAway = isLost;; wait = Math.min(2 * wait, longest_wait_ms)) {
+      if (wasAway) await pause(wait, signal);
+      try {
+        return { draft: await get(path.draft(id), signal), wasAway };
+      } catch (problem) {
+        if (problem.status !== 0 && problem.status !== 503) throw problem;
+        this.showAlert(word("reconnecting"));
+        wasAway = true;
+      }
+    }
+  }
+
   stop() {
     if (this.isRunning() && this.isMine()) this.act(async () => { await post(path.draft(this.draft.id, "stop")); });
   }
 
   // The episode is left: the stream is dropped and nothing stays on the page.
   close() {
+    for (const field of this.unsavedFields())
+      keepEdit(this.place(field), { text: this.cards.get(field.id).unsavedText() });
     this.isClosed = true;
+    window.removeEventListener("beforeunload", this.leaving);
     if (this.abort) this.abort.abort();
     this.draft = null;
     this.cards.clear();
@@ -223,8 +301,25 @@ export class DraftWindow {
     this.owner.hidden = this.isMine();
     say(this.owner, "draftOf", { by: draft.by || "" });
     this.fillAllButton.hidden = !this.host.canFill || !this.isMine();
+    this.empty.hidden = true;
     for (const field of draft.fields) this.showField(field);
     this.showChange({ head: true, omissions: true, conflicts: true });
+    this.takeKept();
+  }
+
+  place(field) {
+    return ["draft", this.draft.id, field.id].join("|");
+  }
+
+  // An edit that was not saved when this draft was left is there again.
+  takeKept() {
+    if (!this.isMine() || this.isRunning() || !this.host.canDraft) return;
+    for (const field of this.draft.fields) {
+      const card = this.cards.get(field.id), edit = field.locked || card.isEditing() ? null : takeEdit(this.place(field));
+      if (!edit || edit.text === field.text) continue;
+      card.startEdit(null, edit.text);
+      card.tellEditor("editRestored");
+    }
   }
 
   showField(field) {
@@ -259,9 +354,15 @@ export class DraftWindow {
       showOmissions(this.omissions, this.draft, this.actions());
       const { must, may } = openOmissions(this.draft);
       this.omittedButton.hidden = must + may === 0;
+      this.omittedButton.classList.toggle("wait", must > 0);
       say(this.omittedButton, must ? "omissions" : "mayOmissions", { n: must || may });
     }
-    if (change.conflicts) showConflicts(this.conflicts, this.draft.conflicts, this.actions());
+    if (change.conflicts) {
+      const n = (this.draft.conflicts || []).length;
+      showConflicts(this.conflicts, this.draft.conflicts, this.actions());
+      this.conflictButton.hidden = n === 0;
+      say(this.conflictButton, "inConflict", { n });
+    }
     if (change.message) this.showAlert(change.message);
     if (change.isOld) this.showAlert(word("newerVersion"));
     if (change.head) this.showHead();
@@ -292,8 +393,13 @@ export class DraftWindow {
     const n = draft ? draft.fields.reduce((sum, field) => sum + (field.state === "writing" ? 0 : unsupported(field).length), 0) : 0;
     this.nextButton.hidden = n === 0;
     say(this.nextButton, "nextIssue", { n });
-    if (draft && !isRunning && draft.verified && draft.verified.all > 0) say(this.verified, "verified", draft.verified);
-    else tell(this.verified, "");
+    if (draft && !isRunning && draft.verified && draft.verified.all > 0) {
+      say(this.verified, "verified", draft.verified);
+      say(this.verified, "verifiedTip", draft.verified, "tip");
+      this.verified.classList.toggle("bad", draft.verified.ok < draft.verified.all);
+    } else {
+      tell(this.verified, "");
+    }
     this.showTimes();
     say(this.launcherState, "state_" + (draft ? draft.state : "none"));
     if (this.host.stateChanged) this.host.stateChanged(isRunning && this.isMine());
@@ -315,9 +421,23 @@ export class DraftWindow {
     }
   }
 
+  // Everything that may be filled and is not in the form yet; what the doctor has written there
+  // himself stays, and what was left is told.
+  fillAll() {
+    const { fields } = this.draft, isTyped = (field) => this.host.isTyped(field.id);
+    const isSame = (field) => (this.host.formText(field.id) || "").trim() === field.text.trim();
+    const isEdited = (field) => this.cards.get(field.id).isEditing(), open = fillableFields(this.draft).filter((field) => !isSame(field));
+    const left = [["leftOut", fields.filter((field) => field.blocked)], ["leftEdited", open.filter(isEdited)],
+      ["leftTyped", open.filter((field) => !isEdited(field) && isTyped(field))]]
+      .filter(([, list]) => list.length).map(([name, list]) => word(name, { names: list.map((field) => field.name).join("、") }));
+    const ids = open.filter((field) => !isEdited(field) && !isTyped(field)).map((field) => field.id);
+    if (ids.length) return this.fill(ids, left);
+    return this.showAlert(left.join(" ") || word("nothingToFill"));
+  }
+
   // One after the other in the order of the clicks, each with what the doctor saw at the click; a
   // field that is on its way already is not filled twice.
-  async fill(all) {
+  async fill(all, left = []) {
     const ids = all.filter((id) => !this.filling.has(id));
     if (!this.draft || ids.length === 0) return;
     const { draft, filled } = this, revisions = revisionsOf(draft, ids), isFirst = this.filling.size === 0;
@@ -330,7 +450,7 @@ export class DraftWindow {
         // Reported where it happened; this fill is another.
       }
       try {
-        if (!this.isClosed && this.draft.id === draft.id) await this.fillNow(ids, revisions);
+        if (!this.isClosed && this.draft.id === draft.id) await this.fillNow(ids, revisions, left);
       } finally {
         for (const id of ids) this.filling.delete(id);
       }
@@ -338,14 +458,13 @@ export class DraftWindow {
     await this.filled;
   }
 
-  async fillNow(ids, revisions) {
-    const left = this.draft.fields.filter((field) => field.blocked).map((field) => field.name);
+  async fillNow(ids, revisions, left) {
     try {
       await this.host.fill(this.draft, ids, revisions);
       if (this.isClosed) return;
       this.showForm();
       spoken.textContent = word("spokenFilled", { n: ids.length });
-      if (ids.length > 1 && left.length) this.showAlert(word("leftOut", { names: left.join("、") }));
+      if (left.length) this.showAlert(left.join(" "));
     } catch (problem) {
       if (!this.isClosed) this.refuse(problem);
     }
@@ -359,6 +478,12 @@ export class DraftWindow {
     if (!item) return;
     item.querySelector("button").focus();
     item.scrollIntoView({ block: "center" });
+  }
+
+  showConflicts() {
+    this.conflicts.open = true;
+    this.conflicts.scrollIntoView({ block: "start" });
+    this.conflicts.querySelector("summary").focus();
   }
 
   showOmitted() {

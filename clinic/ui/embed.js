@@ -6,6 +6,7 @@ import { DraftWindow } from "/clinic/ui/draft-window.js";
 import { make, put, say, sayAgain, tell } from "/clinic/ui/elements.js";
 import { HostMessages, HostRefusal } from "/clinic/ui/messaging.js";
 import { ServerError, get, onSignedOut, path, post, setSession } from "/clinic/ui/clinic-server.js";
+import { keepEditsFor } from "/clinic/ui/kept-edits.js";
 import { listenForShortcuts, setShortcuts } from "/clinic/ui/shortcuts.js";
 import { switchLanguage, word } from "/clinic/ui/clinic-words.js";
 
@@ -51,6 +52,12 @@ async function readAgain(one, ids) {
 
 function versions(one, ids) {
   return Object.fromEntries(ids.map((id) => [id, (one.form.fields.find((field) => field.id === id) || { version: 0 }).version]));
+}
+
+// Whether the host's form holds something else than what was filled in from here.
+function isTyped(one, id) {
+  const inHost = (one.seen && one.seen[id]) || "", field = one.form && one.form.fields.find((each) => each.id === id);
+  return inHost.trim() !== "" && !(field && field.from === "draft" && field.text === inHost);
 }
 
 async function takeBack(one, ids) {
@@ -100,6 +107,7 @@ async function launch() {
     one.episode = answer.episode;
     one.template = answer.template || "discharge-record";
     one.me = await get("me");
+    keepEditsFor(one.me.user.name);
     await findHost(one, answer.messaging);
     if (visit !== one) return one.host && one.host.close();
     await show(one, answer);
@@ -118,6 +126,7 @@ async function show(one, answer) {
     episode: one.episode, user: me.user.name, template: one.template, templateName: template.name, label: me.label, isAlone: true,
     canDraft: isDoctor, canFill: isDoctor && Boolean(one.host), isModelOff: me.model.state === "off",
     formText: (id) => (one.seen ? one.seen[id] || "" : null),
+    isTyped: (id) => isTyped(one, id),
     fill: (draft, ids, revisions) => fill(one, draft, ids, revisions),
     beforeCopy: one.host || !isDoctor ? null : (draft, id) => fill(one, draft, [id]),
     changed: () => {}, showSources: (sources) => showSources(one, sources), clearSources: () => put(one.sources),
@@ -125,9 +134,11 @@ async function show(one, answer) {
   say(by("hostState"), one.host ? "hostFound" : "hostMissing");
   by("finish").hidden = !one.host;
   put(main, one.draft.element, one.sources);
-  const { episode, drafts } = await get(path.episode(one.episode));
+  const [{ episode, drafts, age_years: age }, form] = await Promise.all([get(path.episode(one.episode)), get(path.form(one.episode, one.template))]);
   if (visit !== one) return;
-  by("who").textContent = [episode.patient.name, episode.patient.sex, episode.encounter.bed && episode.encounter.bed + "床"]
+  one.form = one.form || form;
+  by("who").textContent = [episode.patient.name, episode.patient.sex, age >= 0 && age + "岁",
+    episode.encounter.bed && episode.encounter.bed + "床"]
     .filter(Boolean).join(" · ");
   setShortcuts([{ keys: "Alt+G", word: "keyGenerate", run: () => one.draft.generate() },
     { keys: "Esc", word: "stop", run: () => one.draft.stop() },

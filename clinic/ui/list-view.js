@@ -37,7 +37,7 @@ export class ListView {
         labelled("department", this.department), labelled("listState", this.state)),
       make("div", { class: "table-box", tabindex: "0", role: "region", label: "patients" },
         make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((word) => make("th", { scope: "col", word })))), this.body)),
-      make("div", { class: "buttons" }, this.before, this.after));
+      this.pages = make("div", { class: "buttons", hidden: true }, this.before, this.after));
   }
 
   turn(rows) {
@@ -64,11 +64,13 @@ export class ListView {
   }
 
   show({ episodes, total }) {
-    say(this.count, "listCount", { n: total });
+    const isPart = total > episodes.length && episodes.length > 0;
+    say(this.count, isPart ? "listPart" : "listCount", { n: total, from: this.offset + 1, to: this.offset + episodes.length });
     put(this.body, ...episodes.map((one) => this.row(one)));
     if (episodes.length === 0) put(this.body, make("tr", {}, make("td", { colspan: "9", word: "nobody" })));
     this.before.disabled = this.offset === 0;
     this.after.disabled = this.offset + episodes.length >= total;
+    this.pages.hidden = total <= page_rows;
     if (!this.department.dataset.isFilled) this.offerDepartments(episodes);
   }
 
@@ -84,8 +86,10 @@ export class ListView {
     const link = make("a", { href: "#/episode/" + encodeURIComponent(one.id), text: one.patient.name });
     const cell = (text) => make("td", { text: text === undefined || text === null ? "" : String(text) });
     const draft = make("td", {}, one.draft ? make("span", { class: "chip state", word: "state_" + one.draft.state }) : null);
-    const filled = one.form && one.form.all ? `${one.form.filled}/${one.form.all}` : "";
-    return make("tr", { data: { episode: one.id } }, make("th", { scope: "row" }, link),
+    const filled = one.form && one.form.filled ? `${one.form.filled}/${one.form.all}` : "–";
+    // A click anywhere in the row opens it; the link is there for the keyboard. Text can still be chosen.
+    const open = (event) => { if (!event.target.closest("a") && getSelection().isCollapsed) link.click(); };
+    return make("tr", { data: { episode: one.id }, onclick: open }, make("th", { scope: "row" }, link),
       cell([one.patient.sex, one.patient.age === undefined ? "" : one.patient.age + "岁"].filter(Boolean).join(" ")),
       cell(one.department), cell(one.bed), cell(dateOnly(one.admit)), cell(one.discharge ? dateOnly(one.discharge) : ""),
       cell(one.main_diagnosis), draft, cell(filled));

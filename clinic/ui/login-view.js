@@ -28,6 +28,7 @@ export class LoginView {
     this.button.disabled = true;
     this.alert.hidden = true;
     try {
+      await this.waitsFor;
       await post("login", { user: this.user.value.trim(), password: this.password.value });
       this.password.value = "";
       await this.signedIn();

@@ -2,13 +2,14 @@
 // The form of the record: what the doctor signs. Typed text is saved field by field with the
 // version that it was typed over; a field that changed elsewhere is shown, never overwritten.
 import { dateTime, make, put, say, tell } from "/clinic/ui/elements.js";
+import { dropEdit, keepEdit, takeEdit } from "/clinic/ui/kept-edits.js";
 import { path, post } from "/clinic/ui/clinic-server.js";
 import { word } from "/clinic/ui/clinic-words.js";
 
-const save_after_ms = 1200;
+const save_after_ms = 1200, save_again_ms = 4000;
 
 export class RecordForm {
-  // options: {episode, template, templateName, canType, label, changed(), refuse(problem)}
+  // options: {episode, template, templateName, canType, label, changed(), refuse(problem or null)}
   constructor(options) {
     this.options = options;
     this.rows = new Map();
@@ -29,12 +30,20 @@ export class RecordForm {
       make("header", { class: "pane-head" }, make("h2", { lang: "zh-CN", text: options.templateName }),
         make("div", { class: "buttons" }, this.generateButton,
           make("button", { class: "quiet", word: "print", onclick: () => window.print() }))),
-      this.label, this.fields);
+      this.label, this.fields,
+      make("p", { class: "print-only signature" }, make("span", { word: "signature" }), make("span", { word: "signedOn" })),
+      make("p", { class: "print-only printed-note", word: "printedNote" }));
   }
 
   text(id) {
     const row = this.rows.get(id);
     return row ? row.area.value : "";
+  }
+
+  // Whether the doctor has written this field himself, or over what was filled in.
+  isTyped(id) {
+    const { field, area } = this.rows.get(id);
+    return area.value.trim() !== "" && (field.from === "typed" || area.value !== field.text);
   }
 
   versions(ids) {
@@ -47,6 +56,7 @@ export class RecordForm {
       if (!this.rows.has(field.id)) this.addRow(field);
       this.showRow(this.rows.get(field.id), field);
     }
+    for (const field of form.fields) this.takeKept(this.rows.get(field.id));
     this.label.hidden = !form.fields.some((field) => field.draft && field.text); // also typed over
     this.options.changed();
   }
@@ -54,9 +64,10 @@ export class RecordForm {
   addRow(field) {
     const id = "form-" + field.id;
     const area = make("textarea", { id, rows: "1", lang: "zh-CN", maxlength: "20000", readonly: !this.options.canType });
+    area.value = field.text;
     const row = { area, timer: 0, field, printed: make("p", { class: "print-only record-text", lang: "zh-CN" }),
       meta: make("p", { class: "note" }), clash: make("div", { class: "notice", role: "alert", hidden: true }),
-      undo: make("button", { class: "quiet small", word: "undo", hidden: true, data: { action: "undo" }, onclick: () => this.undo(field.id) }) };
+      undo: make("button", { class: "quiet small", word: "undo", hidden: true, data: { action: "undo" }, onclick: (event) => { if (event.detail < 2) this.undo(field.id); } }) };
     area.addEventListener("input", (event) => {
       this.grow(area);
       this.options.changed();
@@ -71,21 +82,36 @@ export class RecordForm {
       make("div", { class: "row-foot" }, row.meta, row.undo)));
   }
 
-  // Typed text that is not saved yet is not thrown away by an answer about another field.
+  // Typed text that is not saved yet is not thrown away by an answer about another field; where the
+  // doctor has to choose between two texts, nothing is changed before he has.
   showRow(row, field) {
-    const { value } = row.area;
-    const isTyped = value !== row.field.text && value !== field.text && document.activeElement === row.area;
+    if (row.isClashing) return;
+    const { value } = row.area, isTyped = value !== row.field.text && value !== field.text;
     row.field = field;
     if (!isTyped) row.area.value = field.text;
     row.printed.textContent = row.area.value;
-    row.clash.hidden = true;
     row.undo.hidden = !this.options.canType || !(field.version > 0);
-    if (row.saving && isTyped) return;
+    this.grow(row.area);
+    if (isTyped) return;
     row.area.closest(".form-row").dataset.from = field.from || "";
     if (field.from === "draft") say(row.meta, "fromDraft", { by: field.by || "", at: dateTime(field.at) });
     else if (field.from === "typed") say(row.meta, "typedBy", { by: field.by || "", at: dateTime(field.at) });
     else tell(row.meta, "");
+  }
+
+  place(row) {
+    return ["form", this.options.episode, this.options.template, row.field.id].join("|");
+  }
+
+  // What was typed here before the view was left, and did not reach the server.
+  takeKept(row) {
+    const edit = this.options.canType ? takeEdit(this.place(row)) : null;
+    if (!edit || edit.text === row.field.text) return;
+    const now = row.field;
+    row.area.value = edit.text;
+    row.field = { ...now, version: edit.version }; // if it was changed meanwhile the server says so
     this.grow(row.area);
+    this.save(row);
   }
 
   grow(area) {
@@ -115,7 +141,12 @@ export class RecordForm {
     try {
       do {
         const answer = await this.post("", { field: field.id, text: row.area.value, version: row.field.version });
-        if (this.isClosed) return;
+        if (this.isClosed) {
+          row.field = answer.form.fields.find((one) => one.id === field.id); // sendOn() goes on from there
+          return;
+        }
+        if (this.isAway) this.options.refuse(null);
+        this.isAway = false;
         this.show(answer.form);
       } while (this.isUnsaved(row));
     } catch (problem) {
@@ -123,29 +154,53 @@ export class RecordForm {
     }
   }
 
-  // Before something else changes the form: what was typed is in it.
-  settle() {
-    return Promise.all([...this.rows.values()].map((row) => this.save(row)));
+  // Before something else changes the form: what was typed is in it. The names of those fields,
+  // of the ones asked for, that could not be saved.
+  async settle(ids = []) {
+    await Promise.all([...this.rows.values()].map((row) => this.save(row)));
+    return ids.map((id) => this.rows.get(id)).filter((row) => row && this.isUnsaved(row)).map((row) => row.field.name);
   }
 
   showProblem(row, problem) {
     const form = problem.body && problem.body.form;
     const other = form && form.fields.find((one) => one.id === row.field.id);
+    if (other && other.text === row.area.value) return this.show(form); // our own words had arrived
     say(row.meta, "notSaved");
-    if (!other) return this.options.refuse(problem);
-    const mine = row.area.value;
-    put(row.clash, make("p", { word: "clash" }), make("p", { class: "record-text", lang: "zh-CN", text: other.text }),
-      make("div", { class: "buttons" },
-        make("button", { class: "small", word: "takeTheirs", onclick: () => { row.area.value = other.text; row.field = other; this.show(form); this.grow(row.area); } }),
-        make("button", { class: "small", word: "keepMine", onclick: () => { this.show(form); row.area.value = mine; this.save(row); } })));
-    row.clash.hidden = false;
+    if (other) return this.showClash(row, other, form);
+    this.options.refuse(problem);
+    if (problem.status === 0 || problem.status >= 500) { // the server is away: once more, until it is back
+      this.isAway = true;
+      row.timer = setTimeout(() => this.save(row), save_again_ms);
+    }
     return undefined;
   }
 
+  showClash(row, other, form) {
+    const choose = (text) => {
+      row.isClashing = false;
+      row.clash.hidden = true;
+      row.area.value = text;
+      row.field = { ...other };
+      this.show(form);
+      this.grow(row.area);
+      row.area.focus();
+      this.save(row);
+    };
+    row.isClashing = true;
+    put(row.clash, make("p", { word: "clash" }), make("p", { class: "record-text", lang: "zh-CN", text: other.text }),
+      make("div", { class: "buttons" },
+        make("button", { class: "small", word: "takeTheirs", onclick: () => choose(other.text) }),
+        make("button", { class: "small", word: "keepMine", onclick: () => choose(row.area.value) })));
+    row.clash.hidden = false;
+  }
+
+  // A double click is one click: the second would take back a step that nobody has seen.
   async undo(id) {
     const row = this.rows.get(id);
+    if (row.isUndoing) return;
+    row.isUndoing = true;
     try {
-      await this.settle();
+      if ((await this.settle([id])).length) return;
       const answer = await this.post("undo", { field: id, version: row.field.version });
       if (this.isClosed) return;
       row.area.value = row.field.text;
@@ -154,6 +209,8 @@ export class RecordForm {
       row.area.focus();
     } catch (problem) {
       if (!this.isClosed) this.options.refuse(problem);
+    } finally {
+      row.isUndoing = false;
     }
   }
 
@@ -161,12 +218,12 @@ export class RecordForm {
     return post(path.form(this.options.episode, this.options.template, action), body);
   }
 
-  // What was typed a moment ago is sent on; nobody waits for the answer.
+  // What was typed a moment ago is sent on; who ends the session waits for it.
   close() {
+    const sent = [];
     for (const row of this.rows.values()) {
       clearTimeout(row.timer);
-      if (!row.saving && this.isUnsaved(row))
-        this.post("", { field: row.field.id, text: row.area.value, version: row.field.version }).catch(() => {});
+      if (this.isUnsaved(row)) sent.push(this.sendOn(row));
     }
     this.isClosed = true;
     window.removeEventListener("resize", this.resized);
@@ -174,5 +231,20 @@ export class RecordForm {
     this.rows.clear();
     this.element.replaceChildren();
     this.element.remove();
+    return Promise.all(sent);
+  }
+
+  async sendOn(row) {
+    const { field } = row, place = this.place(row), edit = { text: row.area.value, version: field.version };
+    keepEdit(place, edit);
+    if (row.isClashing) return;
+    try {
+      await row.saving;
+      if (row.field.text !== edit.text)
+        await this.post("", { field: field.id, text: edit.text, version: row.field.version });
+      dropEdit(place, edit);
+    } catch (problem) {
+      // It is kept: who comes back finds it in its field.
+    }
   }
 }

@@ -33,11 +33,19 @@ export function listenForShortcuts() {
   });
 }
 
+function legend() {
+  const row = (style, meaning) => make("div", {}, make("dt", {}, make("span", { class: style, word: "sampleText" })), make("dd", { word: meaning }));
+  return make("dl", { class: "keys legend" }, row("sentence unsupported", "legendUnsupported"), row("sentence accepted", "legendAccepted"),
+    row("claim-ok shown", "legendClaim"));
+}
+
 export function showHelp(dialog) {
   const fixed = [["← →", "keySentences"], ["Enter", "keySource"], ["Ctrl+Enter", "keySave"]];
   const row = ([keys, word]) => make("div", {}, make("dt", {}, make("kbd", { text: keys })), make("dd", { word }));
+  const hasDraft = current.some((one) => one.word === "keyNext");
   put(dialog, make("h2", { id: "helpTitle", word: "helpTitle" }),
-    make("dl", { class: "keys" }, ...[...current.map((one) => [one.keys, one.word]), ...fixed].map(row)),
+    make("dl", { class: "keys" }, ...[...current.map((one) => [one.keys, one.word]), ...(hasDraft ? fixed : [])].map(row)),
+    hasDraft ? make("h3", { word: "legend" }) : null, hasDraft ? legend() : null,
     make("div", { class: "buttons" }, make("button", { class: "strong", word: "close", onclick: () => dialog.close() })));
   dialog.showModal();
 }

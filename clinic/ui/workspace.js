@@ -6,7 +6,8 @@ import { draftToOpen } from "/clinic/ui/draft-state.js";
 import { DraftWindow } from "/clinic/ui/draft-window.js";
 import { make, put } from "/clinic/ui/elements.js";
 import { RecordForm } from "/clinic/ui/record-form.js";
-import { get, path, post } from "/clinic/ui/clinic-server.js";
+import { ServerError, get, path, post } from "/clinic/ui/clinic-server.js";
+import { word } from "/clinic/ui/clinic-words.js";
 
 export class Workspace {
   // me: answer of /me; refuse(problem): shows what the server said
@@ -67,8 +68,10 @@ export class Workspace {
       episode: this.id, user: me.user.name, template, templateName, label: me.label, canDraft: this.isDoctor, canFill: this.isDoctor,
       isModelOff: me.model.state === "off", isAlone: false,
       formText: (id) => form.text(id),
+      isTyped: (id) => form.isTyped(id),
       fill: async (draft, ids, revisions) => {
-        await form.settle();
+        const unsaved = await form.settle(ids);
+        if (unsaved.length) throw new ServerError(409, word("notSavedYet", { names: unsaved.join("、") }));
         const answer = await post(path.draft(draft.id, "fill"), { fields: ids, versions: form.versions(ids), revisions });
         form.show(answer.form);
         const first = form.rows.get(ids[0]);
