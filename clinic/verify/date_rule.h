@@ -10,11 +10,6 @@ struct stretch {
     size_t from, to; // characters of the sentence
 };
 
-// One day, or all days of 8月11日至8月17日.
-struct day_span {
-    int64_t first, last;
-};
-
 static inline bool span_has(struct day_span span, int64_t day) {
     return day != DAY_UNKNOWN && day >= span.first && day <= span.last;
 }

@@ -205,8 +205,16 @@ static bool stop_at_first(void *user, uint32_t place, size_t at) {
 // Where the longest end of an item begins that stands anywhere in the record (造影剂外溢 of
 // 小片造影剂外溢); `to` if none does.
 static size_t told_tail(const struct sentence_scan *scan, size_t from, size_t to) {
+    size_t word_end =
+        from; // no tail begins inside a known word (病史 of 冠心病病史 may, 病病史 not)
     for (size_t i = to > from + ITEM_CHARACTERS ? to - ITEM_CHARACTERS : from; i + 2 <= to; i++) {
         bool found = false;
+        if (i < word_end) {
+            continue;
+        }
+        struct word word = lexicon_word_at(scan->verifier->lexicon, &scan->folded, i,
+                                           WORD_FINDING | WORD_DIAGNOSIS);
+        word_end = word.concept >= 0 ? i + word.length : i;
         index_each_place(&scan->verifier->index, &scan->folded, i, to, stop_at_first, &found);
         if (found) {
             return i;

@@ -31,7 +31,8 @@ static const struct quality_word WORDS[] = {{"未见明显异常", true, false},
                                             {"佳", true, true},
                                             {"好", true, true},
                                             {"可", true, true},
-                                            {"通畅", true, true}};
+                                            {"通畅", true, true},
+                                            {"5级", true, true}};
 
 static bool ends_item(const struct folded_text *text, size_t at) {
     return character_ends_clause(text->chars[at]) || text->chars[at] == 0x3001 ||
@@ -118,20 +119,24 @@ static bool vote(void *user, uint32_t p, size_t at) {
     return true;
 }
 
-// A quantity of the laboratory whose results are all within their limits, or one of which is not.
+// Results of the laboratory by that name, or by a name that ends so; one of them within its limits.
 static bool is_within_limits(const struct sentence_scan *scan, size_t from, size_t to,
                              bool *has_results) {
     const struct episode *episode = scan->verifier->episode;
     struct word word = lexicon_word_at(scan->verifier->lexicon, &scan->folded, from, WORD_QUANTITY);
-    bool within = false;
-    for (int i = 0; word.concept >= 0 && from + word.length == to && i < episode->n_labs; i++) {
-        struct folded_text name;
-        if (!folded_init(&name, episode->labs[i].name, strlen(episode->labs[i].name))) {
+    bool within = false, whole = word.concept >= 0 && from + word.length == to;
+    for (int i = 0; i < episode->n_labs; i++) {
+        struct place name = {0};
+        if (!folded_init(&name.folded, episode->labs[i].name, strlen(episode->labs[i].name))) {
             continue;
         }
-        struct word other = lexicon_word_at(scan->verifier->lexicon, &name, 0, WORD_QUANTITY);
-        folded_deinit(&name);
-        if (other.concept == word.concept) {
+        struct word other =
+            lexicon_word_at(scan->verifier->lexicon, &name.folded, 0, WORD_QUANTITY);
+        size_t at = name.folded.n > to - from ? name.folded.n - (to - from) : 0;
+        bool same = (whole && other.concept == word.concept) ||
+                    (to - from >= 3 && place_has(&name, &scan->folded, from, to, &at));
+        folded_deinit(&name.folded);
+        if (same) {
             const char *flag = episode->labs[i].flag;
             *has_results = true;
             within = within || !flag || (flag[0] != 'H' && flag[0] != 'L');

@@ -269,13 +269,19 @@ void index_score(struct record_index *index, const struct folded_text *text, siz
     }
 }
 
-size_t index_most_pairs(struct record_index *index, const uint64_t *pairs, size_t n) {
+size_t index_most_pairs(struct record_index *index, const uint64_t *pairs, size_t n,
+                        struct day_span days) {
     size_t most = 0;
     for (int round = 0; round < 2; round++) { // the second one clears what the first one counted
         for (size_t i = 0; i < n; i++) {
             size_t count, first = index_find(index, pairs[i], &count);
             for (size_t k = 0; k < count && k < EACH_PLACES_MAX; k++) {
-                uint16_t *counted = &index->counts[index->postings[first + k].place];
+                uint32_t p = index->postings[first + k].place;
+                uint16_t *counted = &index->counts[p];
+                int64_t day = index->set.places[p].day;
+                if (day != DAY_UNKNOWN && (day < days.first || day > days.last)) {
+                    continue;
+                }
                 *counted = round == 0 ? (uint16_t)(*counted + 1) : 0;
                 most = *counted > most ? *counted : most;
             }

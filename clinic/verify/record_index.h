@@ -63,8 +63,15 @@ float index_weight(const struct record_index *index, size_t count);
 void index_score(struct record_index *index, const struct folded_text *text, size_t from,
                  size_t to);
 
-// The most of the pairs that one place has.
-size_t index_most_pairs(struct record_index *index, const uint64_t *pairs, size_t n);
+struct day_span {
+    int64_t first, last;
+};
+
+#define ANY_DAY ((struct day_span){INT64_MIN, INT64_MAX})
+
+// The most of the pairs that one place of those days has.
+size_t index_most_pairs(struct record_index *index, const uint64_t *pairs, size_t n,
+                        struct day_span days);
 
 // First piece of evidence of a kind whose value is not below `value` (numbers and doses).
 size_t index_lower_bound(const struct record_index *index, enum mention_kind kind, double value);

@@ -246,7 +246,8 @@ static bool add_docs(struct place_set *set, const struct episode *episode) {
         const struct document *doc = &episode->docs[d];
         int64_t day = moment_day_number(doc->event);
         bool warns = strstr(doc->local_title, "同意书") || strstr(doc->local_title, "告知") ||
-                     strstr(doc->local_title, "沟通");
+                     strstr(doc->local_title, "沟通") || strstr(doc->local_title, "宣教") ||
+                     strstr(doc->local_title, "健康教育");
         for (int s = 0; s < doc->n_sections && document_is_evidence(doc); s++) {
             struct source source = {.kind = SOURCE_DOC, .row = d, .section = s};
             if (!add_section(set, source, &doc->sections[s], day, day, warns)) {

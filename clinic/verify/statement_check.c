@@ -6,6 +6,7 @@
 #define NEWS_CHARACTERS 7 // a run of so many Han characters that the record lacks wholly
 #define NEWS_CHARACTERS_ADVICE 11
 #define NEWS_CHARACTERS_BARE_ADVICE 6
+#define LAST_DAYS 2     // how it was at discharge is told in the notes of so many days before
 #define NEWS_SHARE 0.62 // or so much of a sentence
 
 // Words that every discharge record has and no record need support.
@@ -80,14 +81,18 @@ static double best_share(const struct sentence_scan *scan, size_t from, size_t t
             pairs[n++] = pair_at(text, i);
         }
     }
-    return n ? (double)index_most_pairs(&scan->verifier->index, pairs, n) / (double)n : 1;
+    return n ? (double)index_most_pairs(&scan->verifier->index, pairs, n, ANY_DAY) / (double)n : 1;
 }
 
-static void refuse(struct sentence_scan *scan, size_t from, size_t to) {
+static void refuse(struct sentence_scan *scan, size_t from, size_t to, const char *why) {
     struct claim *claim = scan_claim(scan, CLAIM_STATEMENT, from, to);
     if (claim) {
-        claim_refuse(claim, "记录中没有找到依据");
+        claim_refuse(claim, "%s", why);
     }
+}
+
+static struct day_span days_of_end(const struct sentence_scan *scan) {
+    return (struct day_span){scan->verifier->last_day - LAST_DAYS, INT64_MAX};
 }
 
 // Characters that join words and tell nothing themselves.
@@ -106,9 +111,9 @@ static bool is_joint(uint32_t c) {
 
 // Words that only tell how or when.
 static bool is_manner(const struct folded_text *text, size_t at, size_t *length) {
-    static const char *const words[] = {"查体", "讨论", "当日", "次日", "医嘱", "改为",
-                                        "逐渐", "逐步", "恢复", "正常", "服用", "其他",
-                                        "自行", "复诊", "确定", "坚持", "每日", "长期"};
+    static const char *const words[] = {"查体", "讨论", "当日", "次日", "医嘱",     "改为", "逐渐",
+                                        "逐步", "恢复", "正常", "服用", "其他",     "自行", "复诊",
+                                        "确定", "坚持", "每日", "长期", "生命体征", "平稳"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         *length = folded_match(text, at, words[i]);
         if (*length) {
@@ -116,6 +121,16 @@ static bool is_manner(const struct folded_text *text, size_t at, size_t *length)
         }
     }
     return is_formal(text, at, length);
+}
+
+static bool is_denial(const struct sentence_scan *scan, size_t from, size_t to) {
+    for (size_t i = 0; i < scan->mentions.count; i++) {
+        const struct mention *m = &scan->mentions.items[i];
+        if (m->kind == MENTION_NEGATION && m->start < to && from < m->end) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // An item of a clause: some place must have a third of what it tells.
@@ -132,10 +147,15 @@ static void check_item(struct sentence_scan *scan, size_t from, size_t to) {
             pairs[n++] = pair_at(text, i);
         }
     }
-    size_t most = n >= 2 ? index_most_pairs(&scan->verifier->index, pairs, n) : n;
+    struct record_index *index = &scan->verifier->index;
+    size_t most = n >= 2 ? index_most_pairs(index, pairs, n, ANY_DAY) : n;
     bool warns = scan->time == TIME_ORDERS && stands_in_condition(text, from);
     if (n && most * 3 < n && !warns) {
-        refuse(scan, from, to);
+        refuse(scan, from, to, "记录中没有找到依据");
+    } else if (n >= 4 && scan->time == TIME_DISCHARGE && !is_denial(scan, from, to) &&
+               scan->verbatim == UINT32_MAX &&
+               index_most_pairs(index, pairs, n, days_of_end(scan)) * 3 < n) {
+        refuse(scan, from, to, "出院前的记录中没有找到依据");
     }
 }
 
@@ -161,9 +181,9 @@ void check_statement(struct sentence_scan *scan) {
     bool large_part = news.words >= 6 && (double)news.lacked >= NEWS_SHARE * (double)news.words;
     bool unlike = bare && !advice && news.words >= 2 && best_share(scan, 0, scan->folded.n) < 0.5;
     if (long_run) {
-        refuse(scan, news.run_start, news.run_end);
+        refuse(scan, news.run_start, news.run_end, "记录中没有找到依据");
     } else if (large_part || unlike) {
-        refuse(scan, 0, scan->folded.n);
+        refuse(scan, 0, scan->folded.n, "记录中没有找到依据");
     } else {
         check_items(scan);
     }
