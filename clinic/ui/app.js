@@ -6,6 +6,7 @@ import { ListView } from "/clinic/ui/list-view.js";
 import { LoginView } from "/clinic/ui/login-view.js";
 import { get, onSignedOut, post } from "/clinic/ui/clinic-server.js";
 import { keepEditsFor } from "/clinic/ui/kept-edits.js";
+import { watchSession } from "/clinic/ui/session-clock.js";
 import { listenForShortcuts, setShortcuts, showHelp } from "/clinic/ui/shortcuts.js";
 import { switchLanguage, word } from "/clinic/ui/clinic-words.js";
 import { UsersView } from "/clinic/ui/users-view.js";
@@ -13,7 +14,7 @@ import { Workspace } from "/clinic/ui/workspace.js";
 
 const by = (id) => document.getElementById(id);
 const main = by("view"), alertBox = by("alert"), helpDialog = by("helpDialog");
-let me = null, view = null, shown = 0, lastUse = Date.now(), lastAsked = Date.now();
+let me = null, view = null, shown = 0;
 
 function showAlert(text) {
   alertBox.textContent = text;
@@ -110,6 +111,7 @@ function showPlaces(name) {
 
 function showLogin(message) {
   const saved = leave();
+  watchSession(null);
   me = null;
   put(by("places"));
   by("who").textContent = by("modelState").textContent = "";
@@ -128,7 +130,7 @@ async function start() {
     showLogin("");
     return refuse(problem);
   }
-  lastUse = lastAsked = Date.now();
+  watchSession({ seconds: me.session_seconds, end: () => signOut("timedOut"), stay: () => get("me").catch(() => {}) });
   keepEditsFor(me.user.name);
   tell(by("who"), me.user.display || me.user.name);
   by("logout").hidden = false;
@@ -168,12 +170,6 @@ async function endSession(saved) {
   }
 }
 
-// Who only reads asks the server for nothing: it is told now and then that he is still there.
-function stayIn() {
-  lastAsked = Date.now();
-  get("me").catch(() => {});
-}
-
 function showWords() {
   document.title = "杏林 Xinglin";
   sayAgain(document);
@@ -182,12 +178,6 @@ function showWords() {
   button.lang = word("otherLanguageCode");
 }
 
-for (const name of ["pointerdown", "keydown"]) document.addEventListener(name, () => { lastUse = Date.now(); }, true);
-setInterval(() => {
-  if (!me || !me.session_seconds) return;
-  if (Date.now() - lastUse > me.session_seconds * 1000) signOut("timedOut");
-  else if (lastUse > lastAsked && Date.now() - lastAsked > me.session_seconds * 300) stayIn();
-}, 1000);
 onSignedOut(() => { if (me) showLogin("timedOut"); });
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // the address stays the place that is shown

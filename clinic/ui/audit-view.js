@@ -17,6 +17,12 @@ function asText(value) {
   return JSON.stringify(value);
 }
 
+// "2025-11-03" as this computer's clock has it, and `days` later, for the server.
+function startOfDay(text, days) {
+  const [year, month, day] = text.split("-").map(Number);
+  return new Date(year, month - 1, day + days).toISOString();
+}
+
 // Long texts open on demand, so that the list stays a list.
 function folded(text) {
   if (text.length <= shown_characters) return make("span", { text });
@@ -31,6 +37,8 @@ export class AuditView {
     this.user = make("input", { id: "auditUser", maxlength: "64", autocomplete: "off" });
     this.action = make("select", { id: "auditAction" }, make("option", { value: "", word: "anyAction" }),
       ...actions.map((name) => make("option", { value: name, word: "action_" + name })));
+    this.from = make("input", { id: "auditFrom", type: "date" });
+    this.to = make("input", { id: "auditTo", type: "date" });
     this.body = make("tbody", {});
     this.result = make("p", { class: "notice", role: "status", hidden: true });
     this.more = make("button", { word: "older", hidden: true, data: { action: "older" }, onclick: () => this.load(this.last) });
@@ -38,7 +46,7 @@ export class AuditView {
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target.tagName === "INPUT" && !isComposing(event)) this.load();
     });
-    this.action.addEventListener("change", () => this.load());
+    for (const one of [this.action, this.from, this.to]) one.addEventListener("change", () => this.load());
   }
 
   build() {
@@ -49,7 +57,7 @@ export class AuditView {
         make("button", { class: "strong", word: "verifyAudit", data: { action: "verify" }, onclick: () => this.verify() })),
       this.result,
       make("div", { class: "filters", role: "search" }, labelled("episodeId", this.episode), labelled("user", this.user),
-        labelled("what", this.action), make("button", { word: "searchNow", onclick: () => this.load() })),
+        labelled("what", this.action), labelled("fromDay", this.from), labelled("toDay", this.to), make("button", { word: "searchNow", onclick: () => this.load() })),
       make("div", { class: "table-box", tabindex: "0", role: "region", label: "audit" },
         make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((word) => make("th", { scope: "col", word })))), this.body)),
       make("div", { class: "buttons" }, this.more));
@@ -60,6 +68,8 @@ export class AuditView {
     if (this.episode.value.trim()) body.episode = this.episode.value.trim();
     if (this.user.value.trim()) body.user = this.user.value.trim();
     if (this.action.value) body.action = this.action.value;
+    if (this.from.value) body.from = startOfDay(this.from.value, 0);
+    if (this.to.value) body.to = startOfDay(this.to.value, 1);
     if (before) body.before = before;
     try {
       const { rows } = await post("audit/search", body);
@@ -78,7 +88,7 @@ export class AuditView {
     const action = actions.includes(row.action) ? make("td", { word: "action_" + row.action }) : make("td", { text: row.action });
     const text = (value) => make("td", { class: "audit-text", lang: "zh-CN" }, folded(asText(value)));
     return make("tr", { data: { seq: row.seq } }, make("th", { scope: "row", text: String(row.seq) }),
-      make("td", { text: dateTime(String(row.at)) }),
+      make("td", { text: dateTime(String(row.at), true) }),
       make("td", {}, make("span", { text: row.user || "" }),
         roles.includes(row.role) ? make("span", { class: "date", word: "role_" + row.role }) : null), action,
       this.objectCell(row), text(row.before), text(row.after),

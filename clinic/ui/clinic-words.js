@@ -11,7 +11,7 @@ const texts = {
     login: "登录", loginNote: "查看、起草、修改与回填均会记入审计。", user: "用户名", password: "密码", loginWrong: "用户名或密码不正确。",
     // list
     patients: "患者", patient: "姓名", sexAge: "性别 年龄", department: "科室", bed: "床号", admitted: "入院", discharged: "出院",
-    mainDiagnosis: "主要诊断", draft: "草稿", form: "表单", search: "查找", searchHint: "姓名、住院号、诊断", listState: "状态",
+    mainDiagnosis: "主要诊断", draft: "草稿", form: "表单", search: "查找", searchHint: "姓名、患者号、诊断", listState: "状态",
     allDepartments: "全部科室", list_any: "全部", list_admitted: "在院", list_discharged: "已出院", list_drafted: "已有草稿",
     list_filled: "已回填", list_open: "未填写", listCount: "共 {n} 人", listPart: "共 {n} 人，第 {from}–{to} 人", nobody: "没有符合条件的患者。", previousPage: "上一页", nextPage: "下一页",
     // documents
@@ -53,7 +53,7 @@ const texts = {
     newerVersion: "病历刚刚有更新，本草稿依据的是此前的版本。", spokenDone: "{name}：已生成，已核对 {ok}/{all}", spokenBad: "{name}：{n} 句未核实",
     spokenWriting: "正在生成：{name}", spokenFilled: "已回填 {n} 项",
     // embedded
-    finish: "完成", noLaunch: "请从病历系统打开此窗口。", hostFound: "已连接病历系统", hostMissing: "病历系统没有应答，请用“复制”",
+    finish: "完成", noLaunch: "请从病历系统打开此窗口。", launchOver: "会话已结束，请从病历系统重新打开此窗口。", hostFound: "已连接病历系统", hostMissing: "病历系统没有应答，请用“复制”",
     hostSilent: "病历系统没有及时应答：可能已填入，也可能没有，请在病历系统中核对。", hostRefused: "病历系统拒绝回填：{why}",
     // keys
     keyGenerate: "生成草稿", keyMinimise: "最小化或恢复草稿窗口", keyNext: "下一个未核实的句子", keyFill: "回填当前栏", keyEdit: "编辑当前栏",
@@ -73,7 +73,7 @@ const texts = {
     yes: "是", no: "否", userSaved: "已保存：{name}",
     // audit
     audit: "审计", verifyAudit: "验证审计链", seq: "序号", when: "时间", what: "操作", objectOf: "对象", before: "操作前", after: "操作后",
-    chain: "哈希值", older: "更早", episodeId: "住院流水号", searchNow: "查询", anyAction: "全部操作", nothingFound: "没有记录。",
+    chain: "哈希值", older: "更早", fromDay: "自", toDay: "至", episodeId: "住院流水号", searchNow: "查询", anyAction: "全部操作", nothingFound: "没有记录。",
     auditWhole: "审计链完整：{n} 条记录全部相符。", auditBroken: "审计链不完整：第 {at} 条，{why}",
     action_read: "查看", "action_import": "导入", "action_draft.create": "生成草稿", "action_draft.write": "写入草稿", "action_draft.renew": "按新病历核对",
     "action_form.blocked": "回填被阻止", action_denied: "拒绝访问", "action_cds.feedback": "CDS 反馈", "action_draft.stop": "停止草稿",
@@ -140,7 +140,7 @@ const texts = {
     newerVersion: "The record has just changed; this draft rests on the version before.",
     spokenDone: "{name}: written, verified {ok} of {all}", spokenBad: "{name}: sentences not supported: {n}", spokenWriting: "Writing: {name}",
     spokenFilled: "Fields filled: {n}",
-    finish: "Done", noLaunch: "Open this window from the record system.", hostFound: "Connected to the record system",
+    finish: "Done", noLaunch: "Open this window from the record system.", launchOver: "The session is over; open this window again from the record system.", hostFound: "Connected to the record system",
     hostMissing: "The record system does not answer; use Copy", hostSilent: "The record system did not answer in time: it may or may not have taken the text; look there.",
     hostRefused: "The record system refused: {why}",
     keyGenerate: "Draft the record", keyMinimise: "Minimise or restore the draft window", keyNext: "Next sentence that is not supported",
@@ -161,7 +161,7 @@ const texts = {
     role_auditor: "auditor", departments: "Departments", departmentsHint: "separated by commas, * for all",
     passwordHint: "empty: as it is", disabled: "Disabled", mayLogin: "May sign in", yes: "yes", no: "no", userSaved: "Saved: {name}",
     audit: "Audit", verifyAudit: "Verify the chain", seq: "No.", when: "Time", what: "Action", objectOf: "Object", before: "Before",
-    after: "After", chain: "Hash", older: "Older", episodeId: "Episode", searchNow: "Search", anyAction: "Any action",
+    after: "After", chain: "Hash", older: "Older", fromDay: "From", toDay: "To", episodeId: "Episode", searchNow: "Search", anyAction: "Any action",
     nothingFound: "Nothing found.", auditWhole: "The chain is whole: all {n} lines agree.", auditBroken: "The chain is broken at line {at}: {why}",
     action_read: "read", action_import: "import", "action_draft.create": "draft", "action_draft.write": "write draft", "action_draft.renew": "check anew",
     "action_form.blocked": "fill blocked", action_denied: "denied", "action_cds.feedback": "CDS feedback", "action_draft.stop": "stop draft",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One field of a draft: its text sentence by sentence, what is not supported and why, and what the
 // doctor can do about it. Knows no server; what is decided goes out through `actions`.
-import { characters, copyText, isComposing, make, put, say, tell } from "/clinic/ui/elements.js";
+import { characters, copyText, isComposing, make, once, put, say } from "/clinic/ui/elements.js";
 import { sourceButton, sourcesOf, reasonForm } from "/clinic/ui/draft-lists.js";
 import { isFillable, unsupported } from "/clinic/ui/draft-state.js";
 import { difference } from "/clinic/ui/text-diff.js";
@@ -33,7 +33,7 @@ export class DraftField {
 
   build() {
     const id = this.field.id, act = (name, run) =>
-      [name, make("button", { class: "quiet small", word: name, tip: name + "Tip", data: { action: name }, onclick: run })];
+      [name, make("button", { class: "quiet small", word: name, tip: name + "Tip", data: { action: name }, onclick: once(run) })];
     this.buttons = Object.fromEntries([
       act("edit", () => this.startEdit()),
       act("regenerate", () => this.actions.regenerate(id)),
@@ -42,7 +42,7 @@ export class DraftField {
       act("copy", () => this.copy()),
     ]);
     this.buttons.fill = make("button", { class: "strong small", word: "fill", data: { action: "fill" },
-      onclick: () => this.actions.fill(id) });
+      onclick: once(() => this.actions.fill(id)) });
     this.buttons.diff.setAttribute("aria-expanded", "false");
     this.badges = make("span", { class: "badges" });
     this.verified = make("span", { class: "verified", hidden: true });
@@ -100,13 +100,13 @@ export class DraftField {
   }
 
   showButtons(buttons) {
-    const { field, actions } = this, isFree = !actions.isRunning() && !this.isEditing();
+    const { field, actions } = this, isIdle = !actions.isRunning() && !this.isEditing(), isFree = this.isFree() && !this.isEditing();
     buttons.fill.hidden = !actions.canFill;
     buttons.fill.disabled = !isFillable(field) || this.isEditing();
     say(buttons.fill, field.blocked ? "fillBlocked" : this.isEditing() ? "fillEditing" : "fillTip", null, "tip");
     for (const name of ["edit", "regenerate", "lock"]) buttons[name].hidden = !actions.canChange;
     buttons.edit.disabled = !isFree || field.locked;
-    buttons.regenerate.disabled = !isFree || field.locked;
+    buttons.regenerate.disabled = !isIdle || field.locked;
     say(buttons.lock, field.locked ? "unlock" : "lock");
     buttons.lock.setAttribute("aria-pressed", String(Boolean(field.locked)));
     buttons.lock.disabled = !isFree;
@@ -253,12 +253,12 @@ export class DraftField {
     const why = wrong.length ? wrong.map((claim) => `“${claim.text}”${claim.why ? "：" + claim.why : ""}`).join("；") : "";
     const item = make("li", { data: { index } });
     const buttons = make("div", { class: "buttons" });
-    const add = (name, run) => buttons.append(make("button", { class: "small", word: name, data: { action: name }, onclick: run }));
+    const add = (name, run) => buttons.append(make("button", { class: "small", word: name, data: { action: name }, onclick: once(run) }));
     add("showSource", () => {
       if (this.selected !== index) this.select(index);
       this.focusSentence(index);
     });
-    if (this.actions.canChange && !this.actions.isRunning()) {
+    if (this.actions.canChange && this.isFree()) {
       add("accept", () => this.askReason(item, sentence, index));
       add("change", () => this.startEdit(sentence));
       if (sentence.suggestion) add("useSource", () => this.replaceSentence(sentence));
@@ -317,6 +317,11 @@ export class DraftField {
       area.setSelectionRange(all.slice(0, sentence.start).join("").length, all.slice(0, sentence.end).join("").length);
     }
     return undefined;
+  }
+
+  // A finished field can be changed while others are still written.
+  isFree() {
+    return this.field.state === "done" || !this.actions.isRunning();
   }
 
   isEditing() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sources as buttons, reasons as a small form, and the lists of what a draft may have left out and
 // of what the record itself contradicts.
-import { isComposing, make, say } from "/clinic/ui/elements.js";
+import { isComposing, make, once, say } from "/clinic/ui/elements.js";
 
 function sourceKey(source) {
   return [source.kind, source.id, source.section, source.start, source.end].join("|");
@@ -68,7 +68,7 @@ function omissionItem(omission, draft, actions) {
       item.querySelector(".reason input").focus();
     };
     item.append(make("div", { class: "buttons" },
-      make("button", { class: "strong small", word: "insert", data: { action: "insert" }, onclick: () => actions.insert(omission.id) }),
+      make("button", { class: "strong small", word: "insert", data: { action: "insert" }, onclick: once(() => actions.insert(omission.id)) }),
       make("button", { class: "small", word: "dismiss", data: { action: "dismiss" }, onclick: dismiss })));
   }
   return item;

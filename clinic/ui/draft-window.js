@@ -4,7 +4,7 @@
 import { DraftField } from "/clinic/ui/draft-field.js";
 import { listSection, openOmissions, showConflicts, showOmissions } from "/clinic/ui/draft-lists.js";
 import { applyEvent, fillableFields, findField, revisionsOf, unsupported } from "/clinic/ui/draft-state.js";
-import { dateTime, make, put, say, tell } from "/clinic/ui/elements.js";
+import { dateTime, make, once, put, say, tell } from "/clinic/ui/elements.js";
 import { follow, get, path, post } from "/clinic/ui/clinic-server.js";
 import { keepEdit, takeEdit } from "/clinic/ui/kept-edits.js";
 import { word } from "/clinic/ui/clinic-words.js";
@@ -46,7 +46,7 @@ export class DraftWindow {
       data: { action: "generate" }, hidden: !host.isAlone || !host.canDraft, onclick: () => this.generate() });
     this.stopButton = make("button", { word: "stop", hidden: true, data: { action: "stop" }, onclick: () => this.stop() });
     this.fillAllButton = make("button", { class: "strong", word: "fillAll", data: { action: "fillAll" }, disabled: true,
-      hidden: !host.canFill, onclick: () => this.fillAll() });
+      hidden: !host.canFill, onclick: once(() => this.fillAll()) });
     this.state = make("span", { class: "chip state", data: { part: "state" } });
     this.verified = make("span", { class: "verified", data: { part: "verified" } });
     this.nextButton = make("button", { class: "small bad", hidden: true, data: { action: "next" }, onclick: () => this.nextIssue() });
@@ -130,7 +130,7 @@ export class DraftWindow {
     if (this.changing.has(name)) return false;
     this.changing.add(name);
     try {
-      return await this.act(async () => this.take(await post(path.draft(this.draft.id, action), body)));
+      return await this.act(async () => this.takeChange(await post(path.draft(this.draft.id, action), body), body.field));
     } finally {
       this.changing.delete(name);
     }
@@ -305,6 +305,15 @@ export class DraftWindow {
     for (const field of draft.fields) this.showField(field);
     this.showChange({ head: true, omissions: true, conflicts: true });
     this.takeKept();
+  }
+
+  // The answer to a change; while another field is written, only the changed one: of that other the
+  // stream knows more.
+  takeChange(draft, id) {
+    if (this.isClosed) return;
+    if (!this.isRunning() || draft.state !== "running" || !id) return this.take(draft);
+    Object.assign(findField(this.draft, id), findField(draft, id));
+    this.showChange({ field: id, head: true });
   }
 
   place(field) {

@@ -57,6 +57,11 @@ export function make(tag, options = {}, ...children) {
   return element;
 }
 
+// A listener for which a double click is one click: the second one may meet what the first has moved.
+export function once(run) {
+  return (event) => { if (event.detail < 2) run(event); };
+}
+
 // In place of what an element holds; what is null is left out.
 export function put(element, ...children) {
   element.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
@@ -74,11 +79,11 @@ export function characters(text) {
 
 // "2025-11-03T09:40:00+08:00" as the hospital's clock says it, not as this computer's would; times
 // of the server itself ("…Z") as this computer's clock says them.
-export function dateTime(text) {
+export function dateTime(text, hasSeconds = false) {
   if (!text) return "";
-  if (!text.endsWith("Z")) return text.slice(0, 16).replace("T", " ");
-  const at = new Date(text), two = (n) => String(n).padStart(2, "0");
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  if (!text.endsWith("Z")) return text.slice(0, hasSeconds ? 19 : 16).replace("T", " ");
+  const at = new Date(text), two = (n) => String(n).padStart(2, "0"), seconds = hasSeconds ? ":" + two(at.getSeconds()) : "";
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}${seconds}`;
 }
 
 export function dateOnly(text) {

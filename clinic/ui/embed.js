@@ -7,6 +7,7 @@ import { make, put, say, sayAgain, tell } from "/clinic/ui/elements.js";
 import { HostMessages, HostRefusal } from "/clinic/ui/messaging.js";
 import { ServerError, get, onSignedOut, path, post, setSession } from "/clinic/ui/clinic-server.js";
 import { keepEditsFor } from "/clinic/ui/kept-edits.js";
+import { watchSession } from "/clinic/ui/session-clock.js";
 import { listenForShortcuts, setShortcuts } from "/clinic/ui/shortcuts.js";
 import { switchLanguage, word } from "/clinic/ui/clinic-words.js";
 
@@ -24,11 +25,19 @@ function leave() {
   if (visit.draft) visit.draft.close();
   if (visit.host) visit.host.close();
   visit = null;
+  watchSession(null);
   setSession("");
   put(main);
   by("who").textContent = "杏林";
   by("finish").hidden = true;
   tell(by("hostState"), "");
+}
+
+// Nobody has used the window for too long: the patient does not stay on the screen.
+function endSession() {
+  post("logout", {}).catch(() => {});
+  leave();
+  showAlert(word("launchOver"));
 }
 
 async function findHost(one, messaging) {
@@ -108,6 +117,7 @@ async function launch() {
     one.template = answer.template || "discharge-record";
     one.me = await get("me");
     keepEditsFor(one.me.user.name);
+    watchSession({ seconds: one.me.session_seconds, end: endSession, stay: () => get("me").catch(() => {}) });
     await findHost(one, answer.messaging);
     if (visit !== one) return one.host && one.host.close();
     await show(one, answer);
@@ -160,7 +170,7 @@ by("finish").addEventListener("click", async () => {
   await host.done();
   leave();
 });
-onSignedOut(() => { leave(); showAlert(word("timedOut")); });
+onSignedOut(() => { leave(); showAlert(word("launchOver")); });
 window.addEventListener("hashchange", launch);
 listenForShortcuts();
 showWords();

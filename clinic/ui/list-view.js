@@ -89,7 +89,7 @@ export class ListView {
     const filled = one.form && one.form.filled ? `${one.form.filled}/${one.form.all}` : "–";
     // A click anywhere in the row opens it; the link is there for the keyboard. Text can still be chosen.
     const open = (event) => { if (!event.target.closest("a") && getSelection().isCollapsed) link.click(); };
-    return make("tr", { data: { episode: one.id }, onclick: open }, make("th", { scope: "row" }, link),
+    return make("tr", { data: { episode: one.id }, onclick: open }, make("th", { scope: "row" }, link, make("span", { class: "date", text: one.patient.id || "" })),
       cell([one.patient.sex, one.patient.age === undefined ? "" : one.patient.age + "岁"].filter(Boolean).join(" ")),
       cell(one.department), cell(one.bed), cell(dateOnly(one.admit)), cell(one.discharge ? dateOnly(one.discharge) : ""),
       cell(one.main_diagnosis), draft, cell(filled));

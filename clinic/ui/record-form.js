@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form of the record: what the doctor signs. Typed text is saved field by field with the
 // version that it was typed over; a field that changed elsewhere is shown, never overwritten.
-import { dateTime, make, put, say, tell } from "/clinic/ui/elements.js";
+import { dateTime, make, once, put, say, tell } from "/clinic/ui/elements.js";
 import { dropEdit, keepEdit, takeEdit } from "/clinic/ui/kept-edits.js";
 import { path, post } from "/clinic/ui/clinic-server.js";
 import { word } from "/clinic/ui/clinic-words.js";
@@ -9,7 +9,7 @@ import { word } from "/clinic/ui/clinic-words.js";
 const save_after_ms = 1200, save_again_ms = 4000;
 
 export class RecordForm {
-  // options: {episode, template, templateName, canType, label, changed(), refuse(problem or null)}
+  // options: {episode, template, templateName, canType, label, nameOf(user), changed(), refuse(problem or null)}
   constructor(options) {
     this.options = options;
     this.rows = new Map();
@@ -67,7 +67,7 @@ export class RecordForm {
     area.value = field.text;
     const row = { area, timer: 0, field, printed: make("p", { class: "print-only record-text", lang: "zh-CN" }),
       meta: make("p", { class: "note" }), clash: make("div", { class: "notice", role: "alert", hidden: true }),
-      undo: make("button", { class: "quiet small", word: "undo", hidden: true, data: { action: "undo" }, onclick: (event) => { if (event.detail < 2) this.undo(field.id); } }) };
+      undo: make("button", { class: "quiet small", word: "undo", hidden: true, data: { action: "undo" }, onclick: once(() => this.undo(field.id)) }) };
     area.addEventListener("input", (event) => {
       this.grow(area);
       this.options.changed();
@@ -94,8 +94,8 @@ export class RecordForm {
     this.grow(row.area);
     if (isTyped) return;
     row.area.closest(".form-row").dataset.from = field.from || "";
-    if (field.from === "draft") say(row.meta, "fromDraft", { by: field.by || "", at: dateTime(field.at) });
-    else if (field.from === "typed") say(row.meta, "typedBy", { by: field.by || "", at: dateTime(field.at) });
+    if (field.from === "draft") say(row.meta, "fromDraft", { by: this.options.nameOf(field.by), at: dateTime(field.at) });
+    else if (field.from === "typed") say(row.meta, "typedBy", { by: this.options.nameOf(field.by), at: dateTime(field.at) });
     else tell(row.meta, "");
   }
 

@@ -47,7 +47,8 @@ export class Workspace {
     this.closeTemplate();
     const name = this.me.templates.find((one) => one.id === template).name;
     const form = this.form = new RecordForm({ episode: this.id, template, templateName: name, canType: this.isDoctor,
-      label: this.me.label, refuse: this.refuse, changed: () => this.draft && this.draft.showForm() });
+      label: this.me.label, refuse: this.refuse,
+      nameOf: (user) => (user === this.me.user.name && this.me.user.display) || user || "", changed: () => this.draft && this.draft.showForm() });
     const draft = this.draft = this.draftWindow(template, name, form);
     form.generateButton.addEventListener("click", () => draft.generate());
     put(this.panes, this.documents.element, form.element, draft.element, draft.launcher);

@@ -83,6 +83,7 @@ class ClinicMock:
     def __init__(self):
         self.model, self.cut_after, self.chunk = "mock-model", None, 12
         self.hold = None  # (field, characters): a stream waits when it has written so many of it
+        self.is_broken = False  # a stream that waits breaks
         self.signed_in, self.role, self.drafts, self.forms, self.episodes = None, "doctor", {}, {}, {}
         self.posts, self.disconnects, self.session_seconds, self.opened = [], 0, 900, []
         self.lock = threading.RLock()
@@ -329,26 +330,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def stream(self, draft):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
         try:
             self.event("snapshot", {"draft": draft})
             self.write_draft(draft)
+            self.piece(b"")
         except OSError:
             self.mock.finish(draft, "stopped")
             self.mock.disconnects += 1
 
     def event(self, name, data):
-        self.wfile.write(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
+        self.piece(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
+
+    # Chunked, so that a stream that breaks is told from one that ends.
+    def piece(self, data):
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
 
     # Notices, too, that nobody reads any more.
     def wait_while_held(self, draft, field):
         while not draft.get("stop") and self.mock.hold and self.mock.hold[0] == field["id"] \
                 and len(field["text"]) >= self.mock.hold[1]:
-            self.wfile.write(b": held\n\n")
-            self.wfile.flush()
+            if self.mock.is_broken:
+                raise ConnectionResetError
+            self.piece(b": held\n\n")
             time.sleep(0.02)
 
     def write_draft(self, draft):

@@ -316,7 +316,7 @@ def test_form_changed_elsewhere(visit, mock):
     visit.page.wait_for_selector(".form-row[data-field=admit_date] .notice:not([hidden])")
     assert "又改" in visit.page.inner_text(".form-row[data-field=admit_date] .notice")
     visit.page.click(".form-row[data-field=admit_date] .notice button >> nth=1")
-    visit.until("document.querySelector('.form-row[data-field=admit_date] .note').textContent.includes('doctor')")
+    visit.until("document.querySelector('.form-row[data-field=admit_date] .note').textContent.includes('李示医')")
     assert mock.forms["E-2025-000001", "admit_date"]["text"] == "我的"
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clinic's pages in a headless Chromium: against the real `xinglin serve --clinic` (pages_live),
 and against a mock of the routes where a test needs slow or broken streams, hostile records or other
-roles (pages_workspace, pages_embedding, pages_safety). In every test: nothing is asked elsewhere,
+roles (pages_workspace, pages_embedding, pages_safety, pages_resilience). In every test: nothing is asked elsewhere,
 nothing is refused by the policy, nothing is kept.
 Needs chromium (scripts/setup more) and playwright (fetched into build/venv-page); else skipped.
 Usage: test_pages.py [--screenshots DIR] [NAME ...]
@@ -16,6 +16,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import pages_embedding  # noqa: E402
 import pages_live  # noqa: E402
 import pages_pictures  # noqa: E402
+import pages_resilience  # noqa: E402
 import pages_safety  # noqa: E402
 import pages_workspace  # noqa: E402
 from clinic_mock import ClinicMock  # noqa: E402
@@ -45,7 +46,7 @@ def run_one(browser, name, run, server):
 
 def run_tests(browser, wanted):
     done = []
-    for name, run in find_tests(pages_workspace, pages_embedding, pages_safety).items():
+    for name, run in find_tests(pages_workspace, pages_embedding, pages_safety, pages_resilience).items():
         if not wanted or name in wanted:
             mock = ClinicMock()
             done.append(run_one(browser, name, run, mock))
