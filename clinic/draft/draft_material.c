@@ -76,85 +76,45 @@ static bool is_of_documents(const struct draft_ground *ground, const struct temp
 
 // The facts that the field asks for: rows of the ground's list, which keeps their texts.
 static bool choose_facts(const struct draft_ground *ground, const struct template_field *field,
-                         bool must_only, struct fact_list *chosen, struct clinic_error *error) {
+                         struct fact_list *chosen, struct clinic_error *error) {
     size_t n = (size_t)ground->facts.n_facts;
     *chosen = (struct fact_list){.facts = calloc(n ? n : 1, sizeof *chosen->facts)};
     if (!chosen->facts) return clinic_fail_memory(error);
     for (int i = 0; i < ground->facts.n_facts; i++) {
         const struct fact *fact = &ground->facts.facts[i];
         bool is_asked = !field->fact_classes || field->fact_classes & 1u << fact->fact_class;
-        if (is_asked && (fact->is_must || !must_only) && is_of_documents(ground, field, fact))
+        if (is_asked && is_of_documents(ground, field, fact))
             chosen->facts[chosen->n_facts++] = *fact;
     }
     chosen->capacity = chosen->n_facts;
     return true;
 }
 
-static size_t outline_characters(const struct outline *outline) {
-    size_t n = 0;
-    for (int i = 0; i < outline->n_lines; i++)
-        n += characters_before(outline->lines[i].text, strlen(outline->lines[i].text));
-    return n;
-}
-
-static bool make_outline(const struct draft_ground *ground, const struct template_field *field,
-                         bool must_only, struct outline *outline, struct clinic_error *error) {
-    struct fact_list chosen;
-    bool is_made = choose_facts(ground, field, must_only, &chosen, error) &&
-                   outline_make(ground->episode, &chosen, outline, error);
-    free(chosen.facts);
-    return is_made;
-}
-
-// A course that is longer than the field leaves out what may be left out. What then is still too
-// long stays away line by line from the longest on, and is listed as an omission.
-static void shorten(struct outline *outline, size_t characters_max, bool *is_dropped) {
-    size_t all = outline_characters(outline);
-    while (all > characters_max) {
-        size_t longest = 0;
-        int at = -1;
-        for (int i = 0; i < outline->n_lines; i++) {
-            size_t n = strlen(outline->lines[i].text);
-            if (!is_dropped[i] && n > longest) {
-                longest = n;
-                at = i;
-            }
-        }
-        if (at < 0) return;
-        is_dropped[at] = true;
-        size_t n = characters_before(outline->lines[at].text, longest);
-        all -= n < all ? n : all;
-    }
-}
-
 static bool take_lines(const struct draft_ground *ground, const struct template_field *field,
-                       struct outline *outline, struct draft_material *material,
+                       const struct outline *outline, struct draft_material *material,
                        struct clinic_error *error) {
-    bool *is_dropped = calloc((size_t)outline->n_lines + 1, sizeof *is_dropped);
-    if (!is_dropped) return clinic_fail_memory(error);
-    shorten(outline, (size_t)field->max_characters, is_dropped);
     bool is_done = true;
     for (int i = 0; is_done && i < outline->n_lines; i++) {
         const struct outline_line *line = &outline->lines[i];
-        if (is_dropped[i] || !*line->text) continue;
+        if (!*line->text) continue;
         struct draft_piece *piece = add_piece(material, line->text, error);
         is_done = piece && find_pages(ground, field, line->sources, line->n_sources, line->day,
                                       line->last_day, piece, error);
     }
-    free(is_dropped);
     return is_done;
 }
 
+// A course that is longer than the field leaves out what is least missed; what a record must tell
+// and has no room is listed as an omission.
 static bool make_course(const struct draft_ground *ground, const struct template_field *field,
                         struct draft_material *material, struct clinic_error *error) {
     struct outline outline = {0};
-    if (!make_outline(ground, field, false, &outline, error)) return false;
-    if (outline_characters(&outline) > (size_t)field->max_characters) {
-        outline_deinit(&outline);
-        outline = (struct outline){0};
-        if (!make_outline(ground, field, true, &outline, error)) return false;
-    }
-    bool is_done = take_lines(ground, field, &outline, material, error);
+    struct fact_list chosen;
+    bool is_done = choose_facts(ground, field, &chosen, error) &&
+                   outline_make_within(ground->episode, &chosen, (size_t)field->max_characters,
+                                       &outline, error) &&
+                   take_lines(ground, field, &outline, material, error);
+    free(chosen.facts);
     outline_deinit(&outline);
     return is_done;
 }

@@ -372,7 +372,8 @@ static bool find_advised(const struct section *section, struct clause *advised) 
 
 // How long a treatment is to go on, behind what was told already.
 static bool find_course(const struct section *section, size_t behind, struct clause *course) {
-    static const char *const COURSES[] = {"总疗程", "至少", "疗程", NULL}; // the first one there
+    static const char *const COURSES[] = {"总疗程",   "抗凝至少", "疗程", // the first one there
+                                          "服用至少", "治疗至少", NULL};
     static const char *const SPANS[] = {"周", "个月", "天", NULL};
     for (int i = 0; COURSES[i]; i++) {
         struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);

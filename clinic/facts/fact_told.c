@@ -137,7 +137,8 @@ static bool tells_drug(const struct window *window, const struct fact *fact,
         if (!has_stem(window, drugs->stems[i])) return false;
     }
     if (is_stop(fact)) return window_has_any(window, STOPPED);
-    if (strstr(fact->text, "泵入")) return true; // its rate changed by the hour
+    static const char *const PUMPED[] = {"泵", "持续", "维持", NULL};
+    if (strstr(fact->text, "泵入")) return window_has_any(window, PUMPED); // its rate changed
     double numbers[FACT_NUMBERS_MAX];
     if (!fact->value && strncmp(fact->text, "输注", strlen("输注")) == 0) return true;
     struct moment day;

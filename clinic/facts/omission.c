@@ -22,7 +22,13 @@ static bool is_discharge_drug(const struct fact *fact) {
     return strncmp(fact->text, "出院带药", strlen("出院带药")) == 0;
 }
 
-static const char *field_of(const struct fact *fact) {
+static const char *field_of_diagnosis(const struct episode *episode, const struct fact *fact) {
+    if (!fact->n_sources || fact->sources[0].kind != SOURCE_DIAGNOSIS) return "course";
+    const char *stage = episode->diagnoses[fact->sources[0].row].stage;
+    return strcmp(stage, "admission") == 0 ? "admission_diagnoses" : "discharge_diagnoses";
+}
+
+static const char *field_of(const struct episode *episode, const struct fact *fact) {
     switch (fact->fact_class) {
     case FACT_FOLLOWUP:
     case FACT_PENDING:
@@ -30,8 +36,7 @@ static const char *field_of(const struct fact *fact) {
     case FACT_DRUG:
         return is_discharge_drug(fact) ? "discharge_orders" : "course";
     case FACT_DIAGNOSIS:
-        return fact->n_sources && fact->sources[0].kind == SOURCE_DIAGNOSIS ? "discharge_diagnoses"
-                                                                            : "course";
+        return field_of_diagnosis(episode, fact);
     default:
         return "course";
     }
@@ -85,7 +90,7 @@ static bool add(struct omission_list *list, const struct episode *episode,
                 const struct fact_list *facts, int i, bool is_must, struct clinic_error *error) {
     struct wording sentence = {0};
     const struct fact *fact = &facts->facts[i];
-    const char *field = field_of(fact);
+    const char *field = field_of(episode, fact);
     if (!grow(list, error)) return false;
     word_sentence(&sentence, episode, fact, field);
     char *text = wording_take(&sentence);

@@ -5,6 +5,7 @@
 
 #include "clinic/facts/outline_day.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #define OUTLINE_DAY_BYTES 75 // and 25 for each day
 #define LINES_MAX 18         // more days than this join into phases
 #define PHASE_DAYS 7
+#define SHRINK 4 // each try has a quarter less room
 
 static bool grow_line(struct outline *outline, struct clinic_error *error) {
     size_t n = (size_t)outline->n_lines + 1;
@@ -105,6 +107,41 @@ bool outline_make(const struct episode *episode, const struct fact_list *facts,
         done = try_outline(episode, facts, &choice, outline->n_lines > LINES_MAX, outline, error);
     }
     outline_choice_deinit(&choice);
+    if (!done) outline_deinit(outline);
+    return done;
+}
+
+size_t outline_characters(const struct outline *outline) {
+    size_t n = 0;
+    for (int i = 0; i < outline->n_lines; i++)
+        n += characters_before(outline->lines[i].text, strlen(outline->lines[i].text));
+    return n;
+}
+
+// One try with so many bytes for the facts that may leave. Consultations are told by who was asked:
+// what was answered is mostly told again by what was done.
+static bool try_within(const struct episode *episode, const struct fact_list *facts, size_t bytes,
+                       struct outline *outline, struct clinic_error *error) {
+    struct outline_choice choice;
+    if (!outline_choice_init(&choice, episode, facts, error)) return false;
+    choice.is_brief = true;
+    outline_choice_keep(&choice, facts, bytes);
+    bool done = try_outline(episode, facts, &choice, false, outline, error);
+    if (done && outline->n_lines > LINES_MAX)
+        done = try_outline(episode, facts, &choice, true, outline, error);
+    outline_choice_deinit(&choice);
+    return done;
+}
+
+bool outline_make_within(const struct episode *episode, const struct fact_list *facts,
+                         size_t characters_max, struct outline *outline,
+                         struct clinic_error *error) {
+    size_t bytes = characters_max > SIZE_MAX / 8 ? SIZE_MAX / 2 : characters_max * 4;
+    bool done = outline_make(episode, facts, outline, error);
+    while (done && outline_characters(outline) > characters_max && bytes >= SHRINK) {
+        done = try_within(episode, facts, bytes, outline, error);
+        bytes -= bytes / SHRINK;
+    }
     if (!done) outline_deinit(outline);
     return done;
 }

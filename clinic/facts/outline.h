@@ -26,7 +26,15 @@ struct outline {
 // facts: facts_of_episode. The outline must be empty; on failure it is.
 bool outline_make(const struct episode *episode, const struct fact_list *facts,
                   struct outline *outline, struct clinic_error *error);
+// The same within so many characters. What leaves first is routine: findings that are repeated, how
+// closely was watched, supporting drugs. Operations, rescues, changed diagnoses, transfers and who
+// was consulted never leave, whatever the limit; complications, transfusions and the beginning and
+// end of the main treatment only where there is no room beside these.
+bool outline_make_within(const struct episode *episode, const struct fact_list *facts,
+                         size_t characters_max, struct outline *outline,
+                         struct clinic_error *error);
 void outline_deinit(struct outline *outline);
+size_t outline_characters(const struct outline *outline);
 
 // All lines as one text (malloc'd; lines are simply joined); NULL: no memory.
 char *outline_text(const struct outline *outline);

@@ -25,7 +25,7 @@ static bool begins(const char *text, const char *start) {
 
 bool outline_choice_init(struct outline_choice *choice, const struct episode *episode,
                          const struct fact_list *facts, struct clinic_error *error) {
-    choice->weight_min = 1;
+    *choice = (struct outline_choice){.weight_min = 1};
     choice->weights = calloc((size_t)facts->n_facts + 1, 1);
     if (!choice->weights) return clinic_fail_memory(error);
     for (int i = 0; i < facts->n_facts; i++)
@@ -57,7 +57,9 @@ void outline_choice_keep(struct outline_choice *choice, const struct fact_list *
     size_t bytes = 0;
     for (int rank = 0; rank < KEEP_RANKS; rank++) {
         for (int i = facts->n_facts - 1; i >= 0; i--) {
-            size_t more = strlen(facts->facts[i].text) + strlen("11月11日，；");
+            const struct fact *fact = &facts->facts[i];
+            bool is_named = choice->is_brief && fact->fact_class == FACT_CONSULT && fact->value;
+            size_t more = strlen(is_named ? fact->value : fact->text) + strlen("11月11日，；");
             if (choice->weights[i] <= 0 ||
                 keep_rank(&facts->facts[i], choice->weights[i]) != rank ||
                 (rank > 0 && bytes + more > bytes_max))
@@ -142,9 +144,10 @@ struct writing {
 };
 
 // Several of a kind are one item: 停A、B; 予A…，B…; labs with commas.
-static void add_fact(struct writing *writing, const struct fact *fact, enum item_kind kind) {
+static void add_fact(struct writing *writing, const struct fact *fact, enum item_kind kind,
+                     bool is_brief) {
     struct wording *wording = writing->wording;
-    const char *text = fact->text;
+    const char *text = is_brief && kind == ITEM_CONSULT && fact->value ? fact->value : fact->text;
     bool is_list = kind == ITEM_STOP || kind == ITEM_START || kind == ITEM_LAB;
     if (writing->n_of_kind == 0 || !is_list) {
         wording_add(wording, wording->bytes == writing->day_start ? "" : "；");
@@ -215,7 +218,7 @@ static void add_kind(struct writing *writing, const struct fact_list *facts, int
         if (!is_chosen(choice, i) || item_kind(fact) != kind || is_said(writing, fact, kind) ||
             (kind == ITEM_LAB && is_outdone(writing, facts, begin, end, choice, i)))
             continue;
-        add_fact(writing, fact, kind);
+        add_fact(writing, fact, kind, choice->is_brief);
     }
 }
 

@@ -8,6 +8,7 @@
 struct outline_choice {
     signed char *weights; // [n_facts] 0: never told here; 4: always
     int weight_min;       // lighter facts are left out
+    bool is_brief;        // consultations without what was answered
 };
 
 bool outline_choice_init(struct outline_choice *choice, const struct episode *episode,

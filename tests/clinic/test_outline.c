@@ -235,6 +235,53 @@ static enum test_result test_rescues(void) {
     return TEST_PASS;
 }
 
+static bool tells_what_never_leaves(const struct episode *episode, const char *text) {
+    int rescues = 0;
+    for (int i = 0; i < episode->n_operations; i++) {
+        if (!strstr(text, episode->operations[i].name)) return false;
+    }
+    for (int i = 0; i < episode->n_docs; i++)
+        rescues += strcmp(episode->docs[i].type, "rescue_record") == 0;
+    return count_words(text, "抢救成功") == rescues;
+}
+
+// With less room what is least missed leaves; operations and rescues stay, in order and with their
+// places, and what stands there is true.
+static enum test_result test_short(void) {
+    static const size_t LIMITS[] = {1500, 1000, 600, 300, 1};
+    struct gold_episode episodes[GOLD_EPISODES_MAX];
+    int n = gold_episodes_open(episodes), unsupported = 0, met = 0;
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        struct fact_list facts;
+        const struct episode *episode = episodes[i].episode;
+        struct verifier *verifier = verifier_create(episode, NULL);
+        struct outline whole;
+        CHECK(verifier && facts_of_episode(episode, &facts, NULL));
+        CHECK(outline_make(episode, &facts, &whole, NULL));
+        for (size_t k = 0; k < sizeof LIMITS / sizeof *LIMITS; k++) {
+            struct outline outline;
+            CHECK(outline_make_within(episode, &facts, LIMITS[k], &outline, NULL));
+            char *text = outline_text(&outline);
+            CHECK(text && tells_what_never_leaves(episode, text));
+            CHECK(outline.n_lines == 0 || check_lines(episode, &outline));
+            CHECK(outline_characters(&outline) <= outline_characters(&whole));
+            met += outline_characters(&outline) <= LIMITS[k];
+            unsupported += count_unsupported(&episodes[i], verifier, "course", text);
+            free(text);
+            outline_deinit(&outline);
+        }
+        outline_deinit(&whole);
+        fact_list_deinit(&facts);
+        verifier_free(verifier);
+    }
+    gold_episodes_close(episodes, n);
+    printf("    %d of %d limits were met\n", met, n * 5);
+    CHECK_MESSAGE(unsupported == 0, "%d unsupported sentences", unsupported);
+    CHECK(met >= 3 * n);
+    return TEST_PASS;
+}
+
 static const char *gold_field(const json_t *gold, const char *name) {
     size_t i;
     json_t *field;
@@ -284,6 +331,7 @@ int main(int argc, char **argv) {
         {"insertions", "each sentence for insertion is supported", test_insertions},
         {"operations", "each operation is told, and missed without", test_operations},
         {"rescues", "each rescue is told, and missed without", test_rescues},
+        {"short", "with less room what is least missed leaves", test_short},
         {"data", "fields from data are what the gold records say", test_data},
     };
     return harness_main("outline", tests, sizeof tests / sizeof *tests, argc, argv);
