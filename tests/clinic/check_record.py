@@ -68,7 +68,7 @@ class Checks:
 
     def run(self, command, *values):
         done = subprocess.run([self.tool, command, *map(self.file, values)], text=True,
-                              capture_output=True, timeout=120)
+                              capture_output=True, timeout=600)
         assert done.returncode in (0, 1), done.stderr[-2000:]
         return (json.loads(done.stdout), None) if done.returncode == 0 else (None, done.stdout)
 

@@ -158,6 +158,11 @@ class Visit:
             .map(one => one.id + ': ' + one.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | '))""")
         return found
 
+    def told(self, server):
+        """What helps to understand a failure that is seen once."""
+        posts = [path for path, _ in getattr(server, "posts", [])][-8:]
+        return f"at {self.page.url}; last posts: {posts}; problems: {self.problems[:3]}"
+
     def close(self):
         kept = self.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
         refused = self.page.evaluate("window.refused")

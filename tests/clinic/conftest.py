@@ -31,7 +31,7 @@ def read_episode(number):
 
 def command(*arguments, text=None, check=True):
     return subprocess.run([PROGRAM, "clinic", *map(str, arguments)], input=text, text=True,
-                          capture_output=True, check=check, timeout=120)
+                          capture_output=True, check=check, timeout=600)
 
 
 def make_store(folder, episodes=EPISODES):
@@ -61,7 +61,7 @@ class Events:
     """A draft's stream, event by event."""
 
     def __init__(self, server, draft, headers):
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
         self.connection.request("GET", f"/clinic/api/drafts/{draft}/events", headers=headers)
         self.response = self.connection.getresponse()
 

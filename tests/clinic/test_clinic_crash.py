@@ -112,12 +112,12 @@ def test_killed_at_any_point(serve, tmp_path, seed):
                 enough.set()
 
     threads = [until_cut(kind(clinic, known, count)) for kind in (importing, filling, drafting)]
-    assert enough.wait(60)
+    assert enough.wait(180)
     clinic.process.send_signal(signal.SIGKILL)
     for thread in threads:
-        thread.join(60)
+        thread.join(180)
         assert not thread.is_alive()
-    clinic.process.wait(10)
+    clinic.process.wait(180)
     assert known.imports or known.fills or known.drafts
     check(clinic.store, known, serve)
 
@@ -143,7 +143,7 @@ def test_no_audit_no_work(serve, tmp_path):
     clinic = serve(store=make_store(tmp_path))
     doctor = clinic.user("doctor")
     assert doctor.get(f"episodes/{ONE}").status == 200
-    lock = sqlite3.connect(clinic.store / "clinic.db", isolation_level=None)
+    lock = sqlite3.connect(clinic.store / "clinic.db", timeout=180, isolation_level=None)
     tables = [row[0] for row in lock.execute("SELECT name FROM sqlite_master WHERE type='table'")]
     audit = next(name for name in tables if name.startswith("audit"))
     lock.execute(f"CREATE TRIGGER full BEFORE INSERT ON {audit} BEGIN "

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from conftest import ONE, RECORD, field_of, make_templates, read_episode
+from server_process import WAIT_S
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,9 @@ def until_text(events, n=2):
     raise AssertionError("the stream ended")
 
 
-def wait_state(user, draft, *states, seconds=60):
-    for _ in range(seconds * 20):
+def wait_state(user, draft, *states):
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
         now = user.get(f"drafts/{draft}").json
         if now["state"] in states:
             return now
@@ -72,7 +74,7 @@ def test_late_followers_see_the_same(author):
     reader = threading.Thread(target=lambda: others.extend(late))
     reader.start()
     seen += list(first)
-    reader.join(120)
+    reader.join(WAIT_S)
     assert not reader.is_alive()
     final = author.get(f"drafts/{draft}").json
     assert final["state"] == "done" and final["model"] and final["first_token_ms"] > 0
@@ -182,7 +184,8 @@ def test_a_newer_record_is_told(writing, author):
 
 def test_reading_ahead(author):
     """An opened episode is read in the background, and says when it was."""
-    for _ in range(600):
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
         if author.get("episodes/E-2025-000007").json["warm"]:
             return
         time.sleep(0.1)
@@ -208,7 +211,7 @@ def test_the_server_ends_while_it_writes(serve, small_model):
     until_text(events)
     clinic.process.send_signal(signal.SIGTERM)
     assert list(events)[-1][1]["state"] == "stopped"
-    assert clinic.process.wait(30) == 0
+    assert clinic.process.wait(WAIT_S) == 0
     good, text = clinic.verify_audit()
     assert good, text
     again = serve(store=clinic.store)

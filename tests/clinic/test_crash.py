@@ -135,7 +135,7 @@ def test_files_that_cannot_grow(tmp_path, room):
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
     process = start(store, "a", preexec_fn=limit, restore_signals=False)
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=300)[0]
     assert process.returncode == 4 and "\nfailed 8 " in "\n" + output, output
     assert clinic("verify-audit", store).startswith("whole: ")
     check_acknowledged(store, acknowledged(output))

@@ -9,6 +9,7 @@ Usage: test_pages.py [--screenshots DIR] [NAME ...]
 """
 import os
 import sys
+import textwrap
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -38,7 +39,7 @@ def run_one(browser, name, run, server):
     except Missing as reason:
         how, why = "skip", f" ({reason})"
     except Exception:  # noqa: BLE001
-        how, why = "FAIL", ": " + traceback.format_exc(limit=-2) + str(visit.problems[:3])
+        how, why = "FAIL", ":\n" + textwrap.indent(f"{traceback.format_exc(limit=-5)}{visit.told(server)}", "    ")
     visit.context.close()
     print(f"{how} clinic-pages.{name}{why}", flush=True)
     return how

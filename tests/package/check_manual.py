@@ -28,7 +28,7 @@ def check(name, problems):
 
 
 def run(*command, **options):
-    return subprocess.run(command, text=True, capture_output=True, timeout=60, **options)
+    return subprocess.run(command, text=True, capture_output=True, timeout=300, **options)
 
 
 def read(name):

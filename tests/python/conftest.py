@@ -58,7 +58,7 @@ def command():
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=120,
+            timeout=600,
             check=True,
         )
         return done.stdout

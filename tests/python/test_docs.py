@@ -62,7 +62,7 @@ def test_block(text, stories, tmp_path):
         [sys.executable, "-W", "ignore", "-c", text],
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=600,
         cwd=tmp_path,
         env={**os.environ, "PYTHONIOENCODING": "utf-8", "XDG_CACHE_HOME": str(tmp_path / "cache")},
     )

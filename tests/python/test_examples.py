@@ -24,7 +24,7 @@ def run(name: str, *arguments: object, stdin: str = "") -> str:
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=600,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
     assert done.returncode == 0, done.stderr

@@ -129,7 +129,7 @@ def test_nul_in_messages(engine):
 
 def test_a_failure_ends_the_stream(lm, model):
     """Whoever waits for a streamer in another thread is not left waiting."""
-    streamer = TextIteratorStreamer(AutoTokenizer.from_pretrained(model), timeout=20)
+    streamer = TextIteratorStreamer(AutoTokenizer.from_pretrained(model), timeout=300)
 
     def fail(_ids, _scores):
         raise RuntimeError("of the criterion")

@@ -472,8 +472,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is 
 from xinglin.transformers import AutoModelForCausalLM
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], threads=1)
 print(len(model.generate([1, 5], max_new_tokens=8)))
-threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     for _ in range(100000):
         model.generate([1, 5], max_new_tokens=500, eos_token_id=-1)
 except KeyboardInterrupt:
@@ -483,7 +483,7 @@ except KeyboardInterrupt:
 
 def test_keyboard_interrupt(model):
     done = subprocess.run([sys.executable, "-c", INTERRUPT, model], capture_output=True, text=True,
-                          timeout=60)
+                          timeout=300)
     assert done.stdout.split() == ["10", "stopped", "10"], done.stderr
 
 
@@ -494,7 +494,7 @@ def test_streamers(lm, tokenizer, capsys):
     answer = tokenizer.decode(out[len(ids):], skip_special_tokens=True)
     lm.generate(ids, max_new_tokens=60, streamer=TextStreamer(tokenizer, skip_special_tokens=True))
     assert capsys.readouterr().out.strip() == tokenizer.decode(out, skip_special_tokens=True).strip()
-    streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, timeout=60, skip_special_tokens=True)
+    streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, timeout=300, skip_special_tokens=True)
     worker = threading.Thread(
         target=lm.generate, args=(ids,), kwargs={"max_new_tokens": 60, "streamer": streamer}
     )
@@ -511,7 +511,7 @@ def test_async_streamer(lm, tokenizer):
 
     async def talk():
         ids = tokenizer.encode(PROMPT)
-        streamer = AsyncTextIteratorStreamer(tokenizer, skip_prompt=True, timeout=60)
+        streamer = AsyncTextIteratorStreamer(tokenizer, skip_prompt=True, timeout=300)
         worker = threading.Thread(
             target=lm.generate, args=(ids,), kwargs={"max_new_tokens": 30, "streamer": streamer}
         )

@@ -128,7 +128,7 @@ def test_their_streamers(pair, tokenizers, capsys):
     said = capsys.readouterr().out
     assert said[: len(said) // 2] == said[len(said) // 2 :] and len(said) > 60
     for own in tokenizers:
-        streamer = transformers.TextIteratorStreamer(own, skip_prompt=True, timeout=60)
+        streamer = transformers.TextIteratorStreamer(own, skip_prompt=True, timeout=300)
         worker = threading.Thread(
             target=mine.generate, args=(ids,), kwargs={"max_new_tokens": 40, "streamer": streamer}
         )

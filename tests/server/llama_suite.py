@@ -87,7 +87,7 @@ def flags_of(server):
     return [f"--{name}={value}" for name, value in flags.items()]
 
 
-def start(server, timeout_seconds=60):
+def start(server, timeout_seconds=180):
     import utils
     flags, environment = flags_of(server), {**os.environ}
     if server.api_key:
@@ -144,7 +144,7 @@ def plain_request(server, method, path, data=None, headers=None, timeout=None, h
                             json=data, headers=headers, timeout=timeout, **more)
 
 
-def make_request(server, method, path, data=None, headers=None, timeout=60, host=None):
+def make_request(server, method, path, data=None, headers=None, timeout=300, host=None):
     response = plain_request(server, method, PATHS.get(path, path), body_of(server, path, data),
                              headers_of(server, headers), timeout, host)
     response.body = response.text
@@ -160,7 +160,7 @@ def make_stream_request(server, method, path, data=None, headers=None, host=None
     if path not in NATIVE:
         data = {"stream_options": {"include_usage": True}, **data}
     response = plain_request(server, method, PATHS.get(path, path), body_of(server, path, data),
-                             headers_of(server, headers), 60, host, stream=True)
+                             headers_of(server, headers), 300, host, stream=True)
     if response.status_code != 200:
         raise utils.ServerError(response.status_code, response.json())
     for line in response.iter_lines():

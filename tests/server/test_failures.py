@@ -56,6 +56,8 @@ def test_kill_while_beginnings_are_written(start, stories, tmp_path):
             writer.start()
         number += 3000
         time.sleep(chooser.uniform(0.02, 0.5))
+        if number == 3000:  # one round at least that got to the disk
+            server.wait_metric("prefix_files", lambda n: n > 0)
         server.stop(signal.SIGKILL)
         for writer in writers:
             writer.join()
@@ -223,7 +225,7 @@ def test_failing_allocations_spare_the_others(start, stories, shim, tmp_path):
     threads = [threading.Thread(target=stream, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
-    while server.metric("requests_running") < 4:
+    while server.metric("requests_running") < 4 and not texts:
         time.sleep(0.01)
     for point in range(1, 60):
         plan.set(point)

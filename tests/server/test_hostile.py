@@ -60,8 +60,8 @@ def test_what_is_no_json_object(plain, body):
 def test_deep_and_large_json_is_refused_in_no_time(plain, body):
     begin = time.monotonic()
     reply = plain.request("POST", "/v1/completions", body, JSON)
-    # The goal is 0.1 s on a quiet machine.
-    assert reply.status in (400, 413) and time.monotonic() - begin < 2
+    # The goal is 0.1 s on a quiet machine; what grows with the square of the size takes minutes.
+    assert reply.status in (400, 413) and time.monotonic() - begin < 20
 
 
 def test_deep_schemas_and_grammars_are_refused(plain):

@@ -20,7 +20,7 @@ def test_llama_suite(stories, chat_model, vector_model, tmp_path):
                    "PYTHONPATH": f"{ROOT / 'tests/server'}:{SUITE}", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, "-m", "pytest", "-p", "llama_suite", "-p", "no:cacheprovider",
                            "-q", "-rfE", "--tb=short", "-m", "not slow", "--rootdir", SUITE, SUITE / "unit"],
-                          env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=400)
+                          env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=1200)
     print(done.stdout[-20000:], done.stderr[-2000:])
     passed = re.search(r"(\d+) passed", done.stdout)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

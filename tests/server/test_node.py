@@ -17,7 +17,7 @@ def test_openai_node(start, chat, vector_model):
         pytest.skip("the SDK could not be installed (npm, network?)")
     vectors = start(vector_model)
     shutil.copy(ROOT / "tests/server/node/check.mjs", FOLDER)
-    done = subprocess.run(["node", "check.mjs"], cwd=FOLDER, capture_output=True, text=True, timeout=300,
+    done = subprocess.run(["node", "check.mjs"], cwd=FOLDER, capture_output=True, text=True, timeout=900,
                           env={**os.environ, "CHAT_URL": f"http://127.0.0.1:{chat.port}/v1",
                                "VECTOR_URL": f"http://127.0.0.1:{vectors.port}/v1"})
     print(done.stdout)

@@ -15,7 +15,7 @@ from conftest import JSON, PROGRAM, ROOT, new_key
 
 def tool(*flags, **environment):
     return subprocess.run([PROGRAM, "serve", *map(str, flags)], capture_output=True, text=True,
-                          env={**os.environ, **environment}, timeout=60)
+                          env={**os.environ, **environment}, timeout=300)
 
 
 def test_page_files(plain):
@@ -108,7 +108,7 @@ def test_service_manager_is_told(start, stories, tmp_path):
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(path)
-        listener.settimeout(30)
+        listener.settimeout(180)
         server = start(stories, env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"})
         heard = []
         while heard.count("WATCHDOG=1") < 3 or not any("READY=1" in item for item in heard):
@@ -192,7 +192,7 @@ def test_prefixes_outlive_the_server(start, stories, tmp_path):
     assert third.stop() == 0
     key.chmod(0o644)
     refused = subprocess.run([PROGRAM, "serve", "-m", stories, "--port", "0", *map(str, flags)],
-                             capture_output=True, text=True, timeout=60)
+                             capture_output=True, text=True, timeout=300)
     assert refused.returncode not in (0, -11, -6) and "chmod 600" in refused.stderr
 
 

@@ -246,7 +246,7 @@ static enum test_result test_long_words(void) {
                 text[k] = kind == 0 ? 'a' : kind == 1 ? ' ' : kind == 2 ? "ab\n"[k % 3] : '1';
             double start = clock_seconds();
             struct token_list list = encode(tokenizer, text, SIZE, 0);
-            CHECK_MESSAGE(clock_seconds() - start < 20, "%s: half a MiB takes %.1f s", files[i],
+            CHECK_MESSAGE(clock_seconds() - start < 120, "%s: half a MiB takes %.1f s", files[i],
                           clock_seconds() - start);
             CHECK(list.n_tokens <= SIZE + 1);
             free(list.ids);
