@@ -45,7 +45,8 @@ static size_t skip_string(const char *text, size_t size, size_t at) {
 }
 
 // The parser behind this recurses and allocates for every value, so both are counted first.
-static bool check_shape(const struct request_body *body, struct openai_error *error) {
+static bool check_shape(const struct request_body *body, size_t containers_max, size_t values_max,
+                        struct openai_error *error) {
     size_t depth = 0, n_containers = 0, n_values = 0;
     for (size_t at = 0; at < body->size;) {
         char c = body->data[at];
@@ -65,17 +66,22 @@ static bool check_shape(const struct request_body *body, struct openai_error *er
             return openai_error_set(error, 400, "json_too_deep", NULL,
                                     "the JSON body is nested deeper than %d levels",
                                     BODY_DEPTH_MAX);
-        if (n_containers > BODY_CONTAINERS_MAX || n_values > BODY_VALUES_MAX)
+        if (n_containers > containers_max || n_values > values_max)
             return openai_error_set(
                 error, 400, "json_too_large", NULL,
-                "the JSON body has more than %d objects and arrays or %d values",
-                BODY_CONTAINERS_MAX, BODY_VALUES_MAX);
+                "the JSON body has more than %zu objects and arrays or %zu values", containers_max,
+                values_max);
     }
     return true;
 }
 
 json_t *request_body_parse(const struct request_body *body, struct openai_error *error) {
-    if (!check_shape(body, error)) return NULL;
+    return request_body_parse_within(body, BODY_CONTAINERS_MAX, BODY_VALUES_MAX, error);
+}
+
+json_t *request_body_parse_within(const struct request_body *body, size_t containers_max,
+                                  size_t values_max, struct openai_error *error) {
+    if (!check_shape(body, containers_max, values_max, error)) return NULL;
     json_error_t where;
     json_memory_begin();
     json_t *root =

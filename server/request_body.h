@@ -22,5 +22,8 @@ bool request_body_add(struct request_body *body, const char *bytes, size_t n_byt
 void request_body_free(struct request_body *body); // wiped
 // A JSON object, or NULL with the error.
 json_t *request_body_parse(const struct request_body *body, struct openai_error *error);
+// The same with other bounds than BODY_CONTAINERS_MAX and BODY_VALUES_MAX.
+json_t *request_body_parse_within(const struct request_body *body, size_t containers_max,
+                                  size_t values_max, struct openai_error *error);
 
 #endif

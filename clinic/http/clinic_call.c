@@ -5,6 +5,7 @@
 #include "clinic/http/cds_clients.h"
 #include "clinic/http/event_stream.h"
 #include "clinic/http/login_limit.h"
+#include "clinic/record/plain_text.h"
 #include "clinic/store/store_audit.h"
 #include "clinic/store/store_drafts.h"
 #include "clinic/store/store_episodes.h"
@@ -22,6 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+// Records are many small objects: as many as the operator's --body-kib can hold of them.
+enum { RECORD_BYTES_PER_CONTAINER = 32 };
 
 static bool more(void *work) {
     struct clinic_call *call = work;
@@ -288,7 +292,11 @@ bool clinic_call_read(struct clinic_call *call, void *target) {
 
 static bool read_body(struct clinic_call *call) {
     if (!call->row->tables) return true;
-    call->body = request_body_parse(&call->exchange->body, &call->exchange->error);
+    struct request_body *body = &call->exchange->body;
+    size_t n_max = body->max / RECORD_BYTES_PER_CONTAINER;
+    if (call->row->tables != any_object_tables || n_max < BODY_CONTAINERS_MAX)
+        n_max = BODY_CONTAINERS_MAX;
+    call->body = request_body_parse_within(body, n_max, n_max * 10, &call->exchange->error);
     request_body_free(&call->exchange->body);
     bool is_empty = call->row->tables == nothing_tables;
     return call->body && (!is_empty || clinic_call_read(call, NULL));
@@ -302,6 +310,13 @@ const size_t any_object_n_tables = 0;
 bool clinic_call_need(struct clinic_call *call, const char *field, const char *value) {
     if (value && *value) return true;
     return openai_error_set(&call->exchange->error, 400, "missing_value", field, "%s is missing",
+                            field);
+}
+
+bool clinic_call_is_plain(struct clinic_call *call, const char *field, const char *text) {
+    if (plain_text_is(text, strlen(text))) return true;
+    return openai_error_set(&call->exchange->error, 400, "invalid_value", field,
+                            "%s has characters that show nothing or turn the direction of others",
                             field);
 }
 

@@ -95,6 +95,9 @@ void clinic_call_begin(struct exchange *exchange, const struct clinic_row *row);
 bool clinic_call_read(struct clinic_call *call, void *target);
 // False with a 400 that names the field if `value` is NULL or empty.
 bool clinic_call_need(struct clinic_call *call, const char *field, const char *value);
+// False with a 400 if the text has characters that show nothing or turn what follows: a doctor
+// would read something else than what is checked and filled.
+bool clinic_call_is_plain(struct clinic_call *call, const char *field, const char *text);
 // A line of the audit for what the store does not see; false fills call->error.
 bool clinic_call_audit(struct clinic_call *call, const char *action, const json_t *after);
 // Fills exchange->error; returns false.

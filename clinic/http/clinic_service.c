@@ -62,7 +62,7 @@ static bool open_records(struct clinic_context *context, struct clinic_error *er
     struct draft_supply *supply = &context->supply;
     struct actor actor = {.user = "server", .role = "server"};
     supply->store = store_open(settings->clinic, false, error);
-    if (!supply->store) return false;
+    if (!supply->store || !store_serve(supply->store, error)) return false;
     store_set_session_minutes(supply->store, settings->clinic_session_minutes);
     if (!store_stop_drafts(supply->store, &actor, NULL, error)) return false;
     supply->templates = template_set_open(settings->clinic_templates, error);

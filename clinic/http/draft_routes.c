@@ -362,8 +362,11 @@ static bool change(struct clinic_call *call, const struct draft_input *input, bo
 
 bool draft_lock_run(struct clinic_call *call) {
     struct draft_input input = {0};
-    return clinic_call_read(call, &input) && clinic_call_need(call, "field", input.field) &&
-           change(call, &input, false, change_lock);
+    if (!clinic_call_read(call, &input) || !clinic_call_need(call, "field", input.field))
+        return false;
+    if (!json_object_get(call->body, "locked"))
+        return clinic_call_refuse(call, 400, "missing_value", "locked is missing");
+    return change(call, &input, false, change_lock);
 }
 
 bool draft_edit_run(struct clinic_call *call) {
@@ -372,6 +375,7 @@ bool draft_edit_run(struct clinic_call *call) {
         return false;
     if (!input.text || input.revision < 0)
         return clinic_call_refuse(call, 400, "missing_value", "text or revision is missing");
+    if (!clinic_call_is_plain(call, "text", input.text)) return false;
     return change(call, &input, true, change_edit);
 }
 

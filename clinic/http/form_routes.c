@@ -78,6 +78,7 @@ bool form_type_run(struct clinic_call *call) {
     if (!field || !input.text || input.version < 0)
         return clinic_call_refuse(call, 400, "invalid_value",
                                   "field must be one of the record type, with text and version");
+    if (!clinic_call_is_plain(call, "text", input.text)) return false;
     struct form_field one = {.id = field->id,
                              .name = field->name,
                              .text = input.text,

@@ -6,6 +6,7 @@
 #include "clinic/store/episode_documents.h"
 #include "clinic/store/projection.h"
 #include "clinic/store/store_audit.h"
+#include "clinic/store/store_schema.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -218,6 +219,17 @@ static bool check_passwords(struct verification *verification) {
     return is_good && step == STEP_DONE;
 }
 
+// A trigger that is gone no longer keeps the lines; one that was added runs inside every change.
+static bool check_schema(struct verification *verification) {
+    bool is_same = false;
+    char name[64] = "";
+    if (!schema_compare(&verification->database, &is_same, name, sizeof name, verification->error))
+        return false;
+    return is_same ||
+           fault(verification, verification->report->n_lines,
+                 "\"%s\" of the database's schema is missing, was added or changed", name);
+}
+
 static bool verify(struct verification *verification) {
     struct database *database = &verification->database;
     if (!database_script(database, "BEGIN", verification->error)) return false;
@@ -234,7 +246,7 @@ static bool verify(struct verification *verification) {
     is_good = is_good && check_ends(verification);
     for (int kind = 0; is_good && kind < PROJECTIONS; kind++)
         is_good = check_rows(verification, (enum projection_kind)kind);
-    return is_good && check_passwords(verification);
+    return is_good && check_passwords(verification) && check_schema(verification);
 }
 
 bool store_verify_audit(struct store *store, const char *expected_head, struct audit_report *report,

@@ -34,7 +34,7 @@ struct store *store_open(const char *folder, bool create, struct clinic_error *e
     }
     pthread_mutex_init(&store->waiting_mutex, NULL); // cannot fail with default attributes
     store->session_seconds = SESSION_MINUTES * 60;
-    store->head_fd = -1;
+    store->head_fd = store->lock_fd = -1;
     size_t length = (size_t)snprintf(store->folder, sizeof store->folder, "%s", folder);
     snprintf(store->path, sizeof store->path, "%s/clinic.db", store->folder);
     bool is_good = length > 0 && length < sizeof store->folder;
@@ -49,6 +49,7 @@ void store_close(struct store *store) {
     database_close(&store->reader);
     database_close(&store->writer); // the last: brings the log into the database
     if (store->head_fd >= 0) close(store->head_fd);
+    if (store->lock_fd >= 0) close(store->lock_fd);
     pthread_mutex_destroy(&store->waiting_mutex);
     bytes_wipe(store, sizeof *store);
     free(store);
@@ -61,4 +62,9 @@ const unsigned char *store_launch_key(const struct store *store) {
 void store_set_clock(struct store *store, int64_t (*now_ms)(void *user), void *user) {
     store->now_ms = now_ms;
     store->clock_user = user;
+}
+
+bool store_serve(struct store *store, struct clinic_error *error) {
+    store->lock_fd = folder_lock(store, error);
+    return store->lock_fd >= 0;
 }

@@ -34,6 +34,10 @@ struct actor {
 struct store *store_open(const char *folder, bool create, struct clinic_error *error);
 void store_close(struct store *store); // NULL is allowed; no other call may be running
 
+// For the one server of a store, until it is closed or its process ends. CLINIC_BUSY: there is
+// another. Commands need not ask.
+bool store_serve(struct store *store, struct clinic_error *error);
+
 // The key that signs launch tokens, made with the store and kept in launch.key (hexadecimal).
 const unsigned char *store_launch_key(const struct store *store); // [STORE_KEY_BYTES]
 

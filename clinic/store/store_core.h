@@ -25,6 +25,7 @@ struct store {
     void *clock_user;
     int session_seconds;
     int head_fd;                  // audit.head; -1: none
+    int lock_fd;                  // of the server that serves the store; -1: not locked
     bool is_head_frozen;          // it did not fit when the store was opened: left as evidence
     struct waiting_line *waiting; // audit lines that wait for the writer; see store_audit.c
     pthread_mutex_t waiting_mutex;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,4 +93,18 @@ bool folder_read_key(struct store *store, bool create, struct clinic_error *erro
                            "launch.key is missing or no key; remove it and run xinglin clinic "
                            "init, then give the new one to the host systems");
     return true;
+}
+
+int folder_lock(const struct store *store, struct clinic_error *error) {
+    char path[STORE_PATH_BYTES + 16];
+    snprintf(path, sizeof path, "%s/serve.lock", store->folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    folder_give_file(store, fd);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+    if (fd >= 0 && errno == EWOULDBLOCK)
+        clinic_fail(error, CLINIC_BUSY, "another server serves this store");
+    else
+        clinic_fail(error, CLINIC_STORAGE, "serve.lock of the store: %s", strerror(errno));
+    if (fd >= 0) close(fd);
+    return -1;
 }

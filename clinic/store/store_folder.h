@@ -12,6 +12,8 @@ bool folder_check(struct store *store, bool create, struct clinic_error *error);
 bool folder_make_database(const struct store *store, struct clinic_error *error);
 // Reads launch.key into the store, making it first if `create` and it is missing.
 bool folder_read_key(struct store *store, bool create, struct clinic_error *error);
+// Keeps other servers out until the descriptor is closed; -1 with an error: one is there already.
+int folder_lock(const struct store *store, struct clinic_error *error);
 // A file that was just made, to the folder's owner: a service must be able to use what an operator
 // made as root.
 void folder_give_file(const struct store *store, int fd);

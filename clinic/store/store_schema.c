@@ -4,6 +4,7 @@
 // sessions and logins may be lost without harm.
 #include "clinic/store/store_schema.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char tables[] =
@@ -138,5 +139,50 @@ bool schema_read_keys(struct store *store, struct clinic_error *error) {
             clinic_fail(error, CLINIC_STORAGE, "the store has lost its keys; restore a backup");
     }
     sqlite3_finalize(query);
+    return is_good;
+}
+
+// What SQLite makes itself (sqlite_…) may be there or not.
+static sqlite3_stmt *list_objects(struct database *database, struct clinic_error *error) {
+    return database_query(database, error,
+                          "SELECT name, type, tbl_name, sql FROM sqlite_schema"
+                          " WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name, type",
+                          "");
+}
+
+static bool is_same_object(sqlite3_stmt *a, sqlite3_stmt *b) {
+    for (int column = 0; column < 4; column++)
+        if (strcmp(column_text(a, column), column_text(b, column)) != 0) return false;
+    return true;
+}
+
+static bool compare_objects(struct database *database, struct database *model, bool *is_same,
+                            char *name, size_t name_bytes, struct clinic_error *error) {
+    sqlite3_stmt *found = list_objects(database, error), *wanted = list_objects(model, error);
+    enum database_step a = found && wanted ? STEP_ROW : STEP_FAILED, b = a;
+    *is_same = true;
+    while (*is_same && a == STEP_ROW && b == STEP_ROW) {
+        a = database_step(database, found, error);
+        b = database_step(model, wanted, error);
+        if (a == STEP_FAILED || b == STEP_FAILED) break;
+        bool is_found_first =
+            a == STEP_ROW &&
+            (b == STEP_DONE || strcmp(column_text(found, 0), column_text(wanted, 0)) < 0);
+        *is_same = a == b && (a == STEP_DONE || is_same_object(found, wanted));
+        if (!*is_same)
+            snprintf(name, name_bytes, "%s", column_text(is_found_first ? found : wanted, 0));
+    }
+    sqlite3_finalize(found);
+    sqlite3_finalize(wanted);
+    return a != STEP_FAILED && b != STEP_FAILED;
+}
+
+bool schema_compare(struct database *database, bool *is_same, char *name, size_t name_bytes,
+                    struct clinic_error *error) {
+    struct database model;
+    if (!database_open(&model, ":memory:", DATABASE_WRITE, error)) return false;
+    bool is_good = database_script(&model, tables, error) &&
+                   compare_objects(database, &model, is_same, name, name_bytes, error);
+    database_close(&model);
     return is_good;
 }

@@ -12,5 +12,10 @@ enum { SCHEMA_VERSION = 1, SCHEMA_APPLICATION = 0x584c434e }; // "XLCN"
 bool schema_prepare(struct store *store, bool create, struct clinic_error *error);
 // Reads genesis and digest key.
 bool schema_read_keys(struct store *store, struct clinic_error *error);
+// Whether the database has exactly the tables, indexes and triggers that this program makes; if
+// not, what is first missing, additional or another goes into `name`. False with an error: it could
+// not be told.
+bool schema_compare(struct database *database, bool *is_same, char *name, size_t name_bytes,
+                    struct clinic_error *error);
 
 #endif

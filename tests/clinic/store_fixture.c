@@ -49,18 +49,34 @@ int64_t fixture_put(struct store *store, const char *name, const char *id) {
     return is_good ? result.version : 0;
 }
 
+// The statements that make the triggers again. sqlite3_free().
+static char *triggers_of(sqlite3 *database) {
+    sqlite3_stmt *rows = NULL;
+    char *sql = NULL;
+    if (sqlite3_prepare_v2(database,
+                           "SELECT group_concat(sql, ';') FROM sqlite_schema WHERE type='trigger'",
+                           -1, &rows, NULL) == SQLITE_OK &&
+        sqlite3_step(rows) == SQLITE_ROW)
+        sql = sqlite3_mprintf("%s", sqlite3_column_text(rows, 0));
+    sqlite3_finalize(rows);
+    return sql;
+}
+
 bool fixture_tamper(const char *folder, const char *sql) {
     char path[1024];
     sqlite3 *database = NULL;
     snprintf(path, sizeof path, "%s/clinic.db", folder);
     bool is_good = sqlite3_open(path, &database) == SQLITE_OK;
     static const char unlock[] =
-        "PRAGMA foreign_keys=OFF; DROP TRIGGER IF EXISTS audit_keeps; DROP TRIGGER IF EXISTS "
-        "audit_stays; DROP TRIGGER IF EXISTS contents_keep; DROP TRIGGER IF EXISTS contents_stay;";
-    is_good = is_good && sqlite3_exec(database, unlock, NULL, NULL, NULL) == SQLITE_OK &&
+        "PRAGMA foreign_keys=OFF; DROP TRIGGER audit_keeps; DROP TRIGGER audit_stays;"
+        "DROP TRIGGER contents_keep; DROP TRIGGER contents_stay;";
+    char *lock = is_good ? triggers_of(database) : NULL;
+    is_good = lock && sqlite3_exec(database, unlock, NULL, NULL, NULL) == SQLITE_OK &&
               sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK &&
-              sqlite3_total_changes(database) > 0;
+              sqlite3_total_changes(database) > 0 &&
+              sqlite3_exec(database, lock, NULL, NULL, NULL) == SQLITE_OK;
     if (!is_good) printf("    %s: %s\n", sql, sqlite3_errmsg(database));
+    sqlite3_free(lock);
     sqlite3_close(database);
     return is_good;
 }

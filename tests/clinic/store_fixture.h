@@ -17,8 +17,8 @@ struct store *fixture_store(char *folder, size_t folder_bytes);
 json_t *fixture_episode(const char *name, const char *id);
 // Puts one and returns its version, 0 on failure.
 int64_t fixture_put(struct store *store, const char *name, const char *id);
-// Runs SQL on the database from outside, without the triggers that keep the audit. False: it
-// failed.
+// Runs SQL on the database from outside, as a careful forger would: the triggers that keep the
+// audit go and come back. False: it failed.
 bool fixture_tamper(const char *folder, const char *sql);
 bool fixture_copy(const char *from, const char *to); // of a file
 // Whether verify-audit finds the store whole; the fault goes into `why` (160 bytes, or NULL).

@@ -6,10 +6,11 @@ import http.client
 import random
 import signal
 import sqlite3
+import subprocess
 import threading
 
 import pytest
-from conftest import ONE, RECORD, command, make_store, read_episode
+from conftest import ONE, PROGRAM, RECORD, command, make_store, read_episode
 
 
 class Acknowledged:
@@ -136,6 +137,19 @@ def test_a_changed_byte_is_found(serve, tmp_path):
     path.write_bytes(data.replace(text, "2025年11月4日".encode()))
     done = command("verify-audit", store, check=False)
     assert done.returncode != 0 and "broken" in done.stdout
+
+
+def test_one_server_a_store(serve):
+    """A second one would stop the first one's drafts. What a killed one left holds nobody up."""
+    clinic = serve()
+    done = subprocess.run([PROGRAM, "serve", "--port", "0", "--clinic", clinic.store],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0 and "another server serves this store" in done.stderr
+    assert clinic.user("doctor").get("me").status == 200
+    assert command("list", clinic.store).stdout  # commands go on
+    clinic.stop(signal.SIGKILL)
+    again = serve(store=clinic.store)
+    assert again.user("doctor").get("me").status == 200
 
 
 def test_no_audit_no_work(serve, tmp_path):

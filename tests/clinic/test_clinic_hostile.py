@@ -117,6 +117,27 @@ def test_large_bodies(clinic, everybody):
     assert clinic.post("/clinic/episodes", rows, **everybody["admin"].headers).status == 400
 
 
+@pytest.mark.parametrize("code", [0x202e, 0x2066, 0x200b, 7, 0x1b, 0xfffe, 0xfeff])
+def test_texts_that_are_read_otherwise(everybody, draft, code):
+    """"15 mg" between U+202E and U+202C is shown as "51 mg"."""
+    doctor, text = everybody["doctor"], f"予{chr(code)}15 mg"
+    form = doctor.post(f"forms/{ONE}/{RECORD}", {"field": "course", "text": text, "version": 0})
+    field = next(f for f in doctor.get(f"drafts/{draft}").json["fields"] if f["id"] == "course")
+    edit = doctor.post(f"drafts/{draft}/edit", {"field": "course", "text": text,
+                                                "revision": field["revision"]})
+    for reply in (form, edit):
+        assert (reply.status, reply.code) == (400, "invalid_value"), reply.bytes
+        assert reply.json["error"]["param"] == "text"
+    plain = f"第一行\n第二\t行，{ONE}"
+    assert doctor.post(f"drafts/{draft}/edit", {"field": "course", "text": plain,
+                                                "revision": field["revision"]}).status == 200
+
+
+def test_a_lock_says_which_way(everybody, draft):
+    reply = everybody["doctor"].post(f"drafts/{draft}/lock", {"field": "course"})
+    assert (reply.status, reply.code) == (400, "missing_value")
+
+
 def test_unknown_fields_are_named(clinic, everybody):
     reply = everybody["doctor"].post("episodes/search", {"tekst": "x"})
     assert reply.status == 400 and "tekst" in reply.bytes.decode()

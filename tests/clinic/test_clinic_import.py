@@ -49,6 +49,27 @@ def test_a_stay_stays_with_its_patient(admin, clinic):
     assert admin.push("episodes", json.loads(text)).code == "conflict"
 
 
+def test_hourly_vital_signs_of_a_long_stay(admin):
+    """A Bundle of more objects than a chat may have."""
+    big = bundle()
+    big["entry"][1]["resource"]["id"] = "E-HOURLY"
+    big = json.loads(json.dumps(big).replace("Encounter/E-FHIR-1", "Encounter/E-HOURLY"))
+    for n in range(8640):
+        big["entry"].append({"resource": {
+            "resourceType": "Observation", "id": f"v{n}", "status": "final",
+            "category": [{"coding": [{"code": "vital-signs"}]}],
+            "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]},
+            "subject": {"reference": "Patient/P1"}, "encounter": {"reference": "Encounter/E-HOURLY"},
+            "effectiveDateTime": f"2025-03-{1 + n // 2160:02}T{n // 90 % 24:02}:{n % 60:02}:00+08:00",
+            "valueQuantity": {"value": 70 + n % 9, "unit": "/min"}}})
+    text = json.dumps(big)
+    assert text.count("{") + text.count("[") > 60000 and len(text) < 4 << 20
+    reply = admin.push("episodes", big)
+    assert reply.status == 200, reply.bytes
+    dense = {"resourceType": "Bundle", "type": "collection", "entry": [{}] * 140000}
+    assert admin.push("episodes", dense).code == "json_too_large"
+
+
 @pytest.mark.parametrize("name", [".", "..", "..."])
 def test_ids_that_no_path_can_hold(admin, name):
     reply = admin.push("episodes", renamed(1, name))

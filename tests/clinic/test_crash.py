@@ -4,6 +4,7 @@
 store and say what was acknowledged; after each kill everything that was said must be there, the
 chain must be whole, and nothing may be half. The database is read with Python's own SQLite.
 """
+import contextlib
 import hashlib
 import hmac
 import json
@@ -209,8 +210,16 @@ def test_chain_by_its_description(worked):
     assert (worked / "audit.head").read_text() == f"{len(rows):020} {previous.hex()}\n"
 
 
-UNLOCK = "".join(f"DROP TRIGGER {name};" for name in
-                 ("audit_keeps", "audit_stays", "contents_keep", "contents_stay"))
+@contextlib.contextmanager
+def unlocked(path):
+    """The database as a careful forger changes it: the triggers go and come back."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        triggers = database.execute("SELECT name, sql FROM sqlite_schema WHERE type='trigger'").fetchall()
+        assert len(triggers) == 4
+        database.executescript("".join(f"DROP TRIGGER {name};" for name, _ in triggers))
+        yield database
+        database.commit()
+        database.executescript("".join(f"{sql};" for _, sql in triggers))
 
 
 def flip(value, chance):
@@ -269,8 +278,7 @@ def test_any_changed_byte(worked, tmp_path):
 
 
 def change(path, table, column, key, row, chance):
-    with sqlite3.connect(path) as database:
-        database.executescript(UNLOCK)
+    with unlocked(path) as database:
         where = f"WHERE {key} IS ?"
         value = database.execute(f"SELECT {column} FROM {table} {where} LIMIT 1", (row,)).fetchone()[0]
         changed = flip(value, chance)
@@ -279,7 +287,6 @@ def change(path, table, column, key, row, chance):
         cast = "CAST(? AS TEXT)" if is_text else "?"
         database.execute(f"UPDATE {table} SET {column}={cast} {where}", (data, row))
         assert database.total_changes >= 1
-    database.close()
 
 
 def test_removed_and_moved_lines(worked, tmp_path):
@@ -292,17 +299,15 @@ def test_removed_and_moved_lines(worked, tmp_path):
     for seq in range(1, n + 1):
         for also in ("", f"UPDATE audit SET seq=seq-1 WHERE seq>{seq};"):
             shutil.copyfile(pristine, worked / "clinic.db")
-            with sqlite3.connect(worked / "clinic.db") as database:
-                database.executescript(f"{UNLOCK} DELETE FROM contents WHERE seq={seq};"
+            with unlocked(worked / "clinic.db") as database:
+                database.executescript(f"DELETE FROM contents WHERE seq={seq};"
                                        f"DELETE FROM audit WHERE seq={seq}; {also}")
-            database.close()
             assert clinic("verify-audit", worked, status=5).startswith(f"broken at line {seq}: ")
     # Swapped neighbours.
     shutil.copyfile(pristine, worked / "clinic.db")
-    with sqlite3.connect(worked / "clinic.db") as database:
-        database.executescript(f"{UNLOCK} UPDATE audit SET seq=-2 WHERE seq=2;"
+    with unlocked(worked / "clinic.db") as database:
+        database.executescript("UPDATE audit SET seq=-2 WHERE seq=2;"
                                "UPDATE audit SET seq=2 WHERE seq=3; UPDATE audit SET seq=3 WHERE seq=-2;")
-    database.close()
     assert clinic("verify-audit", worked, status=5).startswith("broken at line 2: ")
     shutil.copyfile(pristine, worked / "clinic.db")
     assert clinic("verify-audit", worked, "--expect", head).startswith("whole: ")
@@ -320,9 +325,8 @@ def test_two_hundred_episodes(tmp_path):
         (folder / f"{i:04}.json").write_text(json.dumps(episode, ensure_ascii=False))
     clinic("init", store)
     assert len(clinic("import", store, folder).splitlines()) == 200
-    with sqlite3.connect(store / "clinic.db") as database:
-        database.executescript(UNLOCK + "UPDATE contents SET text='';")
-    database.close()
+    with unlocked(store / "clinic.db") as database:
+        database.executescript("UPDATE contents SET text='';")
     listed = [json.loads(line) for line in clinic("list", store, "--json", "--limit", 1000).splitlines()]
     assert len(listed) == 200 and len({entry["id"] for entry in listed}) == 200
     assert [entry["admit"] for entry in listed] == sorted((e["admit"] for e in listed), reverse=True)

@@ -243,6 +243,40 @@ static enum test_result test_changes_are_found(void) {
     return TEST_PASS;
 }
 
+// The database's own rules are looked at, too.
+static enum test_result test_schema(void) {
+    static const char *const forgeries[] = {
+        "DROP TRIGGER audit_keeps",
+        "DROP TRIGGER contents_stay",
+        "CREATE TRIGGER zz AFTER INSERT ON audit BEGIN DELETE FROM login_attempts; END",
+        "CREATE TABLE aa(x)",
+        "DROP INDEX audit_by_user",
+        "DROP INDEX audit_by_user; CREATE INDEX audit_by_user ON audit(role)",
+        "ALTER TABLE users ADD COLUMN more",
+    };
+    struct store *store = store_with_work();
+    CHECK(store);
+    char pristine[600], path[600];
+    snprintf(pristine, sizeof pristine, "%s.pristine", folder);
+    snprintf(path, sizeof path, "%s/clinic.db", folder);
+    CHECK(store_backup(store, pristine, &error));
+    store_close(store);
+    for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
+        CHECK(unlink(path) == 0 && fixture_copy(pristine, path));
+        sqlite3 *database;
+        CHECK(sqlite3_open(path, &database) == SQLITE_OK);
+        CHECK(sqlite3_exec(database, forgeries[i], NULL, NULL, NULL) == SQLITE_OK);
+        sqlite3_close(database);
+        char why[160] = "";
+        store = store_open(folder, false, &error);
+        CHECK_MESSAGE(store, "%s", error.message);
+        CHECK_MESSAGE(!fixture_is_whole(store, why) && strstr(why, "schema"), "%s: %s",
+                      forgeries[i], why);
+        store_close(store);
+    }
+    return TEST_PASS;
+}
+
 // A store that somebody changed does not hand the changed text out.
 static enum test_result test_changed_text_is_refused(void) {
     struct store *store = store_with_work();
@@ -316,6 +350,7 @@ int main(int argc, char **argv) {
         {"lines_tell_no_text", "lines hold digests only", test_lines_tell_no_text},
         {"append_only", "the database refuses changes of the audit", test_append_only},
         {"changes_are_found", "every table that says something", test_changes_are_found},
+        {"schema", "a trigger that is gone or was added", test_schema},
         {"changed_text_is_refused", "reading proves the digest", test_changed_text_is_refused},
         {"expected_head", "a head that was written down", test_expected_head},
         {"head_file", "the head beside the database", test_head_file},
