@@ -90,7 +90,7 @@ def test_signing_out_saves_and_forgets(visit, mock):
     drafted(visit, mock)
     open_editor(visit, "course", "补充一句。")
     type_into(visit, "discharge_orders", "出院后一周复诊")
-    visit.page.click("#logout")
+    visit.sign_out()
     sign_in_again(visit)
     assert mock.text_of("discharge_orders") == "出院后一周复诊", "saved before the session ended"
     visit.open_episode()

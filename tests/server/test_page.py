@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import time
 import traceback
 
@@ -309,7 +310,7 @@ def main():
                 print(f"ok   page.{name}")
                 passed += 1
             except Exception:  # noqa: BLE001
-                print(f"FAIL page.{name}: {traceback.format_exc(limit=-2)}")
+                print(f"FAIL page.{name}:\n" + textwrap.indent(traceback.format_exc(limit=-5), "    "))
                 failed += 1
             mock.close()
         browser.close()
