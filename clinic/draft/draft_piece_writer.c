@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// A field as the model writes it: piece by piece, each judged against the record and against the
-// very piece that it rewrites. What fails is tried once more, unseen, with what was wrong, and
-// replaced where that is better. Whole clauses that it left out follow in the outline's words; what
-// then still lost something or never ended is told by the rules alone, what then says something
-// that is not in the record is kept and marked, with the rules' words offered instead.
+// A field as the model writes it, piece by piece. What of an answer only smooths its piece is put
+// into the piece's own words: no answer makes a field worse than its outline. A template may let an
+// answer's own words stand: those that lose nothing; what they say beyond the piece is marked, with
+// the piece's words offered instead. Where nobody answered the piece is the text.
+#include "clinic/draft/draft_piece_writer.h"
+
 #include "clinic/draft/draft_compare.h"
 #include "clinic/draft/draft_form.h"
 #include "clinic/draft/draft_prompt.h"
-#include "clinic/draft/draft_run.h"
+#include "clinic/draft/draft_words.h"
 #include "clinic/draft/text_buffer.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { HINT_SPANS_MAX = 4 };
 
 struct field_writing {
     struct draft_run *run;
@@ -24,15 +23,14 @@ struct field_writing {
     struct draft_mark *marks;
     int n_marks;
     int n_model_pieces;
-    bool is_unseen; // a second attempt, which is shown only if it is better
     bool has_lost_memory;
 };
 
 struct judgement {
-    struct draft_comparison comparison; // spans in the piece's text, and in the outline's
-    int n_refused; // claims that the record does not bear; of the piece's own only those beyond
-    int n_idle;    // sentences of which the record knows nothing
-    bool is_complete, is_empty;
+    struct draft_comparison comparison; // spans in the answer
+    // Claims that the record does not bear, and sentences of which it knows nothing; a doubt that
+    // the piece's own words leave is not the model's.
+    int n_refused, n_idle;
 };
 
 // ---- Text as it comes --------------------------------------------------------------------------
@@ -43,7 +41,6 @@ static void hear_text(void *user, const char *text, size_t text_bytes) {
     struct clinic_error ignored;
     if (run->first_token_s <= 0) run->first_token_s = draft_run_seconds();
     text_buffer_add_bytes(&writing->text, text, text_bytes);
-    if (writing->is_unseen) return;
     json_t *piece = json_stringn(text, text_bytes);
     if (!draft_run_tell(run, "text",
                         json_pack("{s:s,s:o}", "field", writing->field->id, "append", piece),
@@ -107,12 +104,10 @@ static bool count_claims(struct field_writing *writing, const char *text, int *n
     return true;
 }
 
-// A doubt that the rules' own words leave is not the model's: another attempt would not end it.
-static bool judge(struct field_writing *writing, const struct draft_piece *piece, bool is_complete,
+static bool judge(struct field_writing *writing, const struct draft_piece *piece,
                   struct judgement *judgement, struct clinic_error *error) {
     int own_refused, own_idle;
-    *judgement = (struct judgement){.is_complete = is_complete, .is_empty = !*written(writing)};
-    if (!is_complete || judgement->is_empty) return true;
+    *judgement = (struct judgement){.n_refused = 0};
     if (!draft_compare(writing->run->request->ground->lexicon, piece->text, written(writing),
                        &judgement->comparison, error) ||
         !count_claims(writing, written(writing), &judgement->n_refused, &judgement->n_idle,
@@ -124,57 +119,14 @@ static bool judge(struct field_writing *writing, const struct draft_piece *piece
     return true;
 }
 
-static int faults_of(const struct judgement *judgement) {
-    return judgement->n_refused + judgement->comparison.n_strangers;
+// Whether all that the piece says is there, once, in sentences that the record knows.
+static bool is_whole(const struct judgement *judgement) {
+    return judgement->comparison.n_lost == 0 && judgement->comparison.n_repeated == 0 &&
+           judgement->n_idle == 0;
 }
 
-static bool is_short(const struct judgement *judgement) {
-    return !judgement->is_complete || judgement->is_empty || judgement->n_idle > 0 ||
-           judgement->comparison.n_lost > 0;
-}
-
-static bool is_good(const struct judgement *judgement) {
-    return faults_of(judgement) == 0 && !is_short(judgement);
-}
-
-static bool is_better(const struct judgement *judgement, const struct judgement *than) {
-    bool is_text = judgement->is_complete && !judgement->is_empty;
-    bool was_text = than->is_complete && !than->is_empty;
-    if (is_text != was_text) return is_text;
-    if (faults_of(judgement) != faults_of(than)) return faults_of(judgement) < faults_of(than);
-    return judgement->comparison.n_lost + judgement->n_idle <
-           than->comparison.n_lost + than->n_idle;
-}
-
-static void add_spans(struct text_buffer *hint, const char *text, const struct compared_span *spans,
-                      int n_spans) {
-    for (int i = 0; i < n_spans && i < HINT_SPANS_MAX; i++) {
-        text_buffer_add(hint, i ? "、“" : "“");
-        text_buffer_add_bytes(hint, text + spans[i].start, spans[i].end - spans[i].start);
-        text_buffer_add(hint, "”");
-    }
-}
-
-// What was wrong, for the second attempt.
-static char *write_hint(const struct field_writing *writing, const struct draft_piece *piece,
-                        const struct judgement *judgement) {
-    const struct draft_comparison *comparison = &judgement->comparison;
-    struct text_buffer hint = {0};
-    text_buffer_add(&hint, "注意：");
-    if (comparison->n_strangers) {
-        text_buffer_add(&hint, "上一稿写了要点中没有的");
-        add_spans(&hint, written(writing), comparison->strangers, comparison->n_strangers);
-        text_buffer_add(&hint, "；");
-    }
-    if (comparison->n_lost) {
-        text_buffer_add(&hint, "上一稿漏了");
-        add_spans(&hint, piece->text, comparison->lost, comparison->n_lost);
-        text_buffer_add(&hint, "；");
-    }
-    text_buffer_add(&hint, "逐项照要点原文写。");
-    char *text = text_buffer_take(&hint);
-    text_buffer_deinit(&hint);
-    return text;
+static bool says_more(const struct judgement *judgement) {
+    return judgement->n_refused > 0 || judgement->comparison.n_strangers > 0;
 }
 
 // A field that is made anew is asked for in other words: the same question has the same answer.
@@ -203,7 +155,7 @@ static bool mark_piece(struct field_writing *writing, const struct draft_piece *
     struct draft_mark mark = {
         .start = writing->piece_start, .end = writing->text.bytes, .suggestion = piece->text};
     bool is_done = add_mark(writing, &mark);
-    for (int i = 0; is_done && i < comparison->n_strangers && i < COMPARED_MAX; i++) {
+    for (int i = 0; is_done && i < comparison->n_strangers && i < STRANGERS_MAX; i++) {
         mark.strange_start = writing->piece_start + comparison->strangers[i].start;
         mark.strange_end = writing->piece_start + comparison->strangers[i].end;
         is_done = add_mark(writing, &mark);
@@ -243,95 +195,54 @@ static bool ask(struct field_writing *writing, const struct draft_piece *piece, 
     return true;
 }
 
-static bool settle_piece(struct field_writing *writing, const struct draft_piece *piece,
-                         const struct judgement *judgement, struct clinic_error *error) {
-    bool is_text = judgement->is_complete && !judgement->is_empty;
-    if (!is_text || (is_short(judgement) && judgement->comparison.n_strangers == 0)) {
-        use_rule(writing, piece);
+// The piece with what of the answer only smooths it; the piece as it is if that is nothing.
+static bool use_smoothed(struct field_writing *writing, const struct draft_piece *piece,
+                         struct clinic_error *error) {
+    struct judgement judgement;
+    struct text_buffer merged = {0};
+    bool is_good = false;
+    bool is_done = draft_words_merge(piece->text, written(writing), &merged, error);
+    if (is_done && strcmp(text_buffer_text(&merged), piece->text) != 0) {
+        text_buffer_cut(&writing->text, writing->piece_start);
+        text_buffer_add_bytes(&writing->text, merged.text, merged.bytes);
+        is_done = judge(writing, piece, &judgement, error);
+        is_good = is_done && is_whole(&judgement) && !says_more(&judgement);
+    }
+    writing->n_model_pieces += is_good;
+    if (!is_good) use_rule(writing, piece);
+    text_buffer_deinit(&merged);
+    return is_done;
+}
+
+static bool settle_answer(struct field_writing *writing, const struct draft_piece *piece,
+                          struct clinic_error *error) {
+    struct judgement judgement;
+    close_sentence(writing);
+    if (strcmp(written(writing), piece->text) == 0) {
+        writing->n_model_pieces++;
         return true;
     }
+    if (writing->field->wording == WORDING_OUTLINE) return use_smoothed(writing, piece, error);
+    if (!judge(writing, piece, &judgement, error)) return false;
+    if (!is_whole(&judgement)) return use_smoothed(writing, piece, error);
     writing->n_model_pieces++;
-    return faults_of(judgement) == 0 || mark_piece(writing, piece, judgement, error);
-}
-
-// What is right but leaves out whole clauses gets those in the outline's words.
-static bool add_absent(struct field_writing *writing, const struct draft_piece *piece,
-                       struct judgement *judgement, struct clinic_error *error) {
-    struct text_buffer supplement = {0};
-    size_t stop = strlen("。"), bytes = writing->text.bytes;
-    bool is_all = false, is_done = true;
-    if (!judgement->is_complete || judgement->is_empty || faults_of(judgement) > 0 ||
-        judgement->comparison.n_lost == 0 || !ends_with(written(writing), "。"))
-        return true;
-    is_done = draft_compare_absent(writing->run->request->ground->lexicon, piece->text,
-                                   &judgement->comparison, &supplement, &is_all, error);
-    if (is_done && is_all) {
-        struct judgement whole;
-        char *first = strdup(written(writing));
-        text_buffer_cut(&writing->text, bytes - stop);
-        text_buffer_add_bytes(&writing->text, supplement.text, supplement.bytes);
-        text_buffer_add(&writing->text, "。");
-        is_done = first && judge(writing, piece, true, &whole, error);
-        if (is_done && is_good(&whole)) {
-            *judgement = whole;
-        } else if (is_done) {
-            text_buffer_cut(&writing->text, writing->piece_start);
-            text_buffer_add(&writing->text, first);
-        } else if (!first) {
-            clinic_fail_memory(error);
-        }
-        free(first);
-    }
-    text_buffer_deinit(&supplement);
-    return is_done;
-}
-
-// The second attempt: told what was wrong, and kept only if it is better.
-static bool try_again(struct field_writing *writing, const struct draft_piece *piece,
-                      struct judgement *judgement, struct clinic_error *error) {
-    char *hint = write_hint(writing, piece, judgement), *first = strdup(written(writing));
-    struct judgement second = {.is_empty = true};
-    bool is_written = false, is_complete, is_done = (hint && first) || clinic_fail_memory(error);
-    if (is_done) {
-        text_buffer_cut(&writing->text, writing->piece_start);
-        writing->is_unseen = true;
-        is_done = ask(writing, piece, hint, &is_written, &is_complete, error);
-        writing->is_unseen = false;
-    }
-    if (is_done && is_written) {
-        close_sentence(writing);
-        is_done = judge(writing, piece, is_complete, &second, error) &&
-                  add_absent(writing, piece, &second, error);
-    }
-    if (is_done && is_better(&second, judgement)) {
-        *judgement = second;
-    } else if (is_done) {
-        text_buffer_cut(&writing->text, writing->piece_start);
-        text_buffer_add(&writing->text, first);
-    }
-    free(hint);
-    free(first);
-    return is_done;
+    return !says_more(&judgement) || mark_piece(writing, piece, &judgement, error);
 }
 
 static bool write_piece(struct field_writing *writing, const struct draft_piece *piece,
                         struct clinic_error *error) {
-    struct judgement judgement = {.is_empty = true};
     bool is_written, is_complete;
     writing->piece_start = writing->text.bytes;
     if (!ask(writing, piece, variation_of(writing), &is_written, &is_complete, error)) return false;
-    if (is_written) {
-        close_sentence(writing);
-        if (!judge(writing, piece, is_complete, &judgement, error) ||
-            !add_absent(writing, piece, &judgement, error))
-            return false;
-        if (!is_good(&judgement) && !try_again(writing, piece, &judgement, error)) return false;
-    }
     if (draft_run_is_stopped(writing->run)) {
         text_buffer_cut(&writing->text, writing->piece_start); // half a sentence is no text
         return true;
     }
-    return settle_piece(writing, piece, &judgement, error) && tell_so_far(writing, error);
+    if (!is_written || !is_complete || !*written(writing))
+        use_rule(writing, piece);
+    else if (!settle_answer(writing, piece, error))
+        return false;
+    return tell_so_far(writing, error);
 }
 
 static bool write_pieces(struct field_writing *writing, const struct draft_material *material,
@@ -367,8 +278,8 @@ static bool end_field(struct field_writing *writing, struct clinic_error *error)
            tell_so_far(writing, error);
 }
 
-bool draft_run_write_field(struct draft_run *run, const struct template_field *field,
-                           json_t *field_json, struct clinic_error *error) {
+bool draft_piece_writer_run(struct draft_run *run, const struct template_field *field,
+                            json_t *field_json, struct clinic_error *error) {
     struct field_writing writing = {.run = run, .field = field, .json = field_json};
     struct draft_material material = {0};
     if (!draft_material_make(run->request->ground, field, &material, error)) return false;

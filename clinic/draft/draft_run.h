@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One draft while it is composed: what was asked, the draft so far, who listens.
+// One draft while it is composed: what was asked, the draft so far, who listens. Knows neither what
+// fields are made of nor in which order.
 #ifndef XL_CLINIC_DRAFT_RUN_H
 #define XL_CLINIC_DRAFT_RUN_H
 
@@ -21,10 +22,5 @@ bool draft_run_tell(struct draft_run *run, const char *event, json_t *data,
                     struct clinic_error *error);
 bool draft_run_tell_field(struct draft_run *run, json_t *field, struct clinic_error *error);
 bool draft_run_set_state(json_t *field, const char *state);
-
-// A field that a model writes, piece by piece, into the draft's field; tells the listener as it
-// goes. False: no memory; a model that fails is no failure of the draft.
-bool draft_run_write_field(struct draft_run *run, const struct template_field *field,
-                           json_t *field_json, struct clinic_error *error);
 
 #endif

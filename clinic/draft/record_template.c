@@ -165,11 +165,12 @@ static bool read_field(struct place *place, const json_t *object, struct templat
     static const char *const known[] = {"id",       "name",      "from",    "value",
                                         "sections", "documents", "facts",   "max_characters",
                                         "prompt",   "examples",  "context", "schema",
-                                        "loinc",    "element",   NULL};
+                                        "wording",  "loinc",     "element", NULL};
     static const char *const origins[] = {"data", "copy", "rule", "model"};
     static const char *const contexts[] = {"chart", "documents", "none"};
+    static const char *const wordings[] = {"outline", "own"};
     const json_t *characters = json_object_get(object, "max_characters");
-    int origin = -1, context = CONTEXT_CHART;
+    int origin = -1, context = CONTEXT_CHART, wording = WORDING_OUTLINE;
     if (!json_is_object(object)) return refuse(place, "fields", "must be a list of objects");
     if (!check_members(place, object, known) || !read_id(place, object, &field->id) ||
         !read_text(place, object, "name", true, NAME_BYTES_MAX, &field->name) ||
@@ -179,6 +180,7 @@ static bool read_field(struct place *place, const json_t *object, struct templat
         !read_text(place, object, "element", false, NAME_BYTES_MAX, &field->element) ||
         !read_word(place, object, "from", origins, 4, &origin) ||
         !read_word(place, object, "context", contexts, 3, &context) ||
+        !read_word(place, object, "wording", wordings, 2, &wording) ||
         !read_texts(place, object, "documents", field->documents, &field->n_documents) ||
         !read_texts(place, object, "sections", field->sections, &field->n_sections) ||
         !read_classes(place, object, &field->fact_classes) ||
@@ -187,6 +189,7 @@ static bool read_field(struct place *place, const json_t *object, struct templat
     if (origin < 0) return refuse(place, "from", "is missing");
     field->origin = (enum field_origin)origin;
     field->context = (enum field_context)context;
+    field->wording = (enum field_wording)wording;
     field->max_characters = TEMPLATE_CHARACTERS_MAX;
     if (characters) {
         json_int_t n = json_integer_value(characters);

@@ -32,6 +32,12 @@ enum field_context {
     CONTEXT_NONE       // the piece alone
 };
 
+// How far a model's words may go from the outline's.
+enum field_wording {
+    WORDING_OUTLINE, // the outline's words, joined as the model joins them
+    WORDING_OWN      // any words that lose nothing and that the record bears
+};
+
 struct template_example {
     const char *piece, *text; // a worked example of another patient
 };
@@ -48,6 +54,7 @@ struct template_field {
     int max_characters; // of the whole field
     enum field_origin origin;
     enum field_context context;
+    enum field_wording wording;
     const json_t *schema; // of what a model answers, with a text member "text"; NULL: just that
 };
 

@@ -9,12 +9,11 @@
 
 // ---- The writer --------------------------------------------------------------------------------
 
-// The piece stands between the first line of the instruction and what is said of earlier answers.
-static const char *find_piece(const struct writing_task *task, size_t *bytes, bool *has_hint) {
+// The piece stands behind the first line of the instruction.
+static const char *find_piece(const struct writing_task *task, size_t *bytes) {
     const char *piece = strchr(task->instruction, '\n');
     piece = piece ? piece + 1 : task->instruction;
     const char *hint = strchr(piece, '\n');
-    *has_hint = hint && strstr(hint, "注意：");
     *bytes = hint ? (size_t)(hint - piece) : strlen(piece);
     return piece;
 }
@@ -68,13 +67,12 @@ static size_t without_last(const char *piece, size_t bytes) {
 }
 
 static void say(struct fake_writer *writer, const struct writing_listener *listener,
-                const char *piece, size_t bytes, bool has_hint) {
+                const char *piece, size_t bytes) {
     static const char other_day[] = "白细胞15.62×10⁹/L。";
-    bool is_wrong = writer->mode == FAKE_WRONG || (writer->mode == FAKE_WRONG_ONCE && !has_hint);
     const char *comma = strstr(piece, "，");
     if (writer->mode == FAKE_SHORT && comma) bytes = (size_t)(comma - piece);
     if (writer->mode == FAKE_DROP_LAST) bytes = without_last(piece, bytes);
-    if (is_wrong)
+    if (writer->mode == FAKE_WRONG)
         say_changed(listener, piece, bytes);
     else
         listener->on_text(listener->user, piece, bytes);
@@ -87,14 +85,12 @@ static bool write_text(void *user, const struct writing_task *task,
                        struct clinic_error *error) {
     struct fake_writer *writer = user;
     size_t bytes;
-    bool has_hint;
-    const char *piece = find_piece(task, &bytes, &has_hint);
+    const char *piece = find_piece(task, &bytes);
     writer->n_asked++;
-    writer->n_hinted += has_hint;
     writer->n_too_long += writer->context && prompt_bytes(task) > writer->context;
     remember(writer, task);
     if (writer->mode == FAKE_FAIL) return clinic_fail(error, CLINIC_BUSY, "no room");
-    say(writer, listener, piece, bytes, has_hint);
+    say(writer, listener, piece, bytes);
     if (writer->stop_after && writer->n_asked >= writer->stop_after) writer->wants_stop = true;
     if (listener->is_stopped(listener->user))
         return clinic_fail(error, CLINIC_CONFLICT, "the draft was stopped");
@@ -143,7 +139,20 @@ bool draft_fixture_open(struct draft_fixture *fixture, const char *name,
     return fixture->request.record != NULL;
 }
 
+bool draft_fixture_allow_own_wording(struct draft_fixture *fixture) {
+    struct clinic_error error = {CLINIC_OK, ""};
+    json_t *root = json_deep_copy(fixture->request.record->root);
+    json_t *course = draft_field(root, "course");
+    if (course && json_object_set_new(course, "wording", json_string("own")) == 0)
+        fixture->own_wording = record_template_read(root, "own wording", &error);
+    json_decref(root);
+    if (fixture->own_wording) fixture->request.record = fixture->own_wording;
+    return fixture->own_wording != NULL;
+}
+
 void draft_fixture_close(struct draft_fixture *fixture) {
+    record_template_free(fixture->own_wording);
+    fixture->own_wording = NULL;
     draft_ground_close(fixture->ground);
     episode_free(fixture->episode);
     template_set_close(fixture->templates);

@@ -3,15 +3,24 @@
 #include "tests/clinic/draft_fixture.h"
 #include "tests/unit/harness.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct draft_fixture fixture; // its prompt is too large for a stack
 
 // A draft of episode 1 with 头孢曲松钠20.0 g in the course: nothing of the record bears it.
 static json_t *wrong_draft(void) {
+    struct clinic_error error;
+    char text[16384];
     if (!draft_fixture_open(&fixture, "01-pneumonia", NULL)) return NULL;
-    fixture.writer.mode = FAKE_WRONG;
-    return draft_fixture_compose(&fixture, NULL);
+    json_t *draft = draft_fixture_compose(&fixture, NULL);
+    const char *right = draft ? draft_fixture_text(draft, "course") : "",
+               *at = strstr(right, "2.0 g");
+    snprintf(text, sizeof text, "%.*s0%s", at ? (int)(at - right) + 1 : 0, right, at ? at + 1 : "");
+    if (at && draft_edit(fixture.ground, fixture.request.record, draft, "course", text, &error))
+        return draft;
+    json_decref(draft);
+    return NULL;
 }
 
 // The sentence with this text in it; *index is its place. NULL: there is none.
@@ -122,6 +131,7 @@ static enum test_result test_marks_stay(void) {
     struct clinic_error error;
     char text[16384];
     CHECK(draft_fixture_open(&fixture, "01-pneumonia", NULL));
+    CHECK(draft_fixture_allow_own_wording(&fixture));
     fixture.writer.mode = FAKE_OTHER_DAY;
     json_t *draft = draft_fixture_compose(&fixture, NULL);
     CHECK(draft && is_blocked(draft, "course"));

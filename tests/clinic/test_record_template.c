@@ -75,6 +75,7 @@ static enum test_result test_refused(void) {
     CHECK(is_refused("\"facts\":[\"drug\"]", "\"schema\":{\"type\":\"string\"}", "schema"));
     CHECK(is_refused("\"sections\":[\"主诉\"]", "\"sections\":[]", "sections"));
     CHECK(is_refused("\"context\":\"none\"", "\"context\":\"all\"", "context"));
+    CHECK(is_refused("\"context\":\"none\"", "\"wording\":\"free\"", "wording"));
     CHECK(is_refused("\"name\":\"主诉\"", "\"name\":7", "name"));
     return TEST_PASS;
 }
