@@ -94,6 +94,17 @@ static size_t second_day(const struct folded_text *text, size_t at, const struct
     return n && (sign == DAY_SIGN || sign == HAO_SIGN) && is_day(m->month, m->day) ? n + 2 : 0;
 }
 
+// Behind a month without a day: 3月龄, 1月后, 2月内 are lengths of time.
+static bool is_length(const struct folded_text *text, size_t at) {
+    static const char *const words[] = {"龄", "后", "内", "余", "以内", "左右", "以后", "之内"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (folded_match(text, at, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static size_t date_at(struct mention_scan *scan, size_t at) {
     const struct folded_text *text = scan->text;
     if (at > 0 && (character_is_digit(text->chars[at - 1]) || text->chars[at - 1] == '.')) {
@@ -107,9 +118,8 @@ static size_t date_at(struct mention_scan *scan, size_t at) {
         if (n == 0) {
             continue;
         }
-        bool month_only = m.year == 0 && m.day == 0; // a length of time is 3个月
-        if (month_only && text->chars[at + n] == 0x9F84) {
-            return 0; // 3月龄
+        if (m.year == 0 && m.day == 0 && is_length(text, at + n)) {
+            return 0;
         }
         m.end = at + n;
         scan_take(scan, &m);

@@ -195,7 +195,7 @@ static size_t named_period(const struct folded_text *text, size_t at, double *pe
         }
         size_t more = times(text, at + n, &count);
         if (more || periods[i].alone) {
-            *per_day = count / periods[i].days;
+            *per_day = (more ? count : 1) / periods[i].days;
             return n + more;
         }
     }

@@ -136,6 +136,24 @@ struct parsed {
     size_t end;
 };
 
+// "3.0x28 mm", "5x4x3 cm": the unit behind the last factor is that of each.
+static struct unit unit_of_product(const struct folded_text *text, size_t at) {
+    double value;
+    for (int factors = 0; factors < 3 && text->chars[at] == 'x'; factors++) {
+        size_t n = scan_decimal(text, at + 1, &value);
+        if (n == 0 || (value == 10 && text->chars[at + 1 + n] == '^')) {
+            break;
+        }
+        at += 1 + n;
+        struct unit unit = unit_at(text, at);
+        if (unit.length) {
+            unit.length = 0;
+            return unit;
+        }
+    }
+    return (struct unit){"", 1, 0};
+}
+
 static size_t skip_vague(const struct folded_text *text, size_t at) {
     return text->chars[at] == 0x4F59 || text->chars[at] == 0x591A || text->chars[at] == 0x51E0
                ? at + 1
@@ -198,6 +216,9 @@ static bool parse_number(const struct folded_text *text, size_t at, struct parse
     struct unit unit = unit_at(text, skip_vague(text, end));
     if (is_han && text->chars[at] == 0x767E) { // 百分之
         unit = (struct unit){"%", 1, 0};
+    }
+    if (!is_han && unit.length == 0 && text->chars[end] == 'x') {
+        unit = unit_of_product(text, end);
     }
     size_t vague = unit.length ? skip_vague(text, end) : end;
     if (!is_han && is_in_name(text, at, n, unit.length > 0)) {

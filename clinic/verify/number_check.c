@@ -3,7 +3,7 @@
 // that the sentence names, where the quantity is one that changes by the day), or, where no
 // quantity is named, in like surroundings. Length of stay, age and days after an operation are
 // computed.
-#include "clinic/verify/sentence_scan.h"
+#include "clinic/verify/number_time.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,17 +37,19 @@ static int touching(const struct folded_text *a, const struct mention *x,
     return before * (bare ? 2 : 1) + behind;
 }
 
+enum anchor { ANCHOR_NONE, ANCHOR_SAME, ANCHOR_OTHER };
+
 // What days are counted from must be the same: 术后第3天 is not 治疗第3天.
-static bool same_anchor(const struct folded_text *a, size_t x, const struct folded_text *b,
-                        size_t y) {
+static enum anchor compare_anchors(const struct folded_text *a, size_t x,
+                                   const struct folded_text *b, size_t y) {
     static const char *const anchors[] = {"术后", "入院后", "出院后"};
     for (size_t i = 0; i < sizeof anchors / sizeof anchors[0]; i++) {
         size_t from = x > 6 ? x - 6 : 0, there = y > 12 ? y - 12 : 0;
-        if (folded_find(a, from, x, anchors[i]) < x && folded_find(b, there, y, anchors[i]) >= y) {
-            return false;
+        if (folded_find(a, from, x, anchors[i]) < x) {
+            return folded_find(b, there, y, anchors[i]) < y ? ANCHOR_SAME : ANCHOR_OTHER;
         }
     }
-    return true;
+    return ANCHOR_NONE;
 }
 
 static bool same_word_before(const struct folded_text *a, const struct mention *x,
@@ -162,9 +164,10 @@ static double answer(struct sentence_scan *scan, const struct mention *claim,
     if (heads.n && !has_head(scan, &heads, place, m)) {
         return 0;
     }
-    bool same_unit = values_equal(claim->written, m->written) ||
+    enum anchor anchor = compare_anchors(&scan->folded, claim->start, &place->folded, m->start);
+    bool same_unit = values_equal(claim->written, m->written) || anchor == ANCHOR_SAME ||
                      scan->folded.chars[claim->end] == place->folded.chars[m->end];
-    if (!claim_knows && !same_anchor(&scan->folded, claim->start, &place->folded, m->start)) {
+    if (!claim_knows && anchor == ANCHOR_OTHER) {
         return 0;
     }
     int least = same_unit ? 2 : 99; // 1周后 is 7天后, but 3周后 is not "合计21天"
@@ -192,34 +195,6 @@ static bool is_same_day(const struct record_index *index, struct evidence eviden
     return false;
 }
 
-// In a field about admission or discharge: of those days.
-static bool is_timely(const struct sentence_scan *scan, struct evidence evidence) {
-    const struct record_index *index = &scan->verifier->index;
-    const struct place *place = evidence_place(index, evidence);
-    int64_t day = index->set.mention_days[evidence.mention];
-    if (scan->time == TIME_DISCHARGE) {
-        return day != DAY_UNKNOWN && day + 2 >= scan->verifier->last_day;
-    }
-    bool early = day != DAY_UNKNOWN && day <= scan->verifier->admit_day + 1;
-    return scan->time == TIME_ADMISSION && (early || place->day <= scan->verifier->admit_day + 1);
-}
-
-// A vital sign of an undated sentence must be of the time that its field is about.
-static bool is_out_of_time(const struct sentence_scan *scan, const struct mention *m,
-                           const struct match *match) {
-    static const char *const vitals[] = {"体温", "脉搏",         "呼吸",     "血压",
-                                         "心率", "指脉氧饱和度", "空腹血糖", "餐后2小时血糖"};
-    bool timed = scan->time == TIME_DISCHARGE || scan->time == TIME_ADMISSION;
-    const char *name =
-        m->n_concepts ? lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]) : "";
-    for (size_t i = 0; timed && i < sizeof vitals / sizeof vitals[0]; i++) {
-        if (strcmp(name, vitals[i]) == 0) {
-            return !match->is_on_day;
-        }
-    }
-    return false;
-}
-
 static struct match best_match(struct sentence_scan *scan, const struct mention *claim,
                                int64_t day) {
     static const enum mention_kind kinds[] = {MENTION_NUMBER, MENTION_DOSE};
@@ -238,8 +213,9 @@ static struct match best_match(struct sentence_scan *scan, const struct mention 
                 continue;
             }
             double score = answer(scan, claim, &near, evidence);
-            bool on_day =
-                day != DAY_UNKNOWN ? is_same_day(index, evidence, day) : is_timely(scan, evidence);
+            bool on_day = day != DAY_UNKNOWN
+                              ? is_same_day(index, evidence, day)
+                              : number_is_timely(scan, number_time(scan, claim), evidence);
             double total = score > 0 ? score + (on_day ? 4 : 0) : 0;
             if (total > best.score) {
                 best = (struct match){total, evidence, on_day};
@@ -493,7 +469,7 @@ static void check_number(struct sentence_scan *scan, size_t i) {
                  day >= scan->verifier->admit_day;
     const struct record_index *index = &scan->verifier->index;
     int64_t told = index->set.mention_days[match.evidence.mention];
-    bool late = day == DAY_UNKNOWN && is_out_of_time(scan, m, &match);
+    bool late = day == DAY_UNKNOWN && !match.is_on_day && number_is_out_of_time(scan, i);
     if ((late || (daily && !match.is_on_day)) && told != DAY_UNKNOWN) {
         char date[40];
         day_words(told, scan->verifier->admit_day, date, sizeof date);

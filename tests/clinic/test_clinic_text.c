@@ -64,6 +64,10 @@ static enum test_result test_numbers(void) {
     CHECK(is_number("住院三日", 72, "h", NULL));
     CHECK(is_number("第3周期化疗", 3, "第", NULL));
     CHECK(is_number("吸烟30年", 360, "月", "吸烟"));
+    CHECK(is_number("1月后复查", 1, "月", NULL)); // no January
+    CHECK(is_number("2月内避免负重", 2, "月", NULL));
+    CHECK(is_number("支架3.0×28 mm", 3, "mm", NULL)); // the unit is both factors'
+    CHECK(is_number("约5×4×3 cm", 50, "mm", NULL));
     CHECK(is_number("指脉氧饱和度92%", 92, "%", "指脉氧饱和度"));
     CHECK(is_number("血肌钙蛋白I由0.12升至18.6 ng/mL", 0.12, "", "肌钙蛋白i") ||
           is_number("血肌钙蛋白I由0.12升至18.6 ng/mL", 0.12e-6, "g/L", "肌钙蛋白i"));

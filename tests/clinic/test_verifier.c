@@ -205,6 +205,29 @@ static enum test_result test_polarity(void) {
     return TEST_PASS;
 }
 
+// Values of one end of the stay are not those of the other.
+static enum test_result test_times(void) {
+    static const struct {
+        const char *field, *text;
+        bool holds;
+    } rows[] = {
+        {"discharge_condition", "出院时C反应蛋白142.6 mg/L。", false},
+        {"discharge_condition", "C反应蛋白142.6 mg/L。", false},
+        {"discharge_condition", "出院时C反应蛋白9.2 mg/L。", true},
+        {"discharge_condition", "C反应蛋白由142.6 mg/L降至9.2 mg/L。", true},
+        {"admission_condition", "入院时C反应蛋白9.2 mg/L。", false},
+        {"admission_condition", "入院时C反应蛋白142.6 mg/L。", true},
+        {"course", "入院时C反应蛋白142.6 mg/L，出院时9.2 mg/L。", true},
+        {"course", "出院时C反应蛋白142.6 mg/L。", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char why[256];
+        bool held = judge(rows[i].field, rows[i].text, why) != VERDICT_UNSUPPORTED;
+        CHECK_MESSAGE(held == rows[i].holds, "%s (%s)", rows[i].text, why);
+    }
+    return TEST_PASS;
+}
+
 // What the gold records of other patients say, beside what is true here.
 static enum test_result test_strangers(void) {
     static const char *const rows[][2] = {
@@ -343,6 +366,7 @@ int main(int argc, char **argv) {
         {"false", "false ones are not, by the claim that is false", test_false},
         {"sly", "short and sly falsehoods are not", test_sly},
         {"polarity", "what is denied or affirmed in any words", test_polarity},
+        {"times", "values of admission and discharge", test_times},
         {"strangers", "sentences of other patients are not supported", test_strangers},
         {"why", "the reason tells what the record has", test_why},
         {"json", "the form that pages and store know", test_json},
