@@ -37,7 +37,9 @@ static void print_row(const struct option_row *row) {
 }
 
 static int print_help(const struct command_line *line, const char *command) {
-    printf("usage: %s %s\n\n%s\n\n", command, line->usage, line->summary);
+    bool begins_with_heading = line->n_rows > 0 && line->rows[0].kind == OPTION_SECTION;
+    printf("usage: %s %s\n\n%s\n%s", command, line->usage, line->summary,
+           begins_with_heading ? "" : "\n");
     for (size_t i = 0; i < line->n_rows; i++)
         print_row(&line->rows[i]);
     printf("  -h, --help                  this text\n"

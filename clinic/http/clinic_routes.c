@@ -45,7 +45,7 @@ const struct clinic_row clinic_rows[] = {
      document_push_run, NULL, BODY(any_object), "push one document of an episode", NULL,
      PACE_QUICK},
 
-    {"POST", API "episodes/search", ACCESS_SESSION, CLINICAL, ABOUT_NOTHING, search_run, "read",
+    {"POST", API "episodes/search", ACCESS_SESSION, CLINICAL, ABOUT_NOTHING, search_run, NULL,
      BODY(search), "the patients of one's departments", NULL, PACE_QUICK},
     {"GET", API "episodes/{id}", ACCESS_LAUNCHED, CLINICAL, ABOUT_EPISODE, episode_run, "read",
      NO_BODY, "an episode and its drafts", NULL, PACE_QUICK},

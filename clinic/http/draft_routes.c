@@ -9,6 +9,7 @@
 #include "clinic/http/event_stream.h"
 #include "clinic/http/host_writer.h"
 #include "clinic/http/opened_episode.h"
+#include "clinic/record/utf8_text.h"
 #include "clinic/store/store_drafts.h"
 
 #include <stdio.h>
@@ -379,11 +380,23 @@ bool draft_edit_run(struct clinic_call *call) {
     return change(call, &input, true, change_edit);
 }
 
+// An override is the doctor's own answer: blanks are none.
+static bool has_reason(struct clinic_call *call, const char *reason) {
+    const char *words = reason ? reason : "";
+    size_t n = 0;
+    while (*words) {
+        uint32_t character = utf8_text_read(words, strlen(words), &n);
+        if (character > ' ' && character != 0xA0 && character != 0x3000)
+            return clinic_call_is_plain(call, "reason", reason);
+        words += n;
+    }
+    return clinic_call_need(call, "reason", NULL);
+}
+
 bool draft_accept_run(struct clinic_call *call) {
     struct draft_input input = {.sentence = -1};
     if (!clinic_call_read(call, &input) || !clinic_call_need(call, "field", input.field) ||
-        !clinic_call_need(call, "text", input.text) ||
-        !clinic_call_need(call, "reason", input.reason))
+        !clinic_call_need(call, "text", input.text) || !has_reason(call, input.reason))
         return false;
     if (input.sentence < 0)
         return clinic_call_refuse(call, 400, "missing_value", "sentence is missing");
@@ -399,8 +412,7 @@ bool draft_insert_run(struct clinic_call *call) {
 bool draft_dismiss_run(struct clinic_call *call) {
     struct draft_input input = {0};
     return clinic_call_read(call, &input) && clinic_call_need(call, "omission", input.omission) &&
-           clinic_call_need(call, "reason", input.reason) &&
-           change(call, &input, false, change_dismiss);
+           has_reason(call, input.reason) && change(call, &input, false, change_dismiss);
 }
 
 // The field is waiting again in the store before its run begins, so that a killed server leaves a

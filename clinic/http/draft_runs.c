@@ -115,13 +115,21 @@ static void leave_list(struct live_draft *run) {
 
 // ---- In the run's thread
 
-static bool save(struct live_draft *run, const char *action, struct clinic_error *error) {
+// `field` (or NULL) is the one that was finished: the audit shows what was written before a doctor
+// changed it.
+static bool save(struct live_draft *run, const char *action, const json_t *field,
+                 struct clinic_error *error) {
     struct store *store = run->runs->supply->store;
     struct actor actor = {
         .user = run->user, .role = run->role, .address = run->address, .session = run->session};
-    struct draft_change change = {.action = action};
+    json_t *after = field ? json_pack("{s:O,s:O?}", "field", json_object_get(field, "id"), "text",
+                                      json_object_get(field, "text"))
+                          : NULL;
+    struct draft_change change = {.action = action, .after = after};
     int64_t revision = json_integer_value(json_object_get(run->draft, "revision"));
-    return store_save_draft(store, &actor, run->id, run->draft, revision, &change, error);
+    bool ok = store_save_draft(store, &actor, run->id, run->draft, revision, &change, error);
+    json_decref(after);
+    return ok;
 }
 
 static void tell_failure(struct live_draft *run, const char *message) {
@@ -143,10 +151,11 @@ static bool keep(struct live_draft *run, const char *name, const json_t *event,
                  struct clinic_error *error) {
     if (strcmp(name, "done") == 0 || strcmp(name, "failed") == 0) {
         run->has_ended = true;
-        return save(run, is_stopped(run) ? "draft.stop" : "draft.write", error);
+        return save(run, is_stopped(run) ? "draft.stop" : "draft.write", NULL, error);
     }
     if (strcmp(name, "checked") == 0 && is_finished_field(event))
-        return save(run, "draft.write", error);
+        return save(run, "draft.write", json_object_get(json_object_get(event, "data"), "field"),
+                    error);
     return true;
 }
 
@@ -215,11 +224,12 @@ static void finish(struct live_draft *run, const json_t *draft, struct clinic_er
         if (draft && state) {
             json_object_set(run->draft, "state", state);
             json_t *data = json_pack("{s:O}", "state", state);
-            if (save(run, "draft.write", &problem) && data) event_feed_add(run->feed, "done", data);
+            if (save(run, "draft.write", NULL, &problem) && data)
+                event_feed_add(run->feed, "done", data);
             json_decref(data);
         } else {
             json_object_set_new(run->draft, "state", json_string("failed"));
-            save(run, "draft.write", &problem);
+            save(run, "draft.write", NULL, &problem);
             tell_failure(run, error->message);
         }
     }

@@ -81,8 +81,13 @@ bool search_run(struct clinic_call *call) {
                                   .offset = (int)input.offset};
     if (!store_list_episodes(clinic_call_store(call), &query, &list, &total, &call->error))
         return false;
+    json_t *asked = json_pack("{s:s?,s:s?,s:s?,s:I,s:I}", "text", input.text, "department", wanted,
+                              "state", query.state, "total", (json_int_t)total, "shown",
+                              (json_int_t)json_array_size(list));
     call->reply = json_pack("{s:o,s:I}", "episodes", list, "total", (json_int_t)total);
-    return true;
+    bool ok = asked && call->reply && clinic_call_audit(call, "read", asked);
+    json_decref(asked);
+    return ok;
 }
 
 bool episode_run(struct clinic_call *call) {

@@ -15,7 +15,7 @@ struct manual_command manual_commands[] = {
     {.name = "chat", .alias = "llm-chat", .brief = "a conversation in the terminal"},
     {.name = "serve", .brief = "a model for many users, over HTTP"},
 #if defined(XINGLIN_HAS_SERVER)
-    {.name = "clinic", .brief = "a clinic's records: users, import, audit, backup"},
+    {.name = "clinic", .brief = "a clinic's records: users, import, audit, backup, drafts"},
 #endif
     {.name = "inspect", .brief = "what is in a model, what this machine offers"},
     {.name = "eval", .brief = "perplexity, and divergence from a reference model"},
@@ -25,6 +25,7 @@ struct manual_command manual_commands[] = {
 const size_t n_manual_commands = sizeof manual_commands / sizeof *manual_commands;
 
 static struct manual_command *current;
+static const char *subcommand;
 static bool has_failed;
 
 static char *copy(const char *text) {
@@ -40,9 +41,7 @@ static struct manual_option *add(void) {
     return &spare;
 }
 
-static void take_table(const struct command_line *line) {
-    current->usage = copy(line->usage);
-    current->summary = copy(line->summary);
+static void take_rows(const struct command_line *line) {
     for (size_t i = 0; i < line->n_rows; i++) {
         const struct option_row *row = &line->rows[i];
         *add() = (struct manual_option){.short_name = row->short_name,
@@ -51,9 +50,23 @@ static void take_table(const struct command_line *line) {
                                         .argument = copy(row->argument),
                                         .help = copy(row->help)};
     }
+}
+
+static void take_table(const struct command_line *line) {
+    current->usage = copy(line->usage);
+    current->summary = copy(line->summary);
+    take_rows(line);
     *add() = (struct manual_option){
         .short_name = 'h', .name = copy("help"), .help = copy("the flags, and end")};
     *add() = (struct manual_option){.name = copy("version"), .help = copy("the version")};
+}
+
+// Of a subcommand with flags of its own: they stand in the command's page under its usage.
+static void take_subcommand(const struct command_line *line) {
+    char heading[160];
+    snprintf(heading, sizeof heading, "%s %s", subcommand, line->usage);
+    *add() = (struct manual_option){.help = copy(heading)};
+    take_rows(line);
 }
 
 static void take_config(void) {
@@ -85,6 +98,16 @@ static void take_config(void) {
                                    .help = copy(config_flags[i].help)};
 }
 
+#if defined(XINGLIN_HAS_SERVER)
+static void collect_subcommand(const char *name, int (*run)(int argc, char **argv)) {
+    char command[] = "manual", *argv[] = {command, NULL};
+    subcommand = name;
+    options_visit(take_subcommand);
+    run(1, argv);
+    options_visit(take_table);
+}
+#endif
+
 bool manual_collect(void) {
     static const struct {
         const char *name;
@@ -108,6 +131,9 @@ bool manual_collect(void) {
         for (size_t j = 0; j < sizeof tables / sizeof *tables; j++)
             if (strcmp(tables[j].name, current->name) == 0) tables[j].run(1, argv);
         if (current->n_options == 0) has_failed = true;
+#if defined(XINGLIN_HAS_SERVER)
+        if (strcmp(current->name, "clinic") == 0) collect_subcommand("draft", clinic_draft_command);
+#endif
     }
     return !has_failed;
 }

@@ -111,6 +111,20 @@ static void write_see_also(FILE *out, const char *self) {
     fprintf(out, ".BR xinglin (7)\n");
 }
 
+// Lines that begin with blanks are a table: they stay as they are.
+static void write_summary(FILE *out, const char *summary) {
+    const char *table = strstr(summary, "\n  ");
+    char text[1024];
+    snprintf(text, sizeof text, "%.*s", table ? (int)(table - summary) : (int)strlen(summary),
+             summary);
+    put(out, text);
+    fprintf(out, "\n");
+    if (!table) return;
+    fprintf(out, ".PP\n.nf\n");
+    put(out, table + 1);
+    fprintf(out, "\n.fi\n");
+}
+
 void page_write_command(FILE *out, const struct manual_command *command, const char *more) {
     char name[64];
     const char *page = manual_name(command, '-', name, sizeof name);
@@ -126,8 +140,7 @@ void page_write_command(FILE *out, const struct manual_command *command, const c
     fprintf(out, ".B xinglin %s\n", command->name);
     put(out, command->usage);
     fprintf(out, "\n.SH DESCRIPTION\n");
-    put(out, command->summary);
-    fprintf(out, "\n");
+    write_summary(out, command->summary);
     write_options(out, command);
     write_exit_status(out);
     write_environment(out, strcmp(command->name, "serve") == 0);

@@ -350,6 +350,31 @@ def test_locked_words_are_checked_against_the_new_record(clinic, doctor):
     assert fill(doctor, again, "course").code == "blocked"
 
 
+@pytest.mark.parametrize("reason", ["  ", "\u3000", "\t\n", "", "\u00a0 ", "对\u202e"])
+def test_blanks_are_no_reason(doctor, planted, reason):
+    field = field_of(planted, "discharge_condition")
+    index = unsupported(field)[0]
+    accepted = doctor.post(f"drafts/{planted['id']}/accept", {
+        "field": field["id"], "sentence": index, "text": field["sentences"][index]["text"],
+        "reason": reason})
+    assert accepted.status == 400, accepted.bytes
+    for omission in planted["omissions"][:1]:
+        assert doctor.post(f"drafts/{planted['id']}/dismiss", {
+            "omission": omission["id"], "reason": reason}).status == 400
+
+
+def test_the_audit_shows_what_was_written(doctor, auditor):
+    draft = doctor.draft("E-2025-000002")
+    rows = [row for row in newest(auditor, action="draft.write", episode="E-2025-000002")
+            if row["object"].endswith(draft["id"]) and row["after"]]
+    told = {row["after"]["field"]: row["after"]["text"] for row in rows}
+    assert told["course"] == field_of(draft, "course")["text"]
+    doctor.post("episodes/search", {"text": "不存在的名", "state": "open"})
+    line = newest(auditor, action="read", user="doctor")[0]
+    assert line["object"] == "episodes/search"
+    assert (line["after"]["text"], line["after"]["state"], line["after"]["shown"]) == ("不存在的名", "open", 0)
+
+
 def test_refusals_are_in_the_audit(clinic, auditor):
     heart, admin = clinic.user("heart"), clinic.user("admin")
     heart.get(f"episodes/{ONE}")

@@ -41,9 +41,9 @@ def commands():
     return re.findall(r"^  ([a-z]+) ", run(XINGLIN, "--help").stdout, re.M)
 
 
-def flags(command):
+def flags(*command):
     """(long names, short names) in --help of a command."""
-    text = run(XINGLIN, command, "--help").stdout
+    text = run(XINGLIN, *command, "--help").stdout
     found = re.findall(r"^  (?:-(\w), |    )--([\w-]+)", text, re.M)
     return [name for _, name in found], [short for short, _ in found if short]
 
@@ -68,6 +68,11 @@ def check_flags(names):
             continue
         text = read(page).replace("\\-", "-")
         long_names, short_names = flags(command)
+        if command == "clinic":  # a subcommand with flags of its own stands in the same page
+            more_long, more_short = flags(command, "draft")
+            if not {"model", "template", "warm"} <= set(more_long):
+                problems.append("clinic draft --help shows no flags")
+            long_names, short_names = long_names + more_long, short_names + more_short
         if len(long_names) < 3:
             problems.append("--help shows no flags")
         for name in long_names:
