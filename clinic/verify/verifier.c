@@ -44,11 +44,10 @@ static enum field_time time_of_field(const char *field_id) {
     static const struct {
         const char *id;
         enum field_time time;
-    } fields[] = {{"admission_condition", TIME_ADMISSION},
-                  {"admission_diagnoses", TIME_ADMISSION},
-                  {"discharge_condition", TIME_DISCHARGE},
-                  {"discharge_diagnoses", TIME_DISCHARGE},
-                  {"discharge_orders", TIME_ORDERS}};
+    } fields[] = {{"admission_condition", TIME_ADMISSION}, {"admission_diagnoses", TIME_ADMISSION},
+                  {"discharge_condition", TIME_DISCHARGE}, {"discharge_diagnoses", TIME_DISCHARGE},
+                  {"discharge_orders", TIME_ORDERS},       {"discharge_advice", TIME_ORDERS},
+                  {"discharge_drugs", TIME_ORDERS}};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (strcmp(field_id, fields[i].id) == 0) {
             return fields[i].time;
@@ -108,6 +107,7 @@ static void judge_sentence(struct sentence_scan *scan) {
     check_sides(scan);
     check_polarity(scan);
     check_results(scan);
+    check_pending(scan);
     check_qualities(scan);
     check_terms(scan);
     check_statement(scan);
