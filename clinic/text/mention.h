@@ -41,6 +41,7 @@ struct mention {
     char side;         // 'L', 'R', 'B'
     bool is_organism;  // TERM
     bool is_negative;  // stands where something is denied
+    bool is_result;    // NEGATION: by 阴性 or (-) behind it
 };
 
 struct mention_list {

@@ -159,7 +159,11 @@ void scan_negations(struct mention_scan *scan) {
                 continue;
             }
             if (CUES[k].backwards) {
+                size_t first = scan->list->count;
                 negate_backwards(scan, i, i + n);
+                for (size_t m = first; m < scan->list->count; m++) {
+                    scan->list->items[m].is_result = true;
+                }
             } else {
                 negate_forwards(scan, i, i + n);
             }

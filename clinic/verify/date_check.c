@@ -151,6 +151,9 @@ static void check_date(struct sentence_scan *scan, size_t at) {
     int64_t other = other_end(scan, at, day);
     struct day_span span = {day < other ? day : other, day < other ? other : day};
     struct stretch scope = scope_of(scan, at);
+    while (scope.from < scope.to && scope.from >= m.end && scan->folded.chars[scope.from] == ',') {
+        scope.from++; // 11月22日，停阿奇霉素
+    }
     struct claim *claim = scan_claim(scan, CLAIM_DATE, m.start, m.end);
     if (!claim) {
         return;

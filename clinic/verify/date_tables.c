@@ -160,6 +160,9 @@ static bool drug_on_day(const struct record_index *index, const struct mention *
         if (!drugs_agree(drug, evidence_mention(index, evidence))) {
             continue;
         }
+        if (!place->is_order && span_has(span, place->last_day)) {
+            return true; // 25-羟维生素D, reported that day
+        }
         if (place->is_order) {
             bool within = !begins && span.first <= place->last_day && span.last >= place->day;
             if (span_has(span, place->day) || span_has(span, place->last_day) || within) {
@@ -202,8 +205,9 @@ struct ruling rule_drug(const struct sentence_scan *scan, struct stretch scope,
             continue;
         }
         int64_t ordered = first_day_of_drug(index, m);
-        if (is_stopped(&scan->folded, m->start) && !stopped_on_day(index, m, span)) {
-            return (struct ruling){FAILS, DAY_UNKNOWN};
+        if (is_stopped(&scan->folded, m->start)) {
+            bool so = stopped_on_day(index, m, span);
+            return (struct ruling){so ? HOLDS : FAILS, DAY_UNKNOWN};
         }
         if (!drug_on_day(index, m, span, begins)) {
             return (struct ruling){FAILS, ordered};

@@ -78,7 +78,7 @@ static bool fits_contrary(const struct polarity_poll *poll, const struct polarit
     return against->lead >= LEAD_TELLING && own->lead * 2 < against->lead;
 }
 
-enum finding { HOLDS, CONTRARY, ONLY_POSSIBLE, NOT_TOLD };
+enum finding { HOLDS, CONTRARY, ELSEWHERE, ONLY_POSSIBLE, NOT_TOLD };
 
 static enum finding weigh(const struct polarity_poll *poll, bool denies, bool known) {
     const struct polarity_side *own = denies ? &poll->no : &poll->yes;
@@ -90,6 +90,10 @@ static enum finding weigh(const struct polarity_poll *poll, bool denies, bool kn
     }
     if (fits_contrary(poll, own, against)) {
         return CONTRARY;
+    }
+    bool other_site = poll->site > 0 && own->site == 0 && !own->is_verbatim;
+    if (other_site && (!poll->is_site_known || (poll->has_cue && poll->site >= 2))) {
+        return ELSEWHERE; // 头颅CT未见出血, 切口感染
     }
     return !known || own->best + POLARITY_MARGIN >= against->best ? HOLDS : CONTRARY;
 }
@@ -111,6 +115,8 @@ static void claim_finding(struct sentence_scan *scan, size_t from, size_t to, bo
         claim_refuse(claim, "记录中仅作为可能提到");
         claim->has_source = true;
         claim->source = scan->verifier->index.set.places[poll->maybe.place].source;
+    } else if (found == ELSEWHERE) {
+        claim_refuse(claim, "记录中没有提到这一部位或检查有此项");
     } else if (found == NOT_TOLD) {
         claim_refuse(claim, "记录中没有提到");
     } else if (denies && known && is_undated(scan, from) && poll->yes.best > 0.5) {
@@ -249,7 +255,9 @@ static void judge_denied(struct sentence_scan *scan, const struct mention *m) {
         return;
     }
     int before = scan->check->n_claims;
-    judge_item(scan, from, to, true);
+    if (!m->is_result) { // of results check_results looks at the words
+        judge_item(scan, from, to, true);
+    }
     for (size_t i = from; i + 1 < to && scan->check->n_claims == before;) {
         struct word word =
             lexicon_word_at(scan->verifier->lexicon, text, i, WORD_FINDING | WORD_DIAGNOSIS);
@@ -310,7 +318,9 @@ static void judge_denied_elsewhere(struct sentence_scan *scan) {
             !is_change(text, i, i + n)) {
             struct polarity_poll poll = polarity_poll(scan, i, i + n);
             enum finding found = weigh(&poll, false, true);
-            claim_finding(scan, i, i + n, false, found == HOLDS, &poll, found);
+            if (found == CONTRARY) {
+                claim_finding(scan, i, i + n, false, false, &poll, found);
+            }
         }
     }
 }

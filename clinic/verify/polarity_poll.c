@@ -74,8 +74,47 @@ struct ballot {
     struct surroundings near;
     int64_t day, own_day; // carried on; told by the sentence itself
     size_t lead_start, lead_end;
+    uint64_t site[LEAD_REACH];
     struct polarity_poll poll;
 };
+
+// The pairs of the site, but for words that tell when or who.
+static void note_site(struct ballot *ballot) {
+    static const char *const words[] = {"患者", "患儿", "目前", "复查", "术后", "入院", "住院",
+                                        "期间", "出院", "今日", "经治", "治疗", "此后", "查体",
+                                        "起病", "以来", "病程", "偶有", "仍有", "现无"};
+    const struct folded_text *text = &ballot->scan->folded;
+    for (size_t i = ballot->lead_start; i + 1 < ballot->lead_end; i++) {
+        size_t skip = 0;
+        for (size_t w = 0; w < sizeof words / sizeof words[0] && !skip; w++) {
+            skip = folded_match(text, i, words[w]);
+        }
+        uint64_t pair = pair_at(text, i);
+        if (skip) {
+            i += skip - 1;
+        } else if (pair && !is_one_of(text, i, "年月日天时") &&
+                   !is_one_of(text, i + 1, "年月日天时") && !character_is_digit(text->chars[i]) &&
+                   !character_is_digit(text->chars[i + 1]) && ballot->poll.site < LEAD_REACH) {
+            size_t count;
+            index_find(&ballot->scan->verifier->index, pair, &count);
+            ballot->site[ballot->poll.site++] = pair;
+            ballot->poll.is_site_known = ballot->poll.is_site_known || count > 0;
+        }
+    }
+}
+
+static size_t shared_site(const struct ballot *ballot, const struct folded_text *there) {
+    size_t n = 0;
+    for (size_t i = 0; i < ballot->poll.site; i++) {
+        for (size_t k = 0; k + 1 < there->n; k++) {
+            if (pair_at(there, k) == ballot->site[i]) {
+                n++;
+                break;
+            }
+        }
+    }
+    return n;
+}
 
 static size_t shared_lead(const struct ballot *ballot, const struct folded_text *there, size_t at) {
     const struct folded_text *here = &ballot->scan->folded;
@@ -139,6 +178,8 @@ static bool vote(void *user, uint32_t p, size_t at) {
     size_t lead = shared_lead(ballot, &place->folded, at);
     side->timely = fit > side->timely ? fit : side->timely;
     side->lead = lead > side->lead ? lead : side->lead;
+    size_t site = shared_site(ballot, &place->folded);
+    side->site = site > side->site ? site : side->site;
     side->is_verbatim = side->is_verbatim || p == scan->verbatim;
     if (score > side->best) {
         side->best = score;
@@ -187,6 +228,8 @@ struct polarity_poll polarity_poll(const struct sentence_scan *scan, size_t from
                             .poll = {.length = to - from}};
     ballot.near = surroundings_of(&scan->folded, first, last);
     ballot.lead_end = lead_of(&scan->folded, from, &ballot.lead_start);
+    note_site(&ballot);
+    ballot.poll.has_cue = ballot.lead_end < from;
     ballot.poll.has_time = ballot.own_day != DAY_UNKNOWN || scan->time == TIME_ADMISSION ||
                            scan->time == TIME_DISCHARGE;
     index_each_place(&scan->verifier->index, &scan->folded, from, to, vote, &ballot);

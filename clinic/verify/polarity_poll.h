@@ -14,13 +14,17 @@ struct polarity_side {
     size_t at;
     double timely; // best fit to the time that the sentence sets, 0 to 1
     size_t lead;   // characters before it (its site) that the sentence has, too
+    size_t site;   // pairs of characters of the site that the best place for it has
     bool is_verbatim;
 };
 
 struct polarity_poll {
     struct polarity_side yes, no, maybe;
-    bool has_time; // the sentence sets one: a date of its own, or that of its field
-    size_t length; // characters that were asked for
+    bool has_time;      // the sentence sets one: a date of its own, or that of its field
+    size_t length;      // characters that were asked for
+    size_t site;        // pairs of characters of the sentence's site; 0: none is told
+    bool is_site_known; // the record has one of them
+    bool has_cue;       // a word stands between that says that it is there, or is not
 };
 
 // The record's voices on the stretch [from, to) of the sentence.

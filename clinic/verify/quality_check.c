@@ -173,9 +173,9 @@ static void judge_name(struct sentence_scan *scan, size_t from, size_t to, bool 
 
 // Where the name of an item ends: before 已, 均, 恢复, 基本, 大致, 较前 ….
 static size_t bare_end(const struct folded_text *text, size_t from, size_t to) {
-    static const char *const words[] = {"恢复", "基本", "大致", "均",   "已", "仍", "较",
-                                        "尚",   "亦",   "也",   "为",   "至", "降", "都",
-                                        "检查", "结果", "示",   "一般", "转"};
+    static const char *const words[] = {"恢复", "基本", "大致", "均",   "已", "仍",   "较",
+                                        "尚",   "亦",   "也",   "为",   "至", "降",   "都",
+                                        "检查", "结果", "示",   "一般", "转", "逐渐", "渐"};
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -202,9 +202,14 @@ static void judge_list(struct sentence_scan *scan, size_t at, bool is_good, bool
             from--;
         }
         size_t end = bare_end(text, from, to);
+        size_t begin = from; // 换药后体温: the quantity alone
+        for (size_t i = from; i < end; i++) {
+            struct word word = lexicon_word_at(scan->verifier->lexicon, text, i, WORD_QUANTITY);
+            begin = word.concept >= 0 && i + word.length == end && begin == from ? i : begin;
+        }
         bool starts = from == 0 || ends_item(text, from - 1);
         if (end >= from + 2 && starts && !stands_in_condition(text, from)) {
-            judge_name(scan, from, end, is_good, is_normal);
+            judge_name(scan, begin, end, is_good, is_normal);
         }
         more = starts && from > 1 && text->chars[from - 1] == 0x3001; // 、
         to = more ? from - 1 : to;

@@ -100,7 +100,10 @@ static bool build_denied(struct record_index *index) {
             size_t at = place->first_mention + k;
             const struct mention *m = &index->set.mentions.items[at];
             size_t length = m->subject_end - m->subject_start;
-            bool fits = m->kind == MENTION_NEGATION && length >= 2 && length <= DENIED_CHARACTERS;
+            bool not_yet = place->folded.chars[m->start] == 0x672A && // 未戒烟, 未拆线: an act
+                           m->subject_start == m->start + 1;
+            bool fits = m->kind == MENTION_NEGATION && !not_yet && length >= 2 &&
+                        length <= DENIED_CHARACTERS;
             uint64_t pair = fits ? pair_at(&place->folded, m->subject_start) : 0;
             if (pair) {
                 index->denied[n++] = (struct denied_thing){pair, (uint32_t)at, (uint32_t)p};

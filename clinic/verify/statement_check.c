@@ -68,6 +68,7 @@ static struct news find_news(const struct sentence_scan *scan, size_t from, size
 }
 
 #define TELLING_MAX 256
+#define LONG_ITEM 5 // pairs; of a shorter item one is enough: doctors paraphrase
 
 // The largest share of the telling pairs of [from, to) that one place has; 1 if it has none.
 static double best_share(const struct sentence_scan *scan, size_t from, size_t to) {
@@ -97,23 +98,26 @@ static struct day_span days_of_end(const struct sentence_scan *scan) {
 
 // Characters that join words and tell nothing themselves.
 static bool is_joint(uint32_t c) {
-    static const uint32_t joints[] = {0x672A, 0x65E0, 0x4E0D, 0x5DF2, 0x4ECD, 0x8F83, 0x7EA6,
-                                      0x4E88, 0x884C, 0x4E8E, 0x4E3A, 0x7684, 0x4E86, 0x53CA,
-                                      0x5E76, 0x4E0E, 0x5728, 0x81F3, 0x540E, 0x524D, 0x65F6,
-                                      0x7ECF, 0x56E0, 0x7531, 0x518D, 0x8D77, 0x793A, 0x672F};
+    static const uint32_t joints[] = {
+        0x672A, 0x65E0, 0x4E0D, 0x5DF2, 0x4ECD, 0x8F83, 0x7EA6, 0x4E88, 0x884C, 0x4E8E, 0x4E3A,
+        0x7684, 0x4E86, 0x53CA, 0x5E76, 0x4E0E, 0x5728, 0x81F3, 0x540E, 0x524D, 0x65F6, 0x7ECF,
+        0x56E0, 0x7531, 0x518D, 0x8D77, 0x793A, 0x672F, 0x5E74, 0x6708, 0x65E5, 0x5929, 0x5468,
+        0x6B21, 0x505C, 0x7528, 0x52A0, 0x4F34, 0x8BC9, 0x6709, 0x5747, 0x548C, 0x4F7F};
     for (size_t i = 0; i < sizeof joints / sizeof joints[0]; i++) {
         if (c == joints[i]) {
             return true;
         }
     }
-    return character_is_digit(c); // 未无不已仍较约予行于为的了及并与在至后前时经因由再起示术
+    return character_is_digit(
+        c); // 未无不已仍较约予行于为的了及并与在至后前时经因由再起示术年月日天周次停用加伴诉有均和使
 }
 
 // Words that only tell how or when.
 static bool is_manner(const struct folded_text *text, size_t at, size_t *length) {
-    static const char *const words[] = {"查体", "讨论", "当日", "次日", "医嘱",     "改为", "逐渐",
-                                        "逐步", "恢复", "正常", "服用", "其他",     "自行", "复诊",
-                                        "确定", "坚持", "每日", "长期", "生命体征", "平稳"};
+    static const char *const words[] = {"查体",     "讨论", "当日", "次日", "医嘱", "改为",
+                                        "逐渐",     "逐步", "恢复", "正常", "服用", "其他",
+                                        "自行",     "复诊", "确定", "坚持", "每日", "长期",
+                                        "生命体征", "平稳", "入院", "重新", "接触", "明显"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         *length = folded_match(text, at, words[i]);
         if (*length) {
@@ -150,7 +154,7 @@ static void check_item(struct sentence_scan *scan, size_t from, size_t to) {
     struct record_index *index = &scan->verifier->index;
     size_t most = n >= 2 ? index_most_pairs(index, pairs, n, ANY_DAY) : n;
     bool warns = scan->time == TIME_ORDERS && stands_in_condition(text, from);
-    if (n && most * 3 < n && !warns) {
+    if (n && (n < LONG_ITEM ? most == 0 : most * 3 < n) && !warns) {
         refuse(scan, from, to, "记录中没有找到依据");
     } else if (n >= 4 && scan->time == TIME_DISCHARGE && !is_denial(scan, from, to) &&
                scan->verbatim == UINT32_MAX &&
