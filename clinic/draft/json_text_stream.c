@@ -16,11 +16,21 @@ bool json_text_stream_is_closed(const struct json_text_stream *stream) {
 }
 
 static void give(struct json_text_stream *stream, const char *bytes, size_t n_bytes) {
-    if (n_bytes) stream->on_text(stream->user, bytes, n_bytes);
+    if (n_bytes && !stream->is_thinking) stream->on_text(stream->user, bytes, n_bytes);
 }
 
 static void release_held(struct json_text_stream *stream) {
     give(stream, stream->held, stream->held_bytes);
+    stream->held_bytes = 0;
+}
+
+// "<think>" and "</think>", of any model that says so: <thinking>, <thought>.
+static void end_markup(struct json_text_stream *stream) {
+    bool is_end = stream->held[1] == '/';
+    size_t at = is_end ? 2 : 1, n = strlen("thin");
+    bool is_thought = stream->held_bytes >= at + n && (memcmp(stream->held + at, "thin", n) == 0 ||
+                                                       memcmp(stream->held + at, "thou", n) == 0);
+    if (is_thought) stream->is_thinking = !is_end;
     stream->held_bytes = 0;
 }
 
@@ -37,7 +47,7 @@ static void take(struct json_text_stream *stream, char byte) {
         bool goes_on = stream->held_bytes > 1 ? (unsigned char)byte < 0x80 && byte != '<'
                                               : begins_markup(byte);
         if (goes_on && stream->held_bytes > 1 && byte == '>') {
-            stream->held_bytes = 0;
+            end_markup(stream);
             return;
         }
         if (goes_on && stream->held_bytes < JSON_TEXT_MARKUP_MAX) {

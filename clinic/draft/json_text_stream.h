@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The member "text" of a JSON object that arrives in pieces, as plain text: escapes decoded,
-// control characters and line ends dropped, and markup ("<think>", "<|im_end|>", "<script>")
-// dropped, too: no field of a record has any. "P<0.05" is no markup.
+// control characters and line ends dropped, and markup ("<|im_end|>", "<script>") dropped, too: no
+// field of a record has any. "P<0.05" is no markup. What a model thinks, from "<think>" to
+// "</think>" or to the end, is no text.
 #ifndef XL_CLINIC_JSON_TEXT_STREAM_H
 #define XL_CLINIC_JSON_TEXT_STREAM_H
 
@@ -16,6 +17,7 @@ struct json_text_stream {
     void (*on_text)(void *user, const char *text, size_t text_bytes);
     int depth;
     bool in_string, is_escape, is_key_next, is_wanted, is_text, is_closed;
+    bool is_thinking;
     int hex_left;
     uint32_t hex, high_surrogate;
     char key[8]; // as far as it is needed to know "text"

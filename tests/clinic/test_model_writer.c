@@ -130,29 +130,43 @@ static enum test_result test_control_tokens(void) {
     return TEST_PASS;
 }
 
-// A template that opens <think> whatever it is told: the prompt closes it, so that the answer is
-// the record's text.
-static enum test_result test_thinking(void) {
-    static char thinking[] =
-        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-        "<|im_start|>assistant\n<think>\n";
+// The prompt by another model's template, with control tokens to be seen; xl_free(). NULL: failed.
+static char *prompt_by(char *template) {
     struct writing_task task = make_task(chart);
     struct clinic_error error;
     int32_t *tokens;
     size_t n, bytes;
-    char *own = host.chat_template, *text;
+    char *own = host.chat_template, *text = NULL;
     bool thinks = host.template_thinks;
-    host.chat_template = thinking;
+    host.chat_template = template;
     host.template_thinks = true;
     bool is_made = model_prompt_make(&host, &task, &tokens, &n, &error);
     host.chat_template = own;
     host.template_thinks = thinks;
-    CHECK(is_made);
-    CHECK(xl_detokenize(host.engine, tokens, n, true, &text, &bytes, NULL) == XL_OK);
-    const char *open = strstr(text, "<think>"), *end = strstr(text, "</think>");
-    CHECK(open && end && open < end && strlen(end) <= strlen("</think>\n\n"));
-    xl_free(text);
-    xl_free(tokens);
+    if (is_made && xl_detokenize(host.engine, tokens, n, true, &text, &bytes, NULL) != XL_OK)
+        text = NULL;
+    if (is_made) xl_free(tokens);
+    return text;
+}
+
+// A template that opens <think> whatever it is told (DeepSeek-R1), and one that closes it at once
+// where it is told so (Qwen3): behind both the answer is the record's text.
+static enum test_result test_thinking(void) {
+    static char always[] = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content "
+                           "}}<|im_end|>\n{% endfor %}<|im_start|>assistant\n<think>\n";
+    static char asked[] = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content "
+                          "}}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+                          "{% if enable_thinking is defined and enable_thinking is false %}"
+                          "<think>\n\n</think>\n\n{% endif %}";
+    char *const templates[] = {always, asked};
+    for (size_t i = 0; i < sizeof templates / sizeof templates[0]; i++) {
+        char *text = prompt_by(templates[i]);
+        CHECK(text);
+        const char *open = strstr(text, "<think>"), *end = strstr(text, "</think>");
+        CHECK(open && end && open < end && strlen(end) <= strlen("</think>\n\n"));
+        CHECK(!strstr(open + 1, "<think>"));
+        xl_free(text);
+    }
     return TEST_PASS;
 }
 

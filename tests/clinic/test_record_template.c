@@ -145,7 +145,12 @@ static enum test_result test_stream(void) {
     CHECK(gives("{\"text\":\"\\u5165\\u9662\\ud83d\\ude00\\ude00\"}", "入院😀\xef\xbf\xbd", true));
     CHECK(gives("{\"why\":\"text\",\"deep\":{\"text\":\"no\"},\"text\":\"yes\"}", "yes", true));
     CHECK(gives("{\"text\":\"cut", "cut", false));
-    CHECK(gives("{\"text\":\"<think>x</think>体温<3.9，P<0.05\"}", "x体温<3.9，P<0.05", true));
+    CHECK(gives("{\"text\":\"<b>x</b>体温<3.9，P<0.05\"}", "x体温<3.9，P<0.05", true));
+    // What is thought is no text, wherever it stands and however it ends.
+    CHECK(gives("{\"text\":\"<think>好的，<b>36.5</b></think>体温<3.9\"}", "体温<3.9", true));
+    CHECK(gives("{\"text\":\"体温，<thinking>or 37?\\n\\u003c/thinking>好\"}", "体温，好", true));
+    CHECK(gives("{\"text\":\"好。<think>不\"}", "好。", true));
+    CHECK(gives("<think>好的</think>{\"text\":\"好。\"}", "好。", true));
     CHECK(gives("{\"text\":\"<|im_end|><script>a</script><b\"}", "a<b", true));
     CHECK(gives("[\"text\",\"no\"]", "", false));
     CHECK(gives("no JSON at all", "", false));
