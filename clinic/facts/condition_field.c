@@ -34,6 +34,8 @@ const struct section *document_section(const struct document *doc, const char *n
     return NULL;
 }
 
+#define FEATURES_BYTES 210 // a summary of the admission that is shorter leaves the findings out
+
 struct place {
     int doc_row, section;
     const struct section *text;
@@ -142,15 +144,19 @@ void condition_add_admission(struct wording *wording, const struct episode *epis
         add_complaint(wording, &complaint, sources);
     else
         complaint.text = NULL;
-    if (add_features(wording, episode, &complaint, sources)) return;
-    if (find_anywhere(episode, "入院情况", &place)) {
+    size_t begun = wording->bytes;
+    if (add_features(wording, episode, &complaint, sources) &&
+        wording->bytes - begun >= FEATURES_BYTES)
+        return;
+    bool is_thin = wording->bytes > begun; // the doctor's summary is a sentence; the rest is added
+    if (!is_thin && find_anywhere(episode, "入院情况", &place)) {
         add_sentences(wording, &place, 6, sources);
         return;
     }
     if (find_place(episode, "admission_note", "既往史", &place))
-        add_sentences(wording, &place, 1, sources);
+        add_sentences(wording, &place, is_thin ? 2 : 1, sources);
     if (find_place(episode, "admission_note", "体格检查", &place))
-        add_sentences(wording, &place, 1, sources);
+        add_sentences(wording, &place, is_thin ? 3 : 1, sources);
     if (find_place(episode, "admission_note", "专科情况", &place))
         add_sentences(wording, &place, 3, sources);
     if (find_place(episode, "admission_note", "辅助检查", &place))
@@ -238,13 +244,29 @@ static void add_condition_clause(struct wording *wording, const struct place *pl
                                               .end = clause->end});
 }
 
+// Behind "今日出院，" a note tells what was said for home.
+static bool is_leaving(const struct clause *clause) {
+    static const char *const LEAVING[] = {"今日出院", "同意出院", "予出院",
+                                          "办理出院", "嘱：",     NULL};
+    return clause_has_any(clause, LEAVING);
+}
+
+static bool tells_examination(const struct clause *clause) {
+    static const char *const SIGNS[] = {"查体", "℃",      "mmHg", "次/分",
+                                        "神志", "呼吸音", "切口", NULL};
+    static const char *const GOALS[] = {"目标", "监测", "饮食", NULL};
+    return clause_has_any(clause, SIGNS) && !clause_has_any(clause, GOALS);
+}
+
 static void add_note_condition(struct wording *wording, const struct place *place,
                                struct source_list *sources) {
     struct clause clause;
     size_t position = 0, begun = wording->bytes;
-    bool is_told = false;
+    bool is_told = false, has_left = false;
     struct trusted_text trusted = trusted_text_of(place->text->text, place->text->text_bytes);
     while (trusted_text_next(&trusted, CLAUSE_CLAUSE, &position, &clause)) {
+        if (is_leaving(&clause)) has_left = true;
+        if (has_left && !tells_examination(&clause)) continue;
         add_condition_clause(wording, place, &clause, begun, &is_told, sources);
         if (strncmp(clause.text + clause.end, "。", strlen("。")) != 0) continue;
         end_sentence(wording);
@@ -291,5 +313,8 @@ void condition_add_discharge(struct wording *wording, const struct episode *epis
     add_outcome(wording, episode, sources);
     bool has_note = find_last_note(episode, &place);
     if (has_note) add_note_condition(wording, &place, sources);
-    if (!has_note || !strstr(place.text->text, "体温")) add_last_vitals(wording, episode, sources);
+    // "T 36.6℃，P 76次/分" tells them, too.
+    bool is_measured =
+        has_note && (strstr(place.text->text, "体温") || strstr(place.text->text, "℃"));
+    if (!is_measured) add_last_vitals(wording, episode, sources);
 }

@@ -186,9 +186,15 @@ static void check_allergen(struct conflict_search *search, const struct allergy 
 static void check_statement(struct conflict_search *search, const struct note_place *place) {
     static const char *const DENIALS[] = {"否认药物及食物过敏史", "否认药物过敏", "无药物过敏史",
                                           "否认药物、食物过敏",   "否认过敏史",   NULL};
+    const char *substance = search->episode->patient.allergies[0].substance;
+    for (int i = 0; i < search->episode->patient.n_allergies; i++) {
+        if (allergy_is_drug(search->episode->patient.allergies[i].substance))
+            substance = search->episode->patient.allergies[i].substance;
+    }
     for (int i = 0; DENIALS[i]; i++) {
         const char *at = strstr(place->section->text, DENIALS[i]);
-        if (!at) continue;
+        bool is_of_drugs = strstr(DENIALS[i], "药物") && !strstr(DENIALS[i], "食物");
+        if (!at || (is_of_drugs && !allergy_is_drug(substance))) continue;
         size_t start = (size_t)(at - place->section->text);
         struct source source = note_place_source(place, start, start + strlen(DENIALS[i]));
         struct wording words = {0};
@@ -196,7 +202,7 @@ static void check_statement(struct conflict_search *search, const struct note_pl
         wording_add(&words, "写“");
         wording_add(&words, DENIALS[i]);
         wording_add(&words, "”，患者登记有");
-        wording_add(&words, search->episode->patient.allergies[0].substance);
+        wording_add(&words, substance);
         wording_add(&words, "过敏。");
         conflict_report(search, CONFLICT_ALLERGY, SEVERITY_VETO, &words, &source,
                         &(struct source){.kind = SOURCE_PATIENT});

@@ -169,9 +169,10 @@ static void check_counts(struct conflict_search *search) {
 
 static bool is_told_as_pending(const struct episode *episode, const char *name) {
     static const char *const WAITING[] = {"未回报", "待回报", "尚未",   "未报告", "待报告",
-                                          "未归",   "取病理", "取报告", "结果未", NULL};
+                                          "未归",   "取病理", "取报告", "结果未", "未回",
+                                          "待结果", "取",     NULL};
     struct note_place place = {.section_row = -1};
-    int64_t last = episode->encounter.discharge.seconds - 86400;
+    int64_t last = episode->encounter.discharge.seconds - 2 * 86400;
     while (note_place_next(episode, &place)) {
         if (place.doc->event.seconds < last) continue;
         for (const char *at = place.section->text; (at = strstr(at, name)); at += strlen(name)) {

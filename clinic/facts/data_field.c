@@ -3,9 +3,11 @@
 #include "clinic/facts/data_field.h"
 
 #include "clinic/facts/condition_field.h"
+#include "clinic/facts/drug_stem.h"
 #include "clinic/facts/episode_facts.h"
 #include "clinic/facts/note_class.h"
 #include "clinic/facts/stay_size.h"
+#include "clinic/facts/told_window.h"
 #include "clinic/facts/trusted_text.h"
 #include "clinic/facts/wording.h"
 
@@ -161,7 +163,9 @@ static void add_allergy_items(struct wording *wording, const struct episode *epi
     for (int i = 0; i < episode->patient.n_allergies; i++) {
         begin_item(wording, ++*number);
         wording_add(wording, episode->patient.allergies[i].substance);
-        wording_add(wording, "过敏，避免使用。");
+        wording_add(wording, allergy_is_food(episode->patient.allergies[i].substance)
+                                 ? "过敏，避免食用。"
+                                 : "过敏，避免使用。");
         add_row(sources, SOURCE_PATIENT, 0);
     }
 }
@@ -174,6 +178,26 @@ static bool is_overtaken(const struct episode *episode, const struct fact *fact)
            moment_day_number(fact->at) + LAST_DAYS < moment_day_number(discharge);
 }
 
+// Says of a drug for home nothing but what its line says.
+static bool is_prescription(const struct episode *episode, const struct fact *fact) {
+    for (int i = 0; i < episode->n_orders; i++) {
+        char stem[DRUG_STEM_BYTES];
+        const struct order *order = &episode->orders[i];
+        if (!order->is_discharge_drug) continue;
+        drug_stem(order->name, stem);
+        struct window words = {.text = fact->text, .bytes = strlen(fact->text)};
+        if (!stem[0] || !strstr(fact->text, stem) || !window_has_number(&words, order->dose))
+            continue;
+        struct wording line = {0};
+        wording_add_prescription(&line, order);
+        struct window window = {.text = line.text, .bytes = line.bytes};
+        bool is_same = line.text && window_numbers(&window, fact->text) >= 1;
+        wording_deinit(&line);
+        if (is_same) return true;
+    }
+    return false;
+}
+
 // Results that are out, advice in the order of the notes, allergies.
 static bool add_advice_items(struct wording *wording, const struct episode *episode, int *number,
                              struct source_list *sources, struct clinic_error *error) {
@@ -184,7 +208,8 @@ static bool add_advice_items(struct wording *wording, const struct episode *epis
         for (int i = 0; i < facts.n_facts; i++) {
             const struct fact *fact = &facts.facts[i];
             if (fact->fact_class != wanted || is_overtaken(episode, fact) ||
-                (wanted == FACT_FOLLOWUP && advice_is_doubtful(fact->text)))
+                (wanted == FACT_FOLLOWUP &&
+                 (advice_is_doubtful(fact->text) || is_prescription(episode, fact))))
                 continue;
             begin_item(wording, ++*number);
             wording_add(wording, fact->text);

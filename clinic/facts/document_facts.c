@@ -2,35 +2,70 @@
 // See document_facts.h.
 #include "clinic/facts/document_facts.h"
 
+#include "clinic/facts/consult_facts.h"
 #include "clinic/facts/drug_stem.h"
 #include "clinic/facts/fact_entry.h"
-#include "clinic/facts/table_facts.h"
 #include "clinic/facts/trusted_text.h"
+#include "clinic/text/lexicon_words.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_BYTES 180    // of a consultation
-#define PURPOSE_BYTES 90    // of its request
-#define SHORT_BYTES 100     // an answer that needs no choice
-#define LONG_STAY_DAYS 20   // its consultations are told without what was asked
 #define GROUP_BYTES_MAX 600 // a longer group is cut: it is a fact, not a paragraph
+
+static bool is_known(const struct note_drugs *drugs, const char *stem, bool is_home) {
+    for (int i = 0; i < drugs->n_drugs; i++) {
+        if (strcmp(drugs->drugs[i].stem, stem) == 0 && drugs->drugs[i].is_home == is_home)
+            return true;
+    }
+    return false;
+}
+
+// What the history says is taken: a known drug's name in a sentence that says so.
+static void add_home_drugs(struct note_drugs *drugs, const char *text, size_t bytes) {
+    static const char *const TAKEN[] = {"服", "吸入", "使用", "注射", "皮下", NULL};
+    struct clause sentence;
+    size_t position = 0;
+    while (clause_next(text, bytes, CLAUSE_SENTENCE, &position, &sentence)) {
+        if (!clause_has_any(&sentence, TAKEN) || clause_has(&sentence, "过敏")) continue;
+        for (int i = 0; LEXICON_DRUGS[i] && drugs->n_drugs < NOTE_DRUGS_MAX; i++) {
+            struct note_drug drug = {.is_home = true};
+            size_t length = strcspn(LEXICON_DRUGS[i], "|");
+            if (length < strlen("茶碱") || length >= sizeof drug.stem) continue;
+            memcpy(drug.stem, LEXICON_DRUGS[i], length);
+            if (clause_has(&sentence, drug.stem) && !is_known(drugs, drug.stem, true))
+                drugs->drugs[drugs->n_drugs++] = drug;
+        }
+    }
+}
+
+static void add_history(struct note_drugs *drugs, const struct episode *episode) {
+    for (int i = 0; i < episode->n_docs; i++) {
+        const struct document *doc = &episode->docs[i];
+        if (strcmp(doc->type, "admission_note") != 0 || !document_tells_facts(doc)) continue;
+        for (int k = 0; k < doc->n_sections; k++) {
+            const struct section *section = &doc->sections[k];
+            if (strcmp(section->name, "既往史") == 0 || strcmp(section->name, "现病史") == 0)
+                add_home_drugs(drugs, section->text, section->text_bytes);
+        }
+        return;
+    }
+}
 
 bool note_drugs_init(struct note_drugs *drugs, const struct episode *episode,
                      struct clinic_error *error) {
     *drugs = (struct note_drugs){0};
-    drugs->drugs = calloc((size_t)episode->n_orders + 1, sizeof *drugs->drugs);
+    drugs->drugs = calloc(NOTE_DRUGS_MAX, sizeof *drugs->drugs);
     if (!drugs->drugs) return clinic_fail_memory(error);
     for (int i = 0; i < episode->n_orders && drugs->n_drugs < NOTE_DRUGS_MAX; i++) {
         const struct order *order = &episode->orders[i];
         if (strcmp(order->order_class, "drug") != 0) continue;
-        struct note_drug drug;
+        struct note_drug drug = {.is_home = false};
         drug_stem(order->name, drug.stem);
-        bool is_known = drug.stem[0] == '\0';
-        for (int k = 0; k < drugs->n_drugs && !is_known; k++)
-            is_known = strcmp(drugs->drugs[k].stem, drug.stem) == 0;
-        if (!is_known) drugs->drugs[drugs->n_drugs++] = drug;
+        if (drug.stem[0] && !is_known(drugs, drug.stem, false))
+            drugs->drugs[drugs->n_drugs++] = drug;
     }
+    add_history(drugs, episode);
     return true;
 }
 
@@ -125,6 +160,22 @@ static struct moment shifted(struct moment moment, int days) {
     return moment;
 }
 
+// "4周后门诊复诊" of a consultation is with who was asked.
+static void name_department(const struct note *note, struct wording *text) {
+    const struct document *doc = note->context.doc;
+    const char *end = doc->local_title ? strstr(doc->local_title, "会诊") : NULL;
+    const char *visit = text->text ? strstr(text->text, "门诊") : NULL;
+    struct wording words = *text;
+    if (strcmp(doc->type, "consultation") != 0 || !end || end == doc->local_title || !visit ||
+        strstr(text->text, "科"))
+        return;
+    *text = (struct wording){0};
+    wording_add_bytes(text, words.text, (size_t)(visit - words.text));
+    wording_add_bytes(text, doc->local_title, (size_t)(end - doc->local_title));
+    wording_add(text, visit);
+    wording_deinit(&words);
+}
+
 // Whether an order for home is for a drug of this stem.
 static bool goes_home(const struct note_context *context, const char *stem) {
     for (int i = 0; i < context->episode->n_orders; i++) {
@@ -166,9 +217,10 @@ static const char *drug_before(const struct note *note, const struct clause *gro
 static void name_drug(struct note *note, const struct clause *group, struct wording *text) {
     const char *drug = part_names_drug(&note->context, group) ? NULL : drug_before(note, group);
     struct wording words = *text;
-    if (!drug || !words.text || !advice_needs_drug(words.text)) return;
+    if (!drug || !words.text || !advice_needs_drug(words.text) || strstr(words.text, drug)) return;
     *text = (struct wording){0};
     wording_add(text, drug);
+    wording_add(text, number_length(words.text) ? "：" : "");
     wording_add(text, words.text);
     wording_deinit(&words);
 }
@@ -188,21 +240,28 @@ static bool emit(struct note *note, const struct clause *group, struct note_view
     entry.fact.at = shifted(entry.fact.at, days);
     if (view.fact_class == FACT_FOLLOWUP) {
         name_drug(note, &kept, &entry.text);
+        name_department(note, &entry.text);
         if (entry.text.text && advice_is_doubtful(entry.text.text)) entry.fact.is_must = false;
     }
     fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, kept.start, kept.end);
     return fact_entry_end(&entry, note->facts, note->error);
 }
 
-// "已向患者及家属交代出院带药、戒烟、防跌倒及复查时间": each advice of the list by itself.
+// "已向患者及家属交代出院带药、戒烟、居家1周及复查时间": each advice of the list by itself.
 static bool emit_told_list(struct note *note, const struct clause *part) {
-    static const char *const ITEMS[] = {"戒烟",       "戒酒",         "防跌倒",
-                                        "防脱位",     "低盐低脂饮食", "低脂饮食",
-                                        "糖尿病饮食", "低盐饮食",     NULL};
-    for (int i = 0; ITEMS[i]; i++) {
-        size_t at = clause_find(part, ITEMS[i]);
-        if (at >= part->end) continue;
-        struct clause item = {.text = part->text, .start = at, .end = at + strlen(ITEMS[i])};
+    static const char *const ADVICE[] = {"戒",   "防",   "饮食", "居家", "接种",
+                                         "避免", "休息", "限",   "禁",   NULL};
+    static const char *const METHODS[] = {"方法", "时间", "带药", "要点", NULL};
+    for (size_t at = part->start, end; at < part->end; at = end + strlen("、")) {
+        const char *mark = strstr(part->text + at, "、");
+        end = mark && (size_t)(mark - part->text) < part->end ? (size_t)(mark - part->text)
+                                                              : part->end;
+        struct clause item = {.text = part->text, .start = at, .end = end};
+        size_t and = clause_find(&item, "及复"); // "及复查时间"
+        if (and < item.end) item.end = and;
+        if (clause_has(&item, "交代") || !clause_has_any(&item, ADVICE) ||
+            clause_has_any(&item, METHODS))
+            continue;
         if (!emit(note, &item, (struct note_view){FACT_FOLLOWUP, false})) return false;
     }
     return true;
@@ -306,156 +365,6 @@ static bool take_section(struct note *note) {
     return true;
 }
 
-// Of a long answer only what it judges: scores, risks, what it is.
-static void add_answer(struct wording *wording, const struct clause *sentence) {
-    static const char *const JUDGING[] = {"诊断", "考虑", "风险", "禁忌", "指征", "符合", "不佳",
-                                          "评分", "指数", "阳性", "试验", "心律", "颤动", NULL};
-    struct clause part;
-    size_t position = sentence->start, begun = wording->bytes;
-    if (clause_has(sentence, "到场")) return;
-    size_t bytes = sentence->end - sentence->start;
-    if (bytes <= SHORT_BYTES || (bytes <= ANSWER_BYTES && clause_has_any(sentence, JUDGING))) {
-        wording_add_bytes(wording, sentence->text + sentence->start,
-                          sentence->end - sentence->start);
-        return;
-    }
-    while (clause_next(sentence->text, sentence->end, CLAUSE_PART, &position, &part)) {
-        if (!clause_has_any(&part, JUDGING) || clause_has(&part, "诊断性") ||
-            part.end - part.start > ANSWER_BYTES)
-            continue;
-        wording_add(wording, wording->bytes == begun ? "" : "，");
-        wording_add_bytes(wording, part.text + part.start, part.end - part.start);
-        if (wording->bytes - begun > ANSWER_BYTES) break;
-    }
-}
-
-// Why the other department was asked: "请协助调整降糖方案" of the request.
-static void add_purpose(struct wording *wording, const struct document *doc) {
-    for (int s = 0; s < doc->n_sections; s++) {
-        const struct section *section = &doc->sections[s];
-        struct clause part;
-        size_t position = 0;
-        if (!strstr(section->name, "理由") && !strstr(section->name, "目的")) continue;
-        struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
-        while (trusted_text_next(&trusted, CLAUSE_PART, &position, &part)) {
-            size_t bytes = part.end - part.start;
-            if (!clause_starts(&part, "请") || bytes <= strlen("请") || bytes > PURPOSE_BYTES ||
-                clause_has(&part, "会诊"))
-                continue;
-            wording_add(wording, "（");
-            wording_add_bytes(wording, part.text + part.start + strlen("请"), bytes - strlen("请"));
-            wording_add(wording, "）");
-            return;
-        }
-    }
-}
-
-// What is advised first, where the answer says so after what was found.
-static bool find_advised(const struct section *section, struct clause *advised) {
-    static const char MARK[] = "意见：";
-    const char *mark = strstr(section->text, MARK);
-    struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
-    size_t position = 0, start = mark ? (size_t)(mark - section->text) + strlen(MARK) : 0;
-    while (mark && trusted_text_next(&trusted, CLAUSE_CLAUSE, &position, advised)) {
-        if (advised->end <= start) continue;
-        if (advised->start < start) {
-            size_t digits = number_length(section->text + start);
-            advised->start = start + digits;
-            while (digits &&
-                   (section->text[advised->start] == '.' || section->text[advised->start] == ' '))
-                advised->start++;
-        }
-        return advised->end > advised->start && advised->end - advised->start <= ANSWER_BYTES;
-    }
-    return false;
-}
-
-// How long a treatment is to go on, behind what was told already.
-static bool find_course(const struct section *section, size_t behind, struct clause *course) {
-    static const char *const COURSES[] = {"总疗程",   "抗凝至少", "疗程", // the first one there
-                                          "服用至少", "治疗至少", NULL};
-    static const char *const SPANS[] = {"周", "个月", "天", NULL};
-    for (int i = 0; COURSES[i]; i++) {
-        struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
-        size_t position = 0;
-        while (trusted_text_next(&trusted, CLAUSE_PART, &position, course)) {
-            if (course->start >= behind && clause_has(course, COURSES[i]) &&
-                clause_has_any(course, SPANS) && clause_days(course) > 0 &&
-                course->end - course->start <= PURPOSE_BYTES)
-                return true;
-        }
-    }
-    return false;
-}
-
-static void add_course(struct note *note, const struct section *section, struct fact_entry *entry,
-                       size_t behind) {
-    struct clause course;
-    if (!find_course(section, behind, &course)) return;
-    wording_add(&entry->text, "，");
-    wording_add_bytes(&entry->text, course.text + course.start, course.end - course.start);
-    fact_entry_span(entry, SOURCE_DOC, note->doc_row, note->section, course.start, course.end);
-}
-
-// "15 mg以上须随餐": what begins with a number speaks of something before it.
-static bool is_fragment(const struct clause *sentence) {
-    return number_length(sentence->text + sentence->start) > 0;
-}
-
-// What was answered: the first advice where there is one, else the first sentence that judges.
-static size_t add_judgement(struct note *note, const struct section *section,
-                            struct fact_entry *entry) {
-    struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
-    struct clause sentence;
-    size_t position = 0, named = entry->text.bytes;
-    if (find_advised(section, &sentence)) {
-        wording_add_bytes(&entry->text, section->text + sentence.start,
-                          sentence.end - sentence.start);
-        fact_entry_span(entry, SOURCE_DOC, note->doc_row, note->section, sentence.start,
-                        sentence.end);
-        return sentence.end;
-    }
-    while (trusted_text_next(&trusted, CLAUSE_SENTENCE, &position, &sentence)) {
-        if (!is_fragment(&sentence)) add_answer(&entry->text, &sentence);
-        if (entry->text.bytes == named) continue;
-        fact_entry_span(entry, SOURCE_DOC, note->doc_row, note->section, sentence.start,
-                        sentence.end);
-        return sentence.end;
-    }
-    return 0;
-}
-
-static bool add_opinion(struct note *note, const struct section *section, const char *title) {
-    const struct episode *episode = note->context.episode;
-    struct fact_entry entry =
-        fact_entry_begin(FACT_CONSULT, consult_is_must(episode, title), note->context.doc->event);
-    const char *end = strstr(title, "会诊");
-    wording_add_bytes(&entry.text, title,
-                      end ? (size_t)(end - title) + strlen("会诊") : strlen(title));
-    wording_add(&entry.value, entry.text.text);
-    if (episode_stay_days(episode) <= LONG_STAY_DAYS) add_purpose(&entry.text, note->context.doc);
-    wording_add(&entry.text, "：");
-    size_t named = entry.text.bytes, told = add_judgement(note, section, &entry);
-    if (told > 0) {
-        add_course(note, section, &entry, told);
-    } else {
-        wording_cut(&entry.text, named - strlen("："));
-        fact_entry_span(&entry, SOURCE_DOC, note->doc_row, note->section, 0, section->text_bytes);
-    }
-    return fact_entry_end(&entry, note->facts, note->error);
-}
-
-// A consultation is told by who was asked and the first sentence of the answer that judges.
-static bool add_consultation(struct note *note) {
-    const struct document *doc = note->context.doc;
-    for (note->section = 0; note->section < doc->n_sections; note->section++) {
-        const struct section *section = &doc->sections[note->section];
-        if (!strstr(section->name, "意见") || !section->text_bytes) continue;
-        if (!add_opinion(note, section, doc->local_title ? doc->local_title : "会诊")) return false;
-    }
-    return true;
-}
-
 // Where a sentence of the record says what was wrong: behind 判断 or 考虑. Empty: nowhere.
 static struct clause find_judgement(const struct section *section, const char *word) {
     struct trusted_text trusted = trusted_text_of(section->text, section->text_bytes);
@@ -514,7 +423,9 @@ bool facts_of_note(const struct episode *episode, const struct note_drugs *drugs
                         .doc_row = doc_row,
                         .facts = facts,
                         .error = error};
-    if (strcmp(doc->type, "consultation") == 0 && !add_consultation(&note)) return false;
+    if (strcmp(doc->type, "consultation") == 0 &&
+        !facts_of_consultation(&note.context, doc_row, facts, error))
+        return false;
     if (strcmp(doc->type, "rescue_record") == 0 && !add_rescue(&note)) return false;
     for (note.section = 0; note.section < doc->n_sections; note.section++) {
         if (!take_section(&note)) return false;

@@ -129,3 +129,23 @@ bool drug_is_acute(const struct order *order) {
     }
     return false;
 }
+
+static bool names_any(const char *text, const char *const *words) {
+    for (int i = 0; words[i]; i++) {
+        if (strstr(text, words[i])) return true;
+    }
+    return false;
+}
+
+bool allergy_is_food(const char *substance) {
+    static const char *const FOODS[] = {"蛋", "牛奶", "花生", "坚果", "海鲜", "虾",   "蟹",
+                                        "鱼", "芒果", "小麦", "大豆", "贝类", "食物", NULL};
+    static const char *const NOT[] = {"蛋白", "鱼精", "鱼腥", "鱼肝", NULL}; // drugs
+    return names_any(substance, FOODS) && !names_any(substance, NOT);
+}
+
+bool allergy_is_drug(const char *substance) {
+    static const char *const OTHERS[] = {"花粉", "尘螨", "螨",   "动物", "毛发", "橡胶",
+                                         "乳胶", "胶布", "金属", "油漆", NULL};
+    return !allergy_is_food(substance) && !names_any(substance, OTHERS);
+}

@@ -11,6 +11,9 @@
 // little would remain. Cut at the buffer's end on a character.
 void drug_stem(const char *name, char stem[DRUG_STEM_BYTES]);
 bool drug_stem_is_same(const char *name, const char *other);
+// 鸡蛋, 花粉, 尘螨: not what a statement about drugs speaks of.
+bool allergy_is_food(const char *substance);
+bool allergy_is_drug(const char *substance);
 // Infusions, antacids, painkillers …: what a discharge record may leave out.
 bool drug_is_supportive(const struct order *order);
 // Supportive, and no diagnosis of the stay asks for it: potassium is support, but the treatment of

@@ -9,6 +9,7 @@
 #include "clinic/facts/note_class.h"
 #include "clinic/facts/operation_told.h"
 #include "clinic/facts/report_told.h"
+#include "clinic/facts/table_facts.h"
 #include "clinic/facts/told_window.h"
 
 #include <math.h>
@@ -418,6 +419,7 @@ bool told_text_has(const struct told_text *told, const struct episode *episode,
     const char *words = fact->fact_class == FACT_OPERATION && fact->value ? fact->value
                         : fact->fact_class == FACT_DIAGNOSIS ? skip_diagnosed(fact->text)
                                                              : fact->text;
+    if (strncmp(words, NEW_DIAGNOSIS, strlen(NEW_DIAGNOSIS)) == 0) words += strlen(NEW_DIAGNOSIS);
     struct stems drugs = {.n = 0};
     if (fact->fact_class == FACT_DRUG) fact_stems(episode, fact, &drugs);
     if (strncmp(fact->text, "出院带药", strlen("出院带药")) == 0)

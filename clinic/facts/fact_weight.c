@@ -161,11 +161,17 @@ static int weigh_finding(const struct episode *episode, const struct fact *fact)
 
 // Of what only a note tells: that a tube came out, that a drug from home was given up.
 static int weigh_note(const struct fact *fact) {
-    static const char *const OUT[] = {"拔除", "撤机", "脱机", "拔管", NULL};
-    static const char *const OTHER_DAY[] = {"次日", "后第", "前一日", "计划", "评估",
-                                            "如",   "后拔", "择期",   NULL};
+    static const char *const OUT[] = {"拔除", "停止有创", "撤机成功", "脱机成功", NULL};
+    static const char *const TUBES[] = {"气管",   "胸腔",   "引流", "囊管", "胃管",
+                                        "导尿管", "中心静", "撤机", "脱机", NULL};
+    static const char *const NOT_DONE[] = {"次日", "后",   "前一日", "计划", "评估",
+                                           "如",   "择期", "失败",   "于",   "若",
+                                           "待",   "可",   "准备",   "拟",   NULL};
     if (fact->fact_class == FACT_EVENT)
-        return has_any(fact->text, OUT) && !has_any(fact->text, OTHER_DAY) ? 2 : 0;
+        return has_any(fact->text, OUT) && has_any(fact->text, TUBES) &&
+                       !has_any(fact->text, NOT_DONE)
+                   ? 2
+                   : 0;
     return fact->fact_class == FACT_DRUG && fact->is_must ? 3 : 0;
 }
 

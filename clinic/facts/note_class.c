@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define DAYS_MAX (10 * 365)
+#define STOP_LIST_BYTES 60
 
 static const char *const UNTOLD_TYPES[] = {"consent", "notice", "preop_", NULL};
 
@@ -19,9 +20,9 @@ static const char *const PLANNED[] = {"拟",       "待",   "必要时", "完善
                                       "明日复查", "明晨", "决定",   "若",   "再复查", NULL};
 static const char *const PENDING[] = {"未回报",   "待回报", "未报告", "待报告",
                                       "结果未回", "未归",   NULL};
-static const char *const ADVICE_ALWAYS[] = {"出院后",   "避孕", "不得自行停药", "不可自行停药",
-                                            "不可漏服", "漏服", "不得停用",     "不可停用",
-                                            "不能停用", NULL};
+static const char *const ADVICE_ALWAYS[] = {
+    "出院后", "避孕",     "不得自行停药", "不可自行停药", "不得自行", "不可漏服",
+    "漏服",   "不得停用", "不可停用",     "不能停用",     NULL};
 static const char *const ADVICE_VISIT[] = {"门诊", "随诊",   "随访", "复诊",   "复查", "评估",
                                            "拆线", "取病理", "减为", "总疗程", "长期", "至少",
                                            "禁",   "避免",   "低脂", "低盐",   "负重", NULL};
@@ -119,6 +120,51 @@ bool part_names_drug(const struct note_context *context, const struct clause *pa
     return false;
 }
 
+// Right behind a word that stops it, or in a list behind one: "停阿司匹林、厄贝沙坦".
+static bool is_stopped_name(const struct clause *part, size_t at) {
+    static const char *const STOPS[] = {"停用",     "停服",     "暂停",   "停",       "不再恢复",
+                                        "不再使用", "不再服用", "不恢复", "暂不恢复", NULL};
+    for (int i = 0; STOPS[i]; i++) {
+        size_t stop = clause_find(part, STOPS[i]), behind = stop + strlen(STOPS[i]);
+        if (stop >= part->end || behind > at) continue;
+        struct clause between = {.text = part->text, .start = behind, .end = at};
+        if (behind == at || (clause_has(&between, "、") && at - behind <= STOP_LIST_BYTES))
+            return true;
+    }
+    return false;
+}
+
+// "华法林停用", "阿司匹林仍停": right before it.
+static bool is_name_stopped(const struct clause *part, size_t behind) {
+    static const char *const FORMS[] = {"钠片", "片", "胶囊", "缓释片", "肠溶片", "仍", "已", NULL};
+    struct clause rest = {.text = part->text, .start = behind, .end = part->end};
+    for (int i = 0; FORMS[i]; i++) {
+        if (clause_starts(&rest, FORMS[i])) rest.start += strlen(FORMS[i]);
+    }
+    return clause_starts(&rest, "停") || clause_starts(&rest, "暂停");
+}
+
+// "停阿司匹林", "血尿消失前不恢复阿司匹林": a drug from home that is given up or paused. A class of
+// drugs is none.
+static bool stops_home_drug(const struct note_context *context, const struct clause *part) {
+    static const char *const NOT[] = {"自行", "不停", "不能停", "不得停", "不可停",
+                                      "停后", "停药", "曾",     "年前",   "若",
+                                      "如",   "诱因", "等于",   "昨",     NULL};
+    if (clause_has_any(part, NOT)) return false;
+    for (int i = 0; i < context->n_drugs; i++) {
+        const struct note_drug *drug = &context->drugs[i];
+        size_t at = clause_find(part, drug->stem);
+        if (drug->is_home && at < part->end && strcmp(drug->stem, "胰岛素") != 0 &&
+            (is_stopped_name(part, at) || is_name_stopped(part, at + strlen(drug->stem))))
+            return true;
+    }
+    return false;
+}
+
+static bool is_consultation(const struct document *doc) {
+    return doc->type && strcmp(doc->type, "consultation") == 0;
+}
+
 bool advice_needs_drug(const char *text) {
     static const char *const STARTS[] = {"用至",         "服至",         "用满",     "不可自行停药",
                                          "不得自行停药", "不能自行停药", "漏服",     "不可漏服",
@@ -127,7 +173,7 @@ bool advice_needs_drug(const char *text) {
     for (int i = 0; STARTS[i]; i++) {
         if (strncmp(text, STARTS[i], strlen(STARTS[i])) == 0) return true;
     }
-    return false;
+    return strstr(text, "减停") || strstr(text, "改其他口服药");
 }
 
 // "以后1、3、6个月随访": of what? "职业康复评估3个月后": what then?
@@ -148,11 +194,12 @@ static bool is_fragment(const char *text) {
 bool advice_is_doubtful(const char *text) {
     static const char *const DOUBTS[] = {"静脉用", "静脉滴", "静脉注", "静脉给", "静脉输",
                                          "再次",   "向患者", "向家属", "待术后", "目前",
-                                         "继续至", "泵入",   NULL};
+                                         "降阶梯", "可考虑", "继续至", "泵入",   NULL};
     for (int i = 0; DOUBTS[i]; i++) {
         if (strstr(text, DOUBTS[i])) return true;
     }
-    return advice_needs_drug(text) || is_fragment(text);
+    bool is_named = (unsigned char)text[0] >= 0x80; // "丙戊酸：3个月后…"
+    return (advice_needs_drug(text) && !(is_named && strstr(text, "："))) || is_fragment(text);
 }
 
 static bool has_digit(const struct clause *part) {
@@ -226,6 +273,49 @@ static bool has_ended(const struct note_context *context, const struct clause *p
     return false;
 }
 
+// The clause that a part stands in: between the marks around it.
+static struct clause whole_clause(const struct clause *part) {
+    static const char *const MARKS[] = {"。", "；", "\n", NULL};
+    struct clause whole = *part;
+    for (bool is_end = false; whole.start > 0 && !is_end;) {
+        for (int i = 0; MARKS[i] && !is_end; i++) {
+            size_t bytes = strlen(MARKS[i]);
+            is_end = whole.start >= bytes &&
+                     memcmp(part->text + whole.start - bytes, MARKS[i], bytes) == 0;
+        }
+        whole.start -= !is_end;
+    }
+    for (bool is_end = false; part->text[whole.end] && !is_end;) {
+        for (int i = 0; MARKS[i] && !is_end; i++)
+            is_end = strncmp(part->text + whole.end, MARKS[i], strlen(MARKS[i])) == 0;
+        whole.end += !is_end;
+    }
+    return whole;
+}
+
+// What the last note says behind "今日出院，" or "嘱：" is said to the patient: a clause that
+// advises, with its conditions.
+static bool is_behind_discharge(const struct note_context *context, const struct clause *part) {
+    static const char *const SAYING[] = {
+        "多饮", "每日", "每周", "避免", "禁",   "勿",   "不",   "继续", "注意", "保持", "低盐",
+        "低脂", "饮食", "监测", "定期", "按时", "口服", "服至", "用至", "复查", "复诊", "门诊",
+        "随诊", "急诊", "就诊", "取",   "防",   "戒",   "休息", "接种", "避孕", NULL};
+    static const char *const REPORTED[] = {"理解", "复述", "掌握", "签字",   "交代",
+                                           "告知", "查体", "℃",    "mmHg，", "次/分",
+                                           "愈合", "出院", NULL};
+    struct moment discharge = context->episode->encounter.discharge;
+    struct clause before = {.text = part->text, .start = 0, .end = part->start};
+    struct clause upto = {.text = part->text, .start = 0, .end = part->end};
+    if (discharge.seconds == MOMENT_UNKNOWN || is_consultation(context->doc) ||
+        moment_day_number(context->doc->event) != moment_day_number(discharge))
+        return false;
+    bool is_said = clause_has(&before, "今日出院，") || clause_has(&before, "予出院，") ||
+                   (clause_has(&before, "出院") && clause_has(&upto, "嘱："));
+    if (!is_said || clause_has_any(part, REPORTED)) return false;
+    struct clause whole = whole_clause(part);
+    return clause_has_any(&whole, SAYING);
+}
+
 // What was, what was weighed, how things stand: no advice, however much it sounds like one.
 static bool is_told_of_stay(const struct note_context *context, const struct clause *part) {
     static const char *const STAY[] = {"天前",     "周前", "小时前", "不再加量",
@@ -253,7 +343,7 @@ static bool is_timed_check(const struct clause *part) {
 
 // What is left to the outpatient department, said in the last days; not where a patient came from.
 static bool is_outpatient(const struct clause *part) {
-    static const char *const LEFT[] = {"门诊", "返院", NULL};
+    static const char *const LEFT[] = {"门诊", "返院", "科评估", NULL};
     static const char *const PAST[] = {"曾",     "就诊于", "门诊就诊", "收入",   "收住", "门诊查",
                                        "门诊以", "外院",   "已约",     "已预约", NULL};
     return clause_has_any(part, LEFT) && !clause_has_any(part, PAST);
@@ -265,7 +355,12 @@ static bool has_condition(const struct clause *part) {
 }
 
 static bool is_advice(const struct note_context *context, const struct clause *part) {
+    static const char *const FOR_HOME[] = {"出院", "门诊", "复诊", "随诊", "随访",
+                                           "返院", "复查", "就诊", NULL};
     if (is_told_of_stay(context, part)) return false;
+    if (is_consultation(context->doc) && !clause_has_any(part, FOR_HOME)) return false;
+    if (stops_home_drug(context, part) && is_late(context)) return true; // for home, too
+    if (is_behind_discharge(context, part)) return true;
     if (clause_starts(part, "出院后复查") && part->end - part->start == strlen("出院后复查"))
         return false; // of what?
     static const char *const PAST[] = {"病史", "年前",         "个月前",   "发病", "术后第",
@@ -311,11 +406,14 @@ static bool names_new_diagnosis(const struct note_context *context, const struct
 // What might be or was looked out for, what explains something else, how long ago it was.
 static bool is_complication(const struct note_context *context, const struct clause *part) {
     static const char *const ABOUT[] = {
-        "监测", "防",   "预案", "所致",   "有关",   "诱因",     "极易", "诱发", "高危", "率高",
-        "视为", "大于", "小于", "应在",   "后第",   "立即处理", "病史", "如何", "联系", "明确",
-        "缓解", "说明", "危及", "导致",   "加重时", "入院诊断", "复查", "标准", "危险", "不能",
-        "教会", "识别", "高于", "低于",   "恐惧",   "害怕",     "担心", "问题", "法则", "教育",
-        "复述", "两次", "剂加", "诊断以", "筛查",   NULL};
+        "监测", "防",   "预案", "所致",   "有关",   "诱因",     "极易",   "诱发", "高危", "率高",
+        "视为", "大于", "小于", "应在",   "后第",   "立即处理", "病史",   "如何", "联系", "明确",
+        "缓解", "说明", "危及", "导致",   "加重时", "入院诊断", "复查",   "标准", "危险", "不能",
+        "教会", "识别", "高于", "低于",   "恐惧",   "害怕",     "担心",   "问题", "法则", "教育",
+        "复述", "两次", "剂加", "诊断以", "加用",   "控制后",   "后开始", "筛查", NULL};
+    static const char *const ADVISED[] = {"如", "一旦", NULL};
+    static const char *const VISITS[] = {"就诊", "急诊", "随诊", NULL};
+    if (clause_starts_any(part, ADVISED) || clause_has_any(part, VISITS)) return false;
     return !clause_has_any(part, NEGATIVE) && !clause_has_any(part, ABOUT) &&
            (clause_has_any(part, COMPLICATIONS) || names_new_diagnosis(context, part));
 }
@@ -356,6 +454,8 @@ static struct note_view classify_beginning(const struct note_context *context, c
     if (is_present_condition(section) &&
         (is_finding(part) || clause_has(part, "体温") || clause_has(part, "氧饱和度")))
         return (struct note_view){FACT_POSITIVE, false};
+    if (strcmp(section, "诊疗计划") == 0 && stops_home_drug(context, part))
+        return (struct note_view){FACT_DRUG, true};
     if (strcmp(section, "现病史") == 0 || strcmp(section, "诊疗计划") == 0) {
         if (is_drug_change(context, part) && has_digit(part))
             return (struct note_view){FACT_DRUG, false};
@@ -430,7 +530,10 @@ static struct note_view classify_course(const struct note_context *context,
     if (clause_has_any(part, DIAGNOSED) && !clause_has(part, "待"))
         return (struct note_view){FACT_DIAGNOSIS, true};
     if (is_complication(context, part)) return (struct note_view){FACT_COMPLICATION, false};
-    if (is_drug_change(context, part)) return (struct note_view){FACT_DRUG, false};
+    if (is_drug_change(context, part) || stops_home_drug(context, part)) {
+        if (is_consultation(context->doc)) return (struct note_view){FACT_CLASSES, false};
+        return (struct note_view){FACT_DRUG, stops_home_drug(context, part)};
+    }
     if (is_closing_sign(context, part))
         return (struct note_view){FACT_POSITIVE, clause_has(part, "甲愈合")};
     if (is_finding(part))

@@ -11,6 +11,7 @@
 
 struct note_drug {
     char stem[64];
+    bool is_home; // taken before the stay, by what the history tells; it need not be ordered
 };
 
 // What the classes of a document's parts depend on besides the part.

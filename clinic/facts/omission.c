@@ -53,8 +53,10 @@ static bool starts_with_date(const char *text) {
 // days belongs to none.
 static bool has_own_day(const struct episode *episode, const struct fact *fact) {
     if (fact->at.seconds == MOMENT_UNKNOWN || starts_with_date(fact->text)) return false;
-    if (fact->n_sources == 0 || fact->fact_class != FACT_POSITIVE) return true;
+    if (fact->n_sources == 0) return true;
     const struct source *source = &fact->sources[0];
+    if (source->kind == SOURCE_DIAGNOSIS) return false; // the day on which the list was written
+    if (fact->fact_class != FACT_POSITIVE) return true;
     if (source->kind == SOURCE_LAB) {
         const struct lab *lab = &episode->labs[source->row];
         return moment_day_number(lab->collect) == moment_day_number(lab->report);

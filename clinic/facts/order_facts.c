@@ -174,7 +174,8 @@ static bool add_single(const struct order_table *table, int row, struct fact_lis
     wording_add(&entry.text, "予");
     wording_add(&entry.text, order->name);
     wording_add_regimen(&entry.text, order);
-    wording_add(&entry.text, is_loaded && order->purpose == NULL ? "（首剂）" : "");
+    bool is_told_first = order->frequency && strstr(order->frequency, "首剂");
+    wording_add(&entry.text, is_loaded && !order->purpose && !is_told_first ? "（首剂）" : "");
     add_value(&entry.value, order);
     fact_entry_row(&entry, SOURCE_ORDER, row);
     return fact_entry_end(&entry, facts, error);

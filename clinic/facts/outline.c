@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OUTLINE_BYTES 3900   // about 1300 characters,
+#define OUTLINE_BYTES 4500   // about 1500 characters,
 #define OUTLINE_DAY_BYTES 75 // and 25 for each day
 #define LINES_MAX 18         // more days than this join into phases
 #define PHASE_DAYS 7

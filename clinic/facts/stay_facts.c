@@ -55,6 +55,20 @@ static bool add_diagnosis(const struct episode *episode, int row, struct fact_li
     return fact_entry_end(&entry, facts, error);
 }
 
+// What came up in hospital: the course has to tell it, if nothing in it names it.
+static bool add_new_diagnosis(const struct episode *episode, int row, struct fact_list *facts,
+                              struct clinic_error *error) {
+    const struct diagnosis *diagnosis = &episode->diagnoses[row];
+    if (!is_same_stage(diagnosis, "discharge") || !diagnosis->present_on_admission ||
+        strcmp(diagnosis->present_on_admission, "无") != 0)
+        return true;
+    struct fact_entry entry = fact_entry_begin(FACT_COMPLICATION, true, diagnosis->at);
+    wording_add(&entry.text, NEW_DIAGNOSIS);
+    wording_add(&entry.text, diagnosis->name);
+    fact_entry_row(&entry, SOURCE_DIAGNOSIS, row);
+    return fact_entry_end(&entry, facts, error);
+}
+
 static bool add_temperature(int row, const struct vital *vital, enum fact_class fact_class,
                             struct fact_list *facts, struct clinic_error *error) {
     struct fact_entry entry = fact_entry_begin(fact_class, false, vital->at);
@@ -121,7 +135,9 @@ bool facts_of_stay(const struct episode *episode, struct fact_list *facts,
         if (!add_operation(episode, i, facts, error)) return false;
     }
     for (int i = 0; i < episode->n_diagnoses; i++) {
-        if (!add_diagnosis(episode, i, facts, error)) return false;
+        if (!add_diagnosis(episode, i, facts, error) ||
+            !add_new_diagnosis(episode, i, facts, error))
+            return false;
     }
     for (int i = 0; i < episode->n_events; i++) {
         if (!add_transfer(episode, i, facts, error)) return false;

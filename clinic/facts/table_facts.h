@@ -5,6 +5,9 @@
 
 #include "clinic/facts/fact.h"
 
+#define NEW_DIAGNOSIS                                                                              \
+    "住院期间新增诊断：" // what a course says of a diagnosis that nothing else names
+
 bool facts_of_orders(const struct episode *episode, struct fact_list *facts,
                      struct clinic_error *error);
 bool facts_of_labs(const struct episode *episode, struct fact_list *facts,
