@@ -26,7 +26,7 @@ function refuse(problem) {
   if (!problem) return showAlert("");
   if (problem.name === "AbortError" || problem.status === 401) return undefined;
   if (problem.status === undefined) throw problem;
-  return showAlert(problem.status === 0 ? word("lost") : problem.message);
+  return showAlert(problem.status === 0 ? word(problem.isTyped ? "lostTyped" : "lost") : problem.message);
 }
 
 const sees = {

@@ -5,7 +5,8 @@ const texts = {
   zh: {
     // frame
     skip: "跳到正文", places: "导航", help: "快捷键 ?", helpTitle: "键盘快捷键", logout: "退出", otherLanguage: "English",
-    otherLanguageCode: "en", close: "关闭", lost: "与服务器的连接中断；已输入的内容仍在本页，恢复后会自动保存。", notAllowed: "您没有查看权限。",
+    otherLanguageCode: "en", close: "关闭", lost: "与服务器的连接中断，操作未完成，请稍候再试。",
+    lostTyped: "与服务器的连接中断；已输入的内容仍在本页，恢复后会自动保存。", notAllowed: "您没有查看权限。",
     timedOut: "会话已结束，请重新登录。", model_off: "模型未加载", model_loading: "模型加载中 {name}", model_ready: "模型 {name}",
     // login
     login: "登录", loginNote: "查看、起草、修改与回填均会记入审计。", user: "用户名", password: "密码", loginWrong: "用户名或密码不正确。",
@@ -84,7 +85,8 @@ const texts = {
   },
   en: {
     skip: "Skip to the content", places: "Places", help: "Keys ?", helpTitle: "Keyboard shortcuts", logout: "Sign out",
-    otherLanguage: "中文", otherLanguageCode: "zh-CN", close: "Close", lost: "The connection to the server broke; what you typed is still here and is saved when it is back.",
+    otherLanguage: "中文", otherLanguageCode: "zh-CN", close: "Close", lost: "The connection to the server broke and nothing was done; try again shortly.",
+    lostTyped: "The connection to the server broke; what you typed is still here and is saved when it is back.",
     notAllowed: "You may not see this.", timedOut: "The session is over; sign in again.", model_off: "No model loaded",
     model_loading: "Loading {name}", model_ready: "Model {name}",
     login: "Sign in", loginNote: "Reading, drafting, editing and filling are audited.", user: "User", password: "Password",

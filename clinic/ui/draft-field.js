@@ -215,7 +215,7 @@ export class DraftField {
 
   showDetail(sentence, index, sources) {
     const show = (source) => this.actions.showSources([source], { isHeld: true });
-    const claims = sentence.claims.map((claim) => make("li", { class: claim.ok ? null : "bad" },
+    const claims = sentence.claims.slice().sort((a, b) => a.ok - b.ok || a.start - b.start).map((claim) => make("li", { class: claim.ok ? null : "bad" },
       make("span", { "aria-hidden": "true", text: claim.ok ? "✓ " : "✗ " }),
       make("span", { class: "hidden", word: claim.ok ? "claimRight" : "claimWrong" }),
       make("span", { lang: "zh-CN", text: claim.text + (claim.why ? "：" + claim.why : "") })));

@@ -167,8 +167,10 @@ export class RecordForm {
     if (other && other.text === row.area.value) return this.show(form); // our own words had arrived
     say(row.meta, "notSaved");
     if (other) return this.showClash(row, other, form);
+    const isAway = problem.status === 0 || problem.status >= 500; // then once more, until it is back
+    problem.isTyped = isAway;
     this.options.refuse(problem);
-    if (problem.status === 0 || problem.status >= 500) { // the server is away: once more, until it is back
+    if (isAway) {
       this.isAway = true;
       row.timer = setTimeout(() => this.save(row), save_again_ms);
     }
