@@ -58,6 +58,9 @@ class Visit:
         self.problems, self.foreign, self.may_refuse = [], [], False
         self.go_to(url)
         self.page.set_default_timeout(WAIT_S * 1000)
+        slower = float(os.environ.get("XINGLIN_PAGES_SLOWER", "1"))
+        if slower > 1:
+            self.context.new_cdp_session(self.page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self.take_message)
         self.context.on("request", self.take_request)

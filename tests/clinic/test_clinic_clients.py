@@ -10,7 +10,7 @@ import time
 import uuid
 
 import pytest
-from conftest import ONE, PROGRAM, base64url, new_key, read_episode
+from conftest import ONE, PROGRAM, base64url, command, new_key, read_episode
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl program")
 URL = "https://xinglin.hospital.example"
@@ -236,9 +236,10 @@ def test_without_the_option_tokens_are_nothing(clinic, keys):
     (lambda jwk: {**jwk, "crv": "P-256"}, "P-384"), (lambda jwk: {**jwk, "alg": "ES256"}, "P-384"),
     (lambda jwk: {**jwk, "x": jwk["y"]}, "no point"), (lambda jwk: {**jwk, "x": "AA"}, "no point"),
     (lambda jwk: {**jwk, "kty": "oct"}, "kty"), (lambda jwk: {**jwk, "use": "enc"}, "use")])
-def test_bad_files_of_clients(keys, tmp_path, clinic, change, words):
+def test_bad_files_of_clients(keys, tmp_path, change, words):
+    command("init", tmp_path / "store")  # of its own: a store has one server
     file = write_clients(tmp_path / "clients.json", {HIS: [change(keys["his-ec"].jwk)]})
-    done = subprocess.run([PROGRAM, "serve", "--port", "0", "--clinic", clinic.store, "--clinic-url",
+    done = subprocess.run([PROGRAM, "serve", "--port", "0", "--clinic", tmp_path / "store", "--clinic-url",
                            URL, "--clinic-cds-clients", file], capture_output=True, text=True,
                           timeout=120)
     assert done.returncode != 0 and words in done.stderr and "clients[0].keys[0]" in done.stderr

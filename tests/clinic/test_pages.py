@@ -5,6 +5,7 @@ and against a mock of the routes where a test needs slow or broken streams, host
 roles (pages_workspace, pages_embedding, pages_safety, pages_resilience). In every test: nothing is asked elsewhere,
 nothing is refused by the policy, nothing is kept.
 Needs chromium (scripts/setup more) and playwright (fetched into build/venv-page); else skipped.
+XINGLIN_PAGES_SLOWER=8 makes the browser that much slower: what then fails depends on time.
 Usage: test_pages.py [--screenshots DIR] [NAME ...]
 """
 import os
