@@ -6,6 +6,7 @@ import { ListView } from "/clinic/ui/list-view.js";
 import { LoginView } from "/clinic/ui/login-view.js";
 import { get, onSignedOut, post } from "/clinic/ui/clinic-server.js";
 import { keepEditsFor } from "/clinic/ui/kept-edits.js";
+import "/clinic/ui/plain-input.js";
 import { watchSession } from "/clinic/ui/session-clock.js";
 import { listenForShortcuts, setShortcuts, showHelp } from "/clinic/ui/shortcuts.js";
 import { switchLanguage, word } from "/clinic/ui/clinic-words.js";

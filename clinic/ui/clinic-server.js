@@ -35,7 +35,7 @@ async function refuse(response, path) {
   try {
     body = await response.json();
     const error = body.error || {}, own = "error_" + error.code;
-    if (hasWord(own)) message = word(own);
+    if (hasWord(own)) message = word(own, error);
     else if (typeof error.message === "string") message = error.message;
   } catch (problem) {
     // Not JSON: the status has to do.

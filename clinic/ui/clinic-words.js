@@ -65,6 +65,7 @@ const texts = {
     // what the server refuses
     error_too_many_logins: "登录失败次数过多，请稍候几分钟再试。", error_too_many_requests: "请求过多，请稍候再试。", error_busy: "服务器正忙，请稍候再试。",
     error_shutting_down: "服务器正在停止，请稍候再试。", error_audit_unavailable: "审计无法写入，操作未执行，请联系管理员。",
+    error_invalid_value: "输入的内容不符合要求，未保存（{message}）。",
     error_still_running: "草稿还在生成，请等待完成或先停止。", error_not_finished: "这一栏尚未完成。", error_locked: "这一栏已锁定。",
     error_not_your_draft: "这是其他医师的草稿，只能查看。", error_role_not_allowed: "您没有执行此操作的权限。", error_not_found: "没有找到，或不在您的可见科室内。",
     error_record_changed: "病历已有更新的版本，草稿已按新版本重新核对，请查看标出的变化后再回填。", error_conflict: "内容已在别处被修改，请核对后再试。",
@@ -154,6 +155,7 @@ const texts = {
     error_too_many_logins: "Too many logins failed; try again in a few minutes.", error_too_many_requests: "Too many requests; try again shortly.",
     error_busy: "The server is busy; try again shortly.", error_shutting_down: "The server is stopping; try again shortly.",
     error_audit_unavailable: "The audit cannot be written, so nothing was done; tell an administrator.",
+    error_invalid_value: "What was typed is not valid and was not saved ({message}).",
     error_still_running: "The draft is still being written; wait or stop it first.", error_not_finished: "This field is not finished.",
     error_locked: "This field is locked.", error_not_your_draft: "Another physician's draft is for reading.",
     error_role_not_allowed: "You may not do this.", error_not_found: "Not found, or outside your departments.",

@@ -7,6 +7,7 @@ import { make, put, say, sayAgain, tell } from "/clinic/ui/elements.js";
 import { HostMessages, HostRefusal } from "/clinic/ui/messaging.js";
 import { ServerError, get, onSignedOut, path, post, setSession } from "/clinic/ui/clinic-server.js";
 import { keepEditsFor } from "/clinic/ui/kept-edits.js";
+import "/clinic/ui/plain-input.js";
 import { watchSession } from "/clinic/ui/session-clock.js";
 import { listenForShortcuts, setShortcuts } from "/clinic/ui/shortcuts.js";
 import { switchLanguage, word } from "/clinic/ui/clinic-words.js";

@@ -70,6 +70,7 @@ export class RecordForm {
       undo: make("button", { class: "quiet small", word: "undo", hidden: true, data: { action: "undo" }, onclick: once(() => this.undo(field.id)) }) };
     area.addEventListener("input", (event) => {
       this.grow(area);
+      row.printed.textContent = area.value;
       this.options.changed();
       clearTimeout(row.timer);
       if (!event.isComposing) row.timer = setTimeout(() => this.save(row), save_after_ms);

@@ -165,6 +165,17 @@ def test_what_is_typed_during_a_save_is_saved(visit, mock):
     visit.wait("all of it is saved", lambda: mock.text_of("course") == "甲乙丙丁戊己")
 
 
+def test_pasted_text_keeps_only_what_is_seen(visit, mock):
+    drafted(visit, mock)
+    type_into(visit, "course", "粘贴\u200b的\ufeff文\u00ad字\u202e\n第二行")
+    assert visit.form("course") == "粘贴的文字\n第二行"
+    visit.page.keyboard.insert_text("。")
+    visit.page.keyboard.press("Tab")
+    visit.wait("it is saved", lambda: mock.text_of("course") == "粘贴的文字\n第二行。")
+    area = open_editor(visit, "discharge_condition", "\u2060补充")
+    assert area.input_value().endswith("补充") and "\u2060" not in area.input_value()
+
+
 def test_stream_is_taken_up_again(visit, mock):
     """The server goes away in the middle of a draft and comes back: no reload is needed."""
     mock.hold = ("course", 24)
