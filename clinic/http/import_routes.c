@@ -3,12 +3,15 @@
 
 #include "clinic/http/draft_runs.h"
 #include "clinic/http/draft_warmer.h"
+#include "clinic/record/base64_text.h"
+#include "clinic/record/encoded_text.h"
 #include "clinic/record/episode_document.h"
 #include "clinic/record/fhir_import.h"
 #include "clinic/store/store_episodes.h"
 #include "server/file_digest.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TITLE_BYTES_MAX = 256 };
@@ -55,9 +58,9 @@ static void name_document(const json_t *body, const char *time, char id[32]) {
 }
 
 static bool is_known_member(const char *name) {
-    static const char *const names[] = {"episode",     "id",       "local_title", "format",
-                                        "content",     "author",   "cosigner",    "event_time",
-                                        "create_time", "sign_time"};
+    static const char *const names[] = {"episode",  "id",         "local_title", "format",
+                                        "content",  "data",       "charset",     "author",
+                                        "cosigner", "event_time", "create_time", "sign_time"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0) return true;
     return false;
@@ -68,10 +71,11 @@ static bool check_members(struct clinic_call *call) {
     json_t *value;
     json_object_foreach(call->body, name, value) {
         if (!is_known_member(name))
-            return clinic_call_refuse(call, 400, "unknown_field",
-                                      "a pushed text has episode, id, local_title, format, "
-                                      "content, author, cosigner, event_time, create_time, "
-                                      "sign_time and nothing else");
+            return clinic_call_refuse(
+                call, 400, "unknown_field",
+                "a pushed text has episode, id, local_title, format, "
+                "content or data and charset, author, cosigner, event_time, create_time, "
+                "sign_time and nothing else");
         if (!json_is_string(value))
             return clinic_call_refuse(call, 400, "invalid_value", "%.20s must be a text", name);
     }
@@ -88,29 +92,56 @@ static void set_member(json_t *document, const char *name, const char *value) {
     if (value) json_object_set_new(document, name, json_string(value));
 }
 
+// "content" is the text; "data" its bytes in base64, in "charset" or what the document says itself.
+// The text is the caller's to free.
+static bool read_content(struct clinic_call *call, char **text, size_t *text_bytes) {
+    const json_t *content = json_object_get(call->body, "content"),
+                 *data = json_object_get(call->body, "data");
+    if (!content == !data)
+        return clinic_call_refuse(call, 400, "invalid_value",
+                                  "content or data is needed, not both");
+    if (content) {
+        *text_bytes = json_string_length(content);
+        if (*text_bytes == 0) return clinic_call_need(call, "content", NULL);
+        *text = strdup(json_string_value(content));
+        return *text || clinic_fail_memory(&call->error);
+    }
+    size_t n_bytes = 0;
+    char *bytes = malloc(json_string_length(data) / 4 * 3 + 4);
+    if (!bytes) return clinic_fail_memory(&call->error);
+    bool ok = base64_text_decode(json_string_value(data), json_string_length(data), bytes, &n_bytes)
+                  ? encoded_text_read(bytes, n_bytes, text_of(call->body, "charset"), text,
+                                      text_bytes, &call->error)
+                  : clinic_call_refuse(call, 400, "invalid_value", "data is no base64");
+    free(bytes);
+    return ok;
+}
+
+static bool check_document(struct clinic_call *call) {
+    const char *title = text_of(call->body, "local_title"), *id = text_of(call->body, "id");
+    if (!check_members(call) || !clinic_call_need(call, "local_title", title) ||
+        !clinic_call_need(call, "format", text_of(call->body, "format")) ||
+        !clinic_call_need(call, "event_time", text_of(call->body, "event_time")))
+        return false;
+    if (strlen(title) > TITLE_BYTES_MAX)
+        return clinic_call_refuse(call, 400, "invalid_value", "local_title is too long");
+    return !id || is_plain_id(id) ||
+           clinic_call_refuse(call, 400, "invalid_value",
+                              "id has 1 to 64 letters, digits, dots, - and _");
+}
+
 static json_t *document_of_text(struct clinic_call *call) {
-    const json_t *body = call->body, *content = json_object_get(body, "content");
-    const char *title = text_of(body, "local_title"), *format = text_of(body, "format"),
-               *time = text_of(body, "event_time"), *id = text_of(body, "id");
-    char own_id[32];
+    const json_t *body = call->body;
+    const char *time = text_of(body, "event_time"), *id = text_of(body, "id");
+    char own_id[32], *text = NULL;
+    size_t text_bytes = 0;
     json_t *document = NULL;
-    if (!check_members(call)) return NULL;
-    if (!clinic_call_need(call, "local_title", title) ||
-        !clinic_call_need(call, "format", format) || !clinic_call_need(call, "event_time", time) ||
-        !clinic_call_need(call, "content", json_string_value(content)))
-        return NULL;
-    if (strlen(title) > TITLE_BYTES_MAX) {
-        clinic_call_refuse(call, 400, "invalid_value", "local_title is too long");
-        return NULL;
-    }
-    if (id && !is_plain_id(id)) {
-        clinic_call_refuse(call, 400, "invalid_value",
-                           "id has 1 to 64 letters, digits, dots, - and _");
-        return NULL;
-    }
-    if (!document_from_text(json_string_value(content), json_string_length(content), format, title,
-                            call->context->titles, &document, &call->error))
-        return NULL;
+    bool ok =
+        check_document(call) && read_content(call, &text, &text_bytes) &&
+        document_from_text(text, text_bytes, text_of(body, "format"), text_of(body, "local_title"),
+                           call->context->titles, &document, &call->error);
+    free(text);
+    if (!ok) return NULL;
     name_document(body, time, own_id);
     set_member(document, "id", id ? id : own_id);
     set_member(document, "event_time", time);

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What hospitals push: episodes, FHIR Bundles, documents as text and HTML; and that none of it ever
 stands in a log."""
+import base64
 import copy
 import json
+import random
 import re
 
 import pytest
@@ -68,6 +70,89 @@ def test_hourly_vital_signs_of_a_long_stay(admin):
     assert reply.status == 200, reply.bytes
     dense = {"resourceType": "Bundle", "type": "collection", "entry": [{}] * 140000}
     assert admin.push("episodes", dense).code == "json_too_large"
+
+
+HTML = "<h2>首次病程记录</h2><p>患者发热、咳嗽3天，体温39.2 ℃，㐀𠮷。</p>"
+
+
+def push_bytes(admin, data, **more):
+    body = {"episode": ONE, "local_title": "首次病程记录", "format": "html",
+            "event_time": "2025-11-03T15:00:00+08:00", "id": "d-bytes",
+            "data": base64.b64encode(data).decode(), **more}
+    return admin.push("documents", body)
+
+
+@pytest.mark.parametrize("charset,said,meta", [
+    ("gb18030", "GB18030", None), ("gb18030", "gbk", None), ("gb18030", None, "gb2312"),
+    ("gb18030", None, "text/html; charset=GBK"), ("utf-8", None, None), ("utf-8", "UTF-8", "gbk"),
+    ("utf-8", None, "gb2312")])
+def test_documents_in_chinese_encodings(serve_one, charset, said, meta):
+    admin, doctor = serve_one
+    head = "" if not meta else (f'<meta content="{meta}">' if " " in meta else
+                                f"<meta charset='{meta}'>")
+    reply = push_bytes(admin, (head + HTML).encode(charset), **({"charset": said} if said else {}))
+    assert reply.status == 200, reply.bytes
+    docs = doctor.get(f"episodes/{ONE}").json["episode"]["docs"]
+    text = next(doc for doc in docs if doc["id"] == "d-bytes")["sections"][-1]["text"]
+    assert "患者发热、咳嗽3天，体温39.2 ℃，㐀𠮷。" in text
+
+
+@pytest.fixture(scope="module")
+def serve_one(serve):
+    clinic = serve()
+    return clinic.user("admin"), clinic.user("doctor")
+
+
+@pytest.mark.parametrize("data,more,words", [
+    (HTML.encode("gb18030"), {}, "no UTF-8"), (HTML.encode("gb18030"), {"charset": "utf-8"}, "no UTF-8"),
+    (HTML.encode("gb18030")[:-6] + b"\xff\xff", {"charset": "gbk"}, "no GB18030 text at byte"),
+    ("发热。".encode("gb18030") + b"\xb7", {"charset": "gb18030"}, "no GB18030 text at byte"),
+    (HTML.encode("big5", "replace"), {"charset": "big5"}, "charset must be"),
+    (HTML.encode("utf-16"), {}, "no UTF-8"), (b"a\0b", {"charset": "gb18030"}, "NUL"),
+    (b"<meta charset=" + b"x" * 2000, {"charset": ""}, "charset must be"),
+    (b"<p>\xb7\xa2<meta charset=", {}, "no UTF-8")])
+def test_bytes_that_are_no_text(serve_one, data, more, words):
+    reply = push_bytes(serve_one[0], data, **more)
+    assert reply.status == 400 and words in reply.bytes.decode(), reply.bytes
+
+
+def test_data_and_content(serve_one):
+    admin = serve_one[0]
+    both = push_bytes(admin, b"x", content="x")
+    assert both.status == 400 and "not both" in both.bytes.decode()
+    for wrong in (b"", b"   "):
+        assert push_bytes(admin, wrong).status == 400
+    body = {"episode": ONE, "local_title": "首次病程记录", "format": "text",
+            "event_time": "2025-11-03T15:00:00+08:00"}
+    for wrong in ({}, {"data": None}, {"data": "!!!"}, {"data": ["eA=="]}, {"content": ""}):
+        assert admin.push("documents", {**body, **wrong}).status == 400
+    chance = random.Random(5)
+    for _ in range(60):
+        data = chance.randbytes(chance.randrange(1, 60))
+        assert push_bytes(admin, data, charset=chance.choice(["gbk", "utf-8"])).status in (200, 400)
+
+
+def test_attachments_in_chinese_encodings(admin, clinic):
+    big = json.loads(json.dumps(bundle()).replace("E-FHIR-1", "E-FHIR-GB"))
+
+    def push(content_type, data):
+        big["entry"] = big["entry"][:3] + [{"resource": {
+            "resourceType": "DocumentReference", "id": "gb", "status": "current",
+            "subject": {"reference": "Patient/P1"}, "date": "2025-03-02T09:00:00+08:00",
+            "docStatus": "final", "content": [{"attachment": {
+                "contentType": content_type, "title": "首次病程记录",
+                "data": base64.b64encode(data).decode()}}]}}]
+        return admin.push("episodes", big)
+
+    reply = push('text/html; charset="gb2312"', HTML.encode("gb18030"))
+    assert reply.status == 200, reply.bytes
+    docs = clinic.user("doctor").get("episodes/E-FHIR-GB").json["episode"]["docs"]
+    assert "体温39.2 ℃，㐀𠮷。" in docs[0]["sections"][-1]["text"]
+    for kind, data, words in [("text/html; charset=gb18030", b"\xff\xff", "no GB18030"),
+                              ("text/html", HTML.encode("gb18030"), "no UTF-8"),
+                              ("text/html; charset=big5", b"x", "GB18030; leave others out")]:
+        reply = push(kind, data)
+        assert reply.status == 400 and words in reply.bytes.decode(), reply.bytes
 
 
 @pytest.mark.parametrize("name", [".", "..", "..."])
