@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SEEDS_MAX = 8, LIVE_BYTES_MAX = 32 << 20, HANG_SECONDS = 20 };
+enum { SEEDS_MAX = 8, LIVE_BYTES_MAX = 32 << 20, HANG_SECONDS = 60 };
 
 struct target {
     const char *name;

@@ -18,8 +18,8 @@
 enum {
     SEEDS_MAX = 4,
     LIVE_BYTES_MAX = 8 << 20, // documents have 64 KiB at most; deflate may unpack to much more
-    MUTANT_SECONDS_MAX = 2,
-    HANG_SECONDS = 20
+    MUTANT_SECONDS_MAX = 10,
+    HANG_SECONDS = 60
 };
 
 static const char label[] = "mutant";
