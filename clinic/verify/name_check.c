@@ -81,8 +81,14 @@ static bool is_only_possible(const struct sentence_scan *scan, const struct ment
         size_t to = m->end + 24 < place->folded.n ? m->end + 24 : place->folded.n;
         bool tested = folded_find(&place->folded, m->end, to, "敏感") < to ||
                       folded_find(&place->folded, m->end, to, "耐药") < to;
-        bool condition = stands_in_condition(&place->folded, m->start) || m->is_negative;
-        if (place->is_order || (!tested && !condition && !place->is_warning)) {
+        bool condition = stands_in_condition(&place->folded, m->start) || m->is_negative ||
+                         folded_find(&place->folded, m->end, to, "过敏") < to ||
+                         place->source.kind == SOURCE_PATIENT;
+        size_t before = m->start > 6 ? m->start - 6 : 0;
+        bool kept_away = folded_find(&place->folded, before, m->start, "避") < m->start ||
+                         folded_find(&place->folded, before, m->start, "禁") < m->start;
+        bool no_use = condition || kept_away || place->is_warning;
+        if (!no_use && (place->is_order || !tested)) {
             return false;
         }
     }
@@ -144,7 +150,7 @@ static void check_drug(struct sentence_scan *scan, const struct mention *m) {
         claim_refuse(claim, "记录中没有%.80s",
                      lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]));
     } else if (is_given(&scan->folded, m->start) && !stands_in_condition(&scan->folded, m->start) &&
-               is_only_possible(scan, m)) {
+               scan->verbatim == UINT32_MAX && is_only_possible(scan, m)) {
         claim_refuse(claim, "记录中没有使用%.80s",
                      lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]));
         claim->has_source = true;

@@ -56,6 +56,7 @@ void check_dates(struct sentence_scan *scan);
 void check_sides(struct sentence_scan *scan);
 void check_polarity(struct sentence_scan *scan);
 void check_results(struct sentence_scan *scan); // 阳性 or 阴性, 增多 or 吸收, 大量 or 少量
+void check_allergies(struct sentence_scan *scan);
 void check_qualities(struct sentence_scan *scan); // 正常, 好, 差
 void check_pending(struct sentence_scan *scan);   // results that are awaited
 void check_terms(struct sentence_scan *scan);     // measures, organisms, how the stay ended

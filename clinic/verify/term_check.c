@@ -171,30 +171,42 @@ static void check_trends(struct sentence_scan *scan) {
     }
 }
 
-// "好转。" must be the outcome of one of the diagnoses at discharge.
+static const char *outcome_told(const struct folded_text *text, size_t *from, size_t *to) {
+    static const char *const outcomes[][2] = {
+        {"治愈", "治愈"}, {"痊愈", "治愈"}, {"好转", "好转"}, {"未愈", "未愈"}, {"死亡", "死亡"}};
+    for (size_t k = 0; k < 2; k++) { // "好转。", "患者好转。"
+        *from = k ? folded_match(text, 0, "患者") : 0;
+        for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
+            size_t n = folded_match(text, *from, outcomes[i][0]);
+            *to = *from + n;
+            if (n && (character_ends_clause(text->chars[*to]) || folded_match(text, *to, "出院"))) {
+                return outcomes[i][1];
+            }
+        }
+    }
+    return NULL;
+}
+
+// "好转。" must be the outcome of the first diagnosis at discharge; 好转 may stand for 治愈 where
+// another diagnosis only got better.
 static void check_outcome(struct sentence_scan *scan) {
-    static const char *const outcomes[] = {"治愈", "好转", "未愈", "死亡"};
     const struct episode *episode = scan->verifier->episode;
-    const char *told = "";
-    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
-        size_t n = folded_match(&scan->folded, 0, outcomes[i]);
-        told = n && character_ends_clause(scan->folded.chars[n]) ? outcomes[i] : told;
-    }
-    const char *other = NULL;
-    for (int i = 0; *told && i < episode->n_diagnoses; i++) {
+    size_t from, to;
+    const char *told = outcome_told(&scan->folded, &from, &to), *first = NULL;
+    bool is_one = false;
+    for (int i = 0; told && i < episode->n_diagnoses; i++) {
         const struct diagnosis *diagnosis = &episode->diagnoses[i];
-        if (strcmp(diagnosis->stage, "discharge") != 0 || !diagnosis->outcome) {
-            continue;
+        if (strcmp(diagnosis->stage, "discharge") == 0 && diagnosis->outcome) {
+            first = first ? first : diagnosis->outcome;
+            is_one = is_one || strcmp(diagnosis->outcome, told) == 0;
         }
-        if (strcmp(diagnosis->outcome, told) == 0) {
-            return;
-        }
-        other = other ? other : diagnosis->outcome;
     }
-    struct claim *claim =
-        other ? scan_claim(scan, CLAIM_STATEMENT, 0, folded_match(&scan->folded, 0, told)) : NULL;
+    bool weaker = is_one && first && strcmp(told, "好转") == 0 && strcmp(first, "治愈") == 0;
+    struct claim *claim = first && strcmp(first, told) != 0 && !weaker
+                              ? scan_claim(scan, CLAIM_STATEMENT, from, to)
+                              : NULL;
     if (claim) {
-        claim_refuse(claim, "记录的出院转归为“%.60s”", other);
+        claim_refuse(claim, "记录的出院转归为“%.60s”", first);
     }
 }
 

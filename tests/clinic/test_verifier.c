@@ -10,9 +10,9 @@
 static struct episode *episode;
 static struct verifier *verifier;
 
-static bool open_episode(void) {
+static bool open_episode(const char *relative) {
     char path[4096];
-    if (!harness_repo_path("examples/episodes/01-pneumonia/episode.json", path, sizeof path)) {
+    if (!harness_repo_path(relative, path, sizeof path)) {
         return false;
     }
     json_t *root = json_load_file(path, 0, NULL);
@@ -249,6 +249,42 @@ static enum test_result test_strangers(void) {
     return TEST_PASS;
 }
 
+// Allergies and how the stay ended, of a patient with penicillin shock in the past.
+static enum test_result test_allergies(void) {
+    static const struct {
+        const char *field, *text;
+        bool holds;
+    } rows[] = {
+        {"admission_condition", "否认药物过敏史。", false},
+        {"admission_condition", "否认食物过敏史。", true},
+        {"admission_condition", "有青霉素过敏史。", true},
+        {"admission_condition", "磺胺类药物过敏。", false},
+        {"course", "青霉素皮试阴性。", false},
+        {"course", "予青霉素抗感染。", false},
+        {"discharge_orders", "青霉素可以使用。", false},
+        {"discharge_orders", "避免使用青霉素类药物。", true},
+        {"discharge_condition", "治愈。", false},
+        {"discharge_condition", "好转。", true},
+    };
+    struct episode *other = episode;
+    struct verifier *of_other = verifier;
+    enum test_result result = TEST_PASS;
+    CHECK(open_episode("examples/episodes/08-ckd-dialysis/episode.json"));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char why[256];
+        bool held = judge(rows[i].field, rows[i].text, why) != VERDICT_UNSUPPORTED;
+        if (held != rows[i].holds) {
+            printf("    %s: %s (%s)\n", held ? "held" : "refused", rows[i].text, why);
+            result = TEST_FAIL;
+        }
+    }
+    verifier_free(verifier);
+    episode_free(episode);
+    episode = other;
+    verifier = of_other;
+    return result;
+}
+
 static enum test_result test_why(void) {
     char why[256];
     judge("course", "予哌拉西林钠他唑巴坦钠2.5 g静脉滴注。", why);
@@ -370,12 +406,13 @@ int main(int argc, char **argv) {
         {"polarity", "what is denied or affirmed in any words", test_polarity},
         {"times", "values of admission and discharge", test_times},
         {"strangers", "sentences of other patients are not supported", test_strangers},
+        {"allergies", "what a patient must not have", test_allergies},
         {"why", "the reason tells what the record has", test_why},
         {"json", "the form that pages and store know", test_json},
         {"mutants", "any bytes: spans hold, results repeat", test_mutants},
         {"budget", "long and hostile texts", test_budget},
     };
-    if (!open_episode()) {
+    if (!open_episode("examples/episodes/01-pneumonia/episode.json")) {
         printf("FAIL the bundled episode cannot be read\n");
         return 1;
     }
