@@ -131,7 +131,7 @@ export class RecordForm {
   // One at a time for each field; what is typed meanwhile goes next.
   save(row) {
     clearTimeout(row.timer);
-    if (!row.saving && !this.isClosed && this.isUnsaved(row))
+    if (!row.saving && !row.isClashing && !this.isClosed && this.isUnsaved(row))
       row.saving = this.send(row).finally(() => { row.saving = null; });
     return row.saving;
   }

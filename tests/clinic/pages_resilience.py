@@ -145,9 +145,14 @@ def test_clash_stays_until_it_is_decided(visit, mock):
     type_into(visit, "discharge_orders", "随诊")
     visit.page.keyboard.press("Tab")
     visit.until("document.querySelector('.form-row[data-field=discharge_orders]').dataset.from === 'typed'")
-    assert visit.form("course") == "我写的" and visit.page.is_visible(notice)
+    type_into(visit, "course", "这一句")
+    type_into(visit, "stay_days", "八天")
+    visit.page.keyboard.press("Tab")
+    visit.until("document.querySelector('.form-row[data-field=stay_days]').dataset.from === 'typed'")
+    assert visit.form("course") == "我写的这一句" and visit.page.is_visible(notice)
+    assert mock.text_of("course") == "别人写的", "nobody has decided"
     visit.page.click(notice + " button >> nth=1")
-    visit.wait("mine is saved", lambda: mock.text_of("course") == "我写的")
+    visit.wait("mine is saved", lambda: mock.text_of("course") == "我写的这一句")
     visit.until(f"document.querySelector('{notice}').hidden")
 
 
@@ -257,7 +262,9 @@ def test_double_clicks_are_harmless(visit, mock):
     visit.until("document.getElementById('form-course').value === '一'")
     visit.page.locator(".omissions [data-action=insert]").first.dblclick()
     visit.page.wait_for_selector(".omissions [data-state=inserted]")
-    visit.go_to_place("#/patients")  # whatever a second click began has been sent by now
+    for selector in (".form-row[data-field=course] [data-action=undo]", "[data-field=stay_days] [data-action=fill]"):
+        visit.page.dispatch_event(selector, "click", {"detail": 2})  # the second click, after all was done
+    visit.go_to_place("#/patients")  # whatever it began has been sent by now
     visit.page.wait_for_selector("tbody a")
     visit.open_episode()
     assert mock.text_of("course") == "一" and len(posts(mock, "/insert")) == 1 and len(posts(mock, "/undo")) == 1
