@@ -178,8 +178,13 @@ static bool is_overtaken(const struct episode *episode, const struct fact *fact)
            moment_day_number(fact->at) + LAST_DAYS < moment_day_number(discharge);
 }
 
-// Says of a drug for home nothing but what its line says.
+// Says of a drug for home nothing but what its line says: dose and how often, not how long.
 static bool is_prescription(const struct episode *episode, const struct fact *fact) {
+    static const char *const MORE[] = {"终身", "长期", "不可", "不得", "自行",
+                                       "停",   "复查", "监测", "如",   NULL};
+    for (int i = 0; MORE[i]; i++) {
+        if (strstr(fact->text, MORE[i])) return false;
+    }
     for (int i = 0; i < episode->n_orders; i++) {
         char stem[DRUG_STEM_BYTES];
         const struct order *order = &episode->orders[i];

@@ -292,7 +292,8 @@ static bool stands_alone(const struct clause *part, const struct note_view *view
     static const char *const VISITS[] = {"复查", "随诊", "随访", "复诊", "门诊", NULL};
     static const char *const ON[] = {"如提示", "由", "再", "此后", NULL};
     if (clause_starts_any(part, ON)) return false; // what it speaks of stands before it
-    if (view->fact_class == FACT_DIAGNOSIS) return view->is_must != before->is_must;
+    if (view->fact_class == FACT_DIAGNOSIS || view->fact_class == FACT_DRUG)
+        return view->is_must != before->is_must;
     return view->fact_class == FACT_FOLLOWUP &&
            (number_length(part->text + part->start) > 0 || clause_starts_any(part, CONDITIONS) ||
             clause_has_any(part, VISITS));
@@ -326,7 +327,9 @@ static bool take_part(struct note *note, struct group *group, const struct claus
     if (is_sum(clause, part, &view)) view.fact_class = FACT_CLASSES;
     if (is_bare_stop(part) && before->end && part_names_drug(&note->context, before)) {
         struct clause both = {.text = part->text, .start = before->start, .end = part->end};
-        return flush(note, group) && emit(note, &both, (struct note_view){FACT_DRUG, false});
+        bool is_last = note->context.is_last; // for home, too
+        struct note_view stop = {is_last ? FACT_FOLLOWUP : FACT_DRUG, is_last};
+        return flush(note, group) && emit(note, &both, stop);
     }
     if (view.fact_class == group->view.fact_class && view.fact_class != FACT_CLASSES &&
         !stands_alone(part, &view, &group->view) &&

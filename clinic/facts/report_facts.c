@@ -107,8 +107,10 @@ static bool add_report(const struct episode *episode, int row, struct fact_list 
     const struct report *report = &episode->reports[row];
     bool is_ecg = strcmp(report->type, "ecg") == 0;
     bool is_normal = report_is_normal(report);
-    bool is_must = !is_normal && !is_one_of_many(episode, row, is_ecg) &&
-                   (!is_ecg || is_grave_ecg(report)) && !is_course_of_long_stay(episode, report);
+    static const char *const DOUBTFUL[] = {"待除外", "待排", NULL};
+    bool is_must = !is_normal && !has_any(report->conclusion.text, DOUBTFUL) &&
+                   !is_one_of_many(episode, row, is_ecg) && (!is_ecg || is_grave_ecg(report)) &&
+                   !is_course_of_long_stay(episode, report);
     struct fact_entry entry = fact_entry_begin(FACT_POSITIVE, is_must, report->report);
     wording_add_plain_name(&entry.text, report->name);
     wording_add(&entry.text, "：");
@@ -116,6 +118,8 @@ static bool add_report(const struct episode *episode, int row, struct fact_list 
     report_add_conclusion(&entry.text, report);
     if (entry.text.bytes == named) wording_cut(&entry.text, 0);
     fact_entry_span(&entry, SOURCE_REPORT, row, 1, 0, report->conclusion.text_bytes);
+    if (report->findings.text_bytes) // what it concludes from
+        fact_entry_span(&entry, SOURCE_REPORT, row, 0, 0, report->findings.text_bytes);
     return fact_entry_end(&entry, facts, error);
 }
 

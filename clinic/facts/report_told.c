@@ -97,8 +97,15 @@ static bool tells_result(const struct window *window, const struct report *repor
         const char *number = fraction + strlen("射血分数");
         return number_length(number) && window_has_number(window, strtod(number, NULL));
     }
-    return report->organism && report->organism[0] && window_has(window, report->organism) &&
-           (window_has(window, "培养") || window_has(window, "耐药") || window_has(window, "敏感"));
+    static const char *const GROWN[] = {"培养", "耐药", "敏感", "检出", NULL};
+    static const char *const SPECIMENS[] = {"灌洗液", "痰", "分泌物", "引流液", "腹水",
+                                            "脓液",   "尿", "骨组织", NULL};
+    if (!report->organism || !report->organism[0] || !window_has(window, report->organism))
+        return false;
+    for (int i = 0; SPECIMENS[i]; i++) {
+        if (strstr(report->name, SPECIMENS[i]) && window_has(window, SPECIMENS[i])) return true;
+    }
+    return window_has_any(window, GROWN);
 }
 
 // Share of the pairs that stand in the report; 0 for less than a finding.
@@ -130,6 +137,14 @@ static bool quotes_report(const struct window *window, const struct report *repo
     return false;
 }
 
+// The same name once more, behind this place: "超声心动图：…；肾脏超声：…".
+static const char *next_examination(const struct window *window, const char *name,
+                                    const char *behind) {
+    if (behind == window->text) return NULL; // an examination without a way of naming it
+    struct window rest = {.text = behind, .bytes = window->bytes - (size_t)(behind - window->text)};
+    return behind_examination(&rest, name);
+}
+
 static bool is_dated(const struct window *window, const struct report *report) {
     return window_has_day(window, report->report) || window_has_day(window, report->exam);
 }
@@ -149,9 +164,14 @@ bool report_is_told(const struct window *window, const struct episode *episode,
     struct report_count count = {0};
     if (tells_result(window, report)) return true;
     const char *behind = behind_examination(window, report->name);
+    bool is_named = false;
     count_items(window, fact->text, &count);
     if (count.items == 0) return behind != NULL;
     if (count.changes && !count.changes_told && !(behind && is_dated(window, report))) return false;
-    if (behind) return count.told * 2 >= count.items || quotes_report(window, report, behind);
+    for (; behind; behind = next_examination(window, report->name, behind)) {
+        if (count.told * 2 >= count.items || quotes_report(window, report, behind)) return true;
+        is_named = true;
+    }
+    if (is_named) return false;
     return count.well_told == count.items && !is_list_item(window);
 }

@@ -5,8 +5,7 @@
 
 #include "clinic/facts/fact.h"
 
-#define NEW_DIAGNOSIS                                                                              \
-    "住院期间新增诊断：" // what a course says of a diagnosis that nothing else names
+#define NEW_DIAGNOSIS "出院诊断新增：" // what a course says of a diagnosis that nothing else names
 
 bool facts_of_orders(const struct episode *episode, struct fact_list *facts,
                      struct clinic_error *error);
