@@ -35,12 +35,12 @@ def make_small(path):
 def show_streaming(visit, folder):
     visit.sign_in()
     visit.page.wait_for_selector("tbody a")
-    visit.until("!document.getElementById('modelState').textContent.includes('加载中')", seconds=120)
+    visit.until("!document.getElementById('modelState').textContent.includes('加载中')", seconds=600)
     visit.open_episode("E-2025-000009")
     visit.generate()
-    visit.until("document.querySelector('.draft-field[data-field=course] .draft-text').textContent.length > 150", seconds=120)
+    visit.until("document.querySelector('.draft-field[data-field=course] .draft-text').textContent.length > 150", seconds=600)
     picture(visit, folder, "clinic-streaming")
-    visit.wait_done(seconds=120)
+    visit.wait_done(seconds=600)
 
 
 def show_marked(visit, folder):
