@@ -22,7 +22,7 @@ static bool is_summary_title(const char *text) {
         "出院记录", "出院小结", "出院总结", "出院摘要", "出院病历", "出院病情", "出院证明",
         "出院诊断", "出院志",   "病情摘要", "病历摘要", "病历总结", "住院摘要", "住院小结",
         "住院经过", "住院总结", "诊断证明", "疾病证明", "转院记录", "转院小结", "转院病历",
-        "死亡记录", "死亡小结", "模板", "discharge"};
+        "死亡记录", "死亡小结", "模板",     "discharge"};
     struct folded_text title;
     if (!folded_init(&title, text, strlen(text))) {
         return true; // no memory: not believed

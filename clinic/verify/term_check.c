@@ -241,7 +241,88 @@ static void check_advice(struct sentence_scan *scan) {
     }
 }
 
+static bool note_place(void *user, uint32_t place, size_t at) {
+    (void)place;
+    (void)at;
+    *(bool *)user = true;
+    return false;
+}
+
+// A department whose name, or the end of whose name (骨科 of 天骨科), the record knows.
+static bool is_known_department(const struct sentence_scan *scan, size_t from, size_t to) {
+    const struct folded_text *text = &scan->folded;
+    for (size_t i = from; i + 2 <= to; i++) {
+        bool generic = to - i == 2 && (text->chars[i] == 0x5185 || text->chars[i] == 0x5916);
+        bool found = false;
+        if (!generic) { // 内科 or 外科 of another name is another department
+            index_each_place(&scan->verifier->index, text, i, to, note_place, &found);
+        }
+        if (found) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct department {
+    uint32_t initial; // 心 of 心内科; 0: the pair that is looked for begins the name
+    const struct record_index *index;
+    bool found;
+};
+
+static bool note_department(void *user, uint32_t p, size_t at) {
+    struct department *asked = user;
+    const struct folded_text *there = &asked->index->set.places[p].folded;
+    size_t from = at > 4 ? at - 4 : 0, to = at + 7 < there->n ? at + 7 : there->n;
+    for (size_t i = from; asked->initial && i < at; i++) {
+        asked->found = asked->found || there->chars[i] == asked->initial;
+    }
+    bool whole = asked->initial == 0 && folded_find(there, at, to, "科") < to;
+    asked->found = asked->found || whole;
+    return !asked->found;
+}
+
+// The short name of one: 心内科 of 心血管内科, 呼吸科 of 呼吸内科.
+static bool is_short_department(const struct sentence_scan *scan, size_t from, size_t to) {
+    const struct folded_text *text = &scan->folded;
+    struct department asked = {.index = &scan->verifier->index};
+    if (to < from + 3) {
+        return false;
+    }
+    bool generic = text->chars[to - 2] == 0x5185 || text->chars[to - 2] == 0x5916; // 内 外
+    asked.initial = generic ? text->chars[to - 3] : 0;
+    size_t first = generic ? to - 2 : to - 3;
+    index_each_place(asked.index, text, first, first + 2, note_department, &asked);
+    return asked.found;
+}
+
+// 1周后眼科门诊复查: a department that the record never names.
+static void check_departments(struct sentence_scan *scan) {
+    static const uint32_t no_name[] = {0x4E13, 0x5B66, 0x672C, 0x6211, 0x8BE5, 0x5404,
+                                       0x5165, 0x8F6C, 0x51FA, 0x5168, 0x4ED6, 0x76F8};
+    const struct folded_text *text = &scan->folded;
+    for (size_t i = 1; i < text->n && scan->verbatim == UINT32_MAX; i++) {
+        bool named = text->chars[i] == 0x79D1 && text->chars[i + 1] != 0x5BA4 &&
+                     text->chars[i + 1] != 0x5B66 && character_is_han(text->chars[i - 1]);
+        for (size_t k = 0; k < sizeof no_name / sizeof no_name[0]; k++) {
+            named = named && text->chars[i - 1] != no_name[k]; // 专学本我该各入转出全他相
+        }
+        size_t from = i;
+        while (named && from > 0 && i - from < 4 && character_is_han(text->chars[from - 1])) {
+            from--;
+        }
+        if (named && !is_known_department(scan, from, i + 1) &&
+            !is_short_department(scan, from, i + 1)) {
+            struct claim *claim = scan_claim(scan, CLAIM_STATEMENT, from, i + 1);
+            if (claim) {
+                claim_refuse(claim, "记录中没有这个科室");
+            }
+        }
+    }
+}
+
 void check_terms(struct sentence_scan *scan) {
+    check_departments(scan);
     if (scan->time == TIME_ORDERS) {
         check_advice(scan);
     }

@@ -241,6 +241,8 @@ static enum test_result test_strangers(void) {
         {"discharge_orders", "导管保持干燥清洁，保护左上肢血管。"},
         {"discharge_orders", "转康复机构继续康复。"},
         {"discharge_orders", "禁性生活及盆浴1个月。"},
+        {"discharge_orders", "1个月后眼科门诊复查。"},
+        {"discharge_orders", "神经外科门诊复查头颅CT。"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char why[256];
