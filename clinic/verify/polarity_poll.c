@@ -178,8 +178,7 @@ static bool vote(void *user, uint32_t p, size_t at) {
     size_t lead = shared_lead(ballot, &place->folded, at);
     side->timely = fit > side->timely ? fit : side->timely;
     side->lead = lead > side->lead ? lead : side->lead;
-    size_t site = shared_site(ballot, &place->folded);
-    side->site = site > side->site ? site : side->site;
+    side->site = side->site ? side->site : shared_site(ballot, &place->folded);
     side->is_verbatim = side->is_verbatim || p == scan->verbatim;
     if (score > side->best) {
         side->best = score;

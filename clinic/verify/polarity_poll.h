@@ -14,7 +14,7 @@ struct polarity_side {
     size_t at;
     double timely; // best fit to the time that the sentence sets, 0 to 1
     size_t lead;   // characters before it (its site) that the sentence has, too
-    size_t site;   // pairs of characters of the site that the best place for it has
+    size_t site;   // pairs of characters of the site that some place for it has; 0: none
     bool is_verbatim;
 };
 
