@@ -198,7 +198,7 @@ static bool follow_ended(struct clinic_call *call) {
                                      "verified", json_object_get(draft, "verified"))
                          : NULL;
     if (feed && snapshot && done)
-        call->follower = event_stream_follow(feed, call->exchange, snapshot);
+        call->follower = event_stream_follow(feed, call->exchange, call->token, snapshot);
     if (call->follower) {
         event_feed_add(feed, "done", done);
         event_feed_end(feed);
@@ -212,7 +212,7 @@ static bool follow_ended(struct clinic_call *call) {
 
 bool draft_events_run(struct clinic_call *call) {
     call->follower = draft_runs_follow(call->context->runs, clinic_call_part(call, 0),
-                                       call->exchange, &call->error);
+                                       call->exchange, call->token, &call->error);
     if (call->follower) return true;
     return call->error.failure == CLINIC_NOT_FOUND ? follow_ended(call) : false;
 }

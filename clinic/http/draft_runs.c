@@ -10,6 +10,8 @@
 #include "clinic/http/host_writer.h"
 #include "clinic/http/opened_episode.h"
 #include "clinic/store/store_drafts.h"
+#include "clinic/store/store_users.h"
+#include "server/clock_seconds.h"
 #include "server/job_pool.h"
 #include "server/json_memory.h"
 
@@ -19,6 +21,8 @@
 #include <string.h>
 #include <time.h>
 
+#define SESSION_LOOK_SECONDS 0.25
+
 enum { RUN_THREADS = 4, RUNS_WAITING_MAX = 32, STOP_WAIT_SECONDS = 10 };
 
 struct live_draft {
@@ -27,6 +31,7 @@ struct live_draft {
     char user[65], role[16], address[48], session[17];
     int64_t version;             // of the episode
     struct draft_ground *ground; // of the thread
+    double looked_s;             // of the thread: when sessions were looked at
     const struct record_template *record;
     pthread_mutex_t mutex; // of the four below, and of what is said in the feed
     json_t *draft;         // up to date
@@ -180,11 +185,24 @@ static bool take_event(struct live_draft *run, const char *name, const json_t *e
     return ok;
 }
 
+static bool is_over(void *user, const char *session) {
+    return !store_session_lives(user, session);
+}
+
+// Who was logged out, or shut out, is told nothing more of the patient.
+static void drop_ended_sessions(struct live_draft *run) {
+    double now_s = clock_seconds();
+    if (now_s < run->looked_s + SESSION_LOOK_SECONDS) return;
+    run->looked_s = now_s;
+    if (!event_feed_drop(run->feed, is_over, run->runs->supply->store)) ask_stop(run);
+}
+
 static bool on_event(void *user, const json_t *event) {
     struct live_draft *run = user;
     struct clinic_error error = {.failure = CLINIC_OK};
     const char *name = json_string_value(json_object_get(event, "event"));
     if (!name) return false;
+    drop_ended_sessions(run);
     pthread_mutex_lock(&run->mutex);
     bool ok = take_event(run, name, event, &error) && !json_memory_is_lost();
     if (!ok) {
@@ -406,7 +424,8 @@ void draft_runs_ask_stop(struct draft_runs *runs) {
 }
 
 struct stream_follower *draft_runs_follow(struct draft_runs *runs, const char *id,
-                                          struct exchange *exchange, struct clinic_error *error) {
+                                          struct exchange *exchange, const char *session,
+                                          struct clinic_error *error) {
     struct live_draft *run = take(runs, id);
     if (!run) {
         clinic_fail(error, CLINIC_NOT_FOUND, "this draft is not being written");
@@ -415,7 +434,7 @@ struct stream_follower *draft_runs_follow(struct draft_runs *runs, const char *i
     pthread_mutex_lock(&run->mutex);
     json_t *snapshot = json_pack("{s:O}", "draft", run->draft);
     struct stream_follower *follower =
-        snapshot ? event_stream_follow(run->feed, exchange, snapshot) : NULL;
+        snapshot ? event_stream_follow(run->feed, exchange, session, snapshot) : NULL;
     json_decref(snapshot);
     pthread_mutex_unlock(&run->mutex);
     release(run);

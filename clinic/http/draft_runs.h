@@ -48,7 +48,8 @@ void draft_runs_let_go(struct live_draft *run);
 
 // Follows a run; NULL with CLINIC_NOT_FOUND: it does not run (any more).
 struct stream_follower *draft_runs_follow(struct draft_runs *runs, const char *id,
-                                          struct exchange *exchange, struct clinic_error *error);
+                                          struct exchange *exchange, const char *session,
+                                          struct clinic_error *error);
 // The episode has a new version: runs for the old one tell it.
 void draft_runs_tell_version(struct draft_runs *runs, const char *episode, int64_t version);
 

@@ -6,7 +6,9 @@
 #include "server/sse_stream.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { FEED_BYTES_MAX = 32 << 20 };
 
@@ -25,7 +27,8 @@ struct stream_follower {
     struct exchange *exchange;
     struct json_writer first; // the snapshot, until it is sent
     size_t offset;            // in feed->said
-    bool has_left;
+    char session[FOLLOWER_SESSION_BYTES];
+    bool has_left, is_over; // its session has ended
     struct stream_follower *next, **link;
 };
 
@@ -81,8 +84,45 @@ void event_feed_end(struct event_feed *feed) {
     pthread_mutex_unlock(&feed->mutex);
 }
 
+typedef char session_name[FOLLOWER_SESSION_BYTES];
+
+// Copies of the followers' sessions, so that they can be asked about without the lock. free().
+static session_name *list_sessions(struct event_feed *feed, size_t *n) {
+    *n = 0;
+    pthread_mutex_lock(&feed->mutex);
+    for (const struct stream_follower *f = feed->followers; f; f = f->next)
+        *n += 1;
+    session_name *names = calloc(*n ? *n : 1, sizeof *names);
+    size_t i = 0;
+    for (const struct stream_follower *f = feed->followers; names && f; f = f->next)
+        memcpy(names[i++], f->session, sizeof *names);
+    pthread_mutex_unlock(&feed->mutex);
+    return names;
+}
+
+static void end_session(struct event_feed *feed, const char *session) {
+    pthread_mutex_lock(&feed->mutex);
+    for (struct stream_follower *f = feed->followers; f; f = f->next)
+        if (strcmp(f->session, session) == 0) {
+            f->is_over = true;
+            exchange_wake(f->exchange);
+        }
+    pthread_mutex_unlock(&feed->mutex);
+}
+
+bool event_feed_drop(struct event_feed *feed, bool (*is_over)(void *user, const char *session),
+                     void *user) {
+    size_t n;
+    session_name *names = list_sessions(feed, &n);
+    for (size_t i = 0; names && i < n; i++)
+        if (is_over(user, names[i])) end_session(feed, names[i]);
+    if (names) explicit_bzero(names, n * sizeof *names);
+    free(names);
+    return names != NULL;
+}
+
 struct stream_follower *event_stream_follow(struct event_feed *feed, struct exchange *exchange,
-                                            const json_t *snapshot) {
+                                            const char *session, const json_t *snapshot) {
     struct stream_follower *follower = calloc(1, sizeof *follower);
     if (!follower) return NULL;
     if (!put_event(&follower->first, "snapshot", snapshot)) {
@@ -92,6 +132,7 @@ struct stream_follower *event_stream_follow(struct event_feed *feed, struct exch
     }
     follower->feed = feed;
     follower->exchange = exchange;
+    snprintf(follower->session, sizeof follower->session, "%s", session);
     __atomic_add_fetch(&feed->references, 1, __ATOMIC_RELAXED);
     pthread_mutex_lock(&feed->mutex);
     follower->offset = feed->said.size;
@@ -105,11 +146,15 @@ struct stream_follower *event_stream_follow(struct event_feed *feed, struct exch
 
 bool event_stream_more(struct stream_follower *follower, struct json_writer *out) {
     struct event_feed *feed = follower->feed;
+    pthread_mutex_lock(&feed->mutex);
+    if (follower->is_over) {
+        pthread_mutex_unlock(&feed->mutex);
+        return false;
+    }
     if (follower->first.size > 0) {
         put_raw(out, follower->first.data, follower->first.size);
         writer_free(&follower->first);
     }
-    pthread_mutex_lock(&feed->mutex);
     put_raw(out, feed->said.data + follower->offset, feed->said.size - follower->offset);
     follower->offset = feed->said.size;
     bool goes_on = !feed->has_ended && !feed->said.failed;
@@ -134,5 +179,6 @@ void event_stream_close(struct stream_follower *follower) {
     event_stream_leave(follower);
     event_feed_release(follower->feed);
     writer_free(&follower->first);
+    explicit_bzero(follower->session, sizeof follower->session);
     free(follower);
 }

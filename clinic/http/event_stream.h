@@ -24,9 +24,16 @@ void event_feed_release(struct event_feed *feed); // NULL is allowed
 bool event_feed_add(struct event_feed *feed, const char *event, const json_t *data);
 void event_feed_end(struct event_feed *feed); // on_deserted is not called any more
 
-// Its first event is `snapshot`, then what is added from now on. NULL: no memory.
+// Ends the streams of those whose `is_over` (asked without a lock) says so: nothing more is told
+// them. False: no memory to ask.
+bool event_feed_drop(struct event_feed *feed, bool (*is_over)(void *user, const char *session),
+                     void *user);
+
+enum { FOLLOWER_SESSION_BYTES = 48 };
+// Its first event is `snapshot`, then what is added from now on. `session`: a secret that names the
+// follower's, or "". NULL: no memory.
 struct stream_follower *event_stream_follow(struct event_feed *feed, struct exchange *exchange,
-                                            const json_t *snapshot);
+                                            const char *session, const json_t *snapshot);
 // Moves what is new to `out`; false at the end. I/O thread.
 bool event_stream_more(struct stream_follower *follower, struct json_writer *out);
 void event_stream_leave(struct stream_follower *follower); // the client is gone, or all was sent

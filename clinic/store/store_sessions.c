@@ -318,6 +318,17 @@ bool store_session_find(struct store *store, const char *token, struct store_ses
     return is_good;
 }
 
+bool store_session_lives(struct store *store, const char *token) {
+    unsigned char hash[SHA256_BYTES];
+    struct store_session session = {0};
+    struct session_times times;
+    if (!token_hash(token, hash) || !reading_begin(store, NULL)) return false;
+    bool lives = reading_end(store, find_session(store, hash, &session, &times, NULL)) &&
+                 !times.is_disabled && seconds_left(store, &times) > 0;
+    store_session_deinit(&session);
+    return lives;
+}
+
 void store_session_deinit(struct store_session *session) {
     json_decref(session->departments);
     *session = (struct store_session){0};

@@ -70,6 +70,8 @@ struct store_session {
 // Looks a token up and counts as use. CLINIC_DENIED: there is no such session (any more).
 bool store_session_find(struct store *store, const char *token, struct store_session *session,
                         struct clinic_error *error);
+// Whether there is such a session (still), without counting as use.
+bool store_session_lives(struct store *store, const char *token);
 void store_session_deinit(struct store_session *session);
 // By the departments, and of a launch by its episode.
 bool store_session_sees(const struct store_session *session, const char *episode,

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from conftest import ONE, RECORD, field_of, make_templates, read_episode
+from conftest import ONE, PASSWORD, RECORD, field_of, make_templates, read_episode
 from server_process import WAIT_S
 
 
@@ -102,6 +102,27 @@ def test_the_last_follower_goes_away(writing, author):
     other = author.begin_draft("E-2025-000003")
     assert until_text(author.events(other))[0][1]["draft"]["episode"] == "E-2025-000003"
     author.post(f"drafts/{other}/stop")
+
+
+@pytest.mark.parametrize("how", ["logout", "disabled", "other role"])
+def test_a_stream_ends_with_its_session(writing, author, how):
+    """Who may not read any more is told nothing more; who may goes on."""
+    admin, name = writing.user("admin"), "out-" + how.replace(" ", "-")
+    assert admin.post("users", {"name": name, "role": "doctor", "departments": ["*"],
+                                "password": PASSWORD}).status == 200
+    leaver = writing.user(name)
+    draft = leaver.begin_draft("E-2025-000012")
+    events = leaver.events(draft)
+    until_text(events)
+    if how == "logout":
+        assert leaver.post("logout").status == 200
+    else:
+        change = {"disabled": True} if how == "disabled" else {"role": "qc"}
+        assert admin.post("users", {"name": name, **change}).status == 200
+    assert all(event[0] not in ("done", "failed") for event in events)  # it ends all the same
+    events.close()
+    assert wait_state(author, draft, "stopped")["state"] == "stopped"  # nobody was left
+    assert writing.get("/health").status == 200
 
 
 def test_stop(author):
