@@ -255,7 +255,8 @@ static void judge_denied(struct sentence_scan *scan, const struct mention *m) {
         return;
     }
     int before = scan->check->n_claims;
-    if (!m->is_result) { // of results check_results looks at the words
+    bool culture = to >= from + 2 && folded_match(text, to - 2, "培养") > 0;
+    if (!m->is_result || culture) { // of other results check_results looks at the words
         judge_item(scan, from, to, true);
     }
     for (size_t i = from; i + 1 < to && scan->check->n_claims == before;) {

@@ -151,6 +151,19 @@ bool is_part_of_other(const struct folded_text *text, size_t at, size_t end) {
     return is_one_of(text, end, "科") || (at > 0 && is_one_of(text, at - 1, "抗止防"));
 }
 
+// A culture that grew nothing: 血培养2套5天无细菌生长 is what 血培养阴性 says.
+static bool is_sterile(const struct folded_text *text, size_t end) {
+    static const char *const words[] = {"无细菌生长", "无菌生长", "无致病菌", "阴性", "未检出"};
+    size_t to = end + LEAD_REACH < text->n ? end + LEAD_REACH : text->n;
+    bool culture = end >= 2 && folded_match(text, end - 2, "培养") > 0;
+    for (size_t i = 0; culture && i < sizeof words / sizeof words[0]; i++) {
+        if (folded_find(text, end, to, words[i]) < to) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool vote(void *user, uint32_t p, size_t at) {
     struct ballot *ballot = user;
     const struct sentence_scan *scan = ballot->scan;
@@ -169,7 +182,8 @@ static bool vote(void *user, uint32_t p, size_t at) {
         return true;
     }
     bool denied = place_denies(index, place, at) ||
-                  (at > 0 && is_one_of(&place->folded, at - 1, "不")); // 胰管不扩张
+                  (at > 0 && is_one_of(&place->folded, at - 1, "不")) || // 胰管不扩张
+                  is_sterile(&place->folded, at + ballot->poll.length);
     bool might = !denied && (place->is_warning || stands_in_condition(&place->folded, at));
     struct polarity_side *side = denied  ? &ballot->poll.no
                                  : might ? &ballot->poll.maybe
