@@ -2,6 +2,7 @@
 // Measures and organisms: a sentence that says that something was done or grew needs a place of the
 // record that says so, not one that denies it or only considers it. Short sentences that name
 // nothing else ("予气管插管。") are caught here.
+#define _GNU_SOURCE // memmem
 #include "clinic/verify/sentence_scan.h"
 
 #include <string.h>
@@ -248,6 +249,21 @@ static bool note_place(void *user, uint32_t place, size_t at) {
     return false;
 }
 
+// Titles name departments, too: 感染科会诊单.
+static bool is_in_title(const struct sentence_scan *scan, size_t from, size_t to) {
+    const struct episode *episode = scan->verifier->episode;
+    const char *text = scan->text + scan->start;
+    size_t first = scan->folded.offsets[from];
+    size_t bytes = folded_end_byte(&scan->folded, text, to) - first;
+    for (int i = 0; i < episode->n_docs; i++) {
+        const char *title = episode->docs[i].local_title;
+        if (memmem(title, strlen(title), text + first, bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // A department whose name, or the end of whose name (骨科 of 天骨科), the record knows.
 static bool is_known_department(const struct sentence_scan *scan, size_t from, size_t to) {
     const struct folded_text *text = &scan->folded;
@@ -257,7 +273,7 @@ static bool is_known_department(const struct sentence_scan *scan, size_t from, s
         if (!generic) { // 内科 or 外科 of another name is another department
             index_each_place(&scan->verifier->index, text, i, to, note_place, &found);
         }
-        if (found) {
+        if (found || (!generic && is_in_title(scan, i, to))) {
             return true;
         }
     }

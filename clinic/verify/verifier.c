@@ -88,7 +88,8 @@ static uint32_t find_verbatim(const struct sentence_scan *scan) {
         const struct place *place = &index->set.places[p];
         size_t at = 0;
         bool timely = scan->time == TIME_ANY || time_fit(scan, DAY_UNKNOWN, place, place->day) > 0;
-        if (timely && place->folded.n >= to - from &&
+        bool bears = place->is_trusted && !place->is_warning; // what a consent fears was not done
+        if (bears && timely && place->folded.n >= to - from &&
             place_has(place, &scan->folded, from, to, &at)) {
             return p;
         }
