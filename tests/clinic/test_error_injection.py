@@ -5,12 +5,12 @@
   test_error_injection.py VERIFY_TOOL [--show]
 
 Episodes 1 to 6 were looked at while the verifier was written. Of the others no missed error was
-looked at but those of negation; their false alarms were, after a first count of 9 in 196 sentences (episodes 7 to 9
-and 12, 4.6 %): so their figures are printed apart. Copied are all sentences of the notes but those
-of consents and talks: what might come is no fact, and a draft that tells it as one is marked.
-Rewritten are the gold records in ASCII, in other units and in full width. Fails below 95 % caught
-(98 % of negations) or above 2 % false alarms (1 % of copies), in all and, with twice as many alarms,
-of the others.
+looked at but those of negation; their false alarms were, after a first count of 9 in 196 sentences
+(episodes 7 to 9 and 12, 4.6 %): so their figures are printed apart. Copied are all sentences of the
+notes but those of consents and talks: what might come is no fact, and a draft that tells it as one
+is marked. Rewritten are the gold records in ASCII, in other units and in full width. Fails below
+95 % caught (98 % of negations) or above 2 % false alarms (1 % of copies), in all and, with twice as
+many alarms, of the others.
 """
 import glob
 import json
