@@ -143,6 +143,10 @@ static void check_item(struct sentence_scan *scan, size_t from, size_t to) {
     const struct folded_text *text = &scan->folded;
     uint64_t pairs[TELLING_MAX];
     size_t n = 0, skip = 0;
+    // "感染科会诊意见：" only leads in; check_terms looks whether the record has the department.
+    if (to < text->n && text->chars[to] == ':' && folded_find(text, from, to, "会诊") < to) {
+        return;
+    }
     for (size_t i = from; i + 1 < to && n < TELLING_MAX; i++) {
         if (is_manner(text, i, &skip)) {
             i += skip - 1;
