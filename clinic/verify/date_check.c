@@ -120,6 +120,17 @@ static int64_t other_end(const struct sentence_scan *scan, size_t at, int64_t da
     return day;
 }
 
+// On a day of the span an operation was begun.
+static bool is_day_of_operation(const struct sentence_scan *scan, struct day_span span) {
+    const struct episode *episode = scan->verifier->episode;
+    for (int i = 0; i < episode->n_operations; i++) {
+        if (span_has(span, moment_day_number(episode->operations[i].start))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct ruling judge_date(const struct sentence_scan *scan, size_t at, struct stretch scope,
                                 struct day_span span, int64_t day) {
     static struct ruling (*const rules[])(const struct sentence_scan *, struct stretch,
@@ -129,13 +140,16 @@ static struct ruling judge_date(const struct sentence_scan *scan, size_t at, str
     if (ruling.finding != NOT_SUCH && strstr(scan->field_id, "_date")) {
         return ruling;
     }
+    bool is_swapped = false;
     for (size_t i = 0; i < sizeof rules / sizeof rules[0] && ruling.finding == NOT_SUCH; i++) {
         ruling = rules[i](scan, scope, span);
+        // An operation on the day of another one: notes that tell both prove nothing.
+        is_swapped = i == 0 && ruling.finding == FAILS && is_day_of_operation(scan, span);
     }
     if (ruling.finding == FAILS && scan->verbatim != UINT32_MAX) {
         ruling.finding = HOLDS; // the date, too, stands there word by word
     }
-    if (ruling.finding == FAILS && is_told_by_date(scan, at, scope, day)) {
+    if (ruling.finding == FAILS && !is_swapped && is_told_by_date(scan, at, scope, day)) {
         ruling.finding = HOLDS;
     }
     return ruling;

@@ -190,6 +190,11 @@ static void refuse(struct sentence_scan *scan, struct claim *claim, const struct
     claim->source = place->source;
 }
 
+static bool is_given_once(const struct sentence_scan *scan, const struct place *place) {
+    return place->is_order && place->day == place->last_day &&
+           strcmp(scan->verifier->episode->orders[place->source.row].kind, "临时") == 0;
+}
+
 // All that was ordered of a drug once, together: 输悬浮红细胞30 U.
 static bool is_total(const struct sentence_scan *scan, const struct mention *claim) {
     const struct record_index *index = &scan->verifier->index;
@@ -199,7 +204,7 @@ static bool is_total(const struct sentence_scan *scan, const struct mention *cla
         struct evidence evidence = index->by_kind[MENTION_DOSE][i];
         const struct mention *m = evidence_mention(index, evidence);
         const struct place *place = evidence_place(index, evidence);
-        if (place->is_order && place->day == place->last_day && drugs_agree(claim, m) &&
+        if (is_given_once(scan, place) && drugs_agree(claim, m) &&
             strcmp(m->unit, claim->unit) == 0) {
             total += m->value;
             n++;

@@ -436,6 +436,27 @@ static bool is_turned_round(const struct sentence_scan *scan, size_t i) {
     return (rises || falls) && first != DAY_UNKNOWN && last != DAY_UNKNOWN && last < first;
 }
 
+// "10%氯化钾溶液": the number is a part of a name that the record has like this.
+static bool is_part_of_drug(const struct sentence_scan *scan, const struct mention *m,
+                            uint32_t *out) {
+    const struct record_index *index = &scan->verifier->index;
+    for (size_t i = 0; i < scan->mentions.count; i++) {
+        const struct mention *drug = &scan->mentions.items[i];
+        if (drug->kind != MENTION_DRUG || drug->start != m->end) {
+            continue;
+        }
+        for (size_t p = 0; p < index->set.count; p++) {
+            const struct place *place = &index->set.places[p];
+            size_t at = 0;
+            if (place->is_order && place_has(place, &scan->folded, m->start, drug->end, &at)) {
+                *out = (uint32_t)p;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void check_number(struct sentence_scan *scan, size_t i) {
     const struct mention *m = &scan->mentions.items[i];
     int64_t day = day_of_number(scan, i);
@@ -445,8 +466,13 @@ static void check_number(struct sentence_scan *scan, size_t i) {
     if (!claim) {
         return;
     }
+    uint32_t named;
     if (known > 0) {
         claim->is_supported = true;
+        return;
+    }
+    if (is_part_of_drug(scan, m, &named)) {
+        claim_support(scan, claim, named);
         return;
     }
     if (known < 0) {

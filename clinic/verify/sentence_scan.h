@@ -57,10 +57,11 @@ void check_sides(struct sentence_scan *scan);
 void check_polarity(struct sentence_scan *scan);
 void check_results(struct sentence_scan *scan); // 阳性 or 阴性, 增多 or 吸收, 大量 or 少量
 void check_allergies(struct sentence_scan *scan);
-void check_qualities(struct sentence_scan *scan); // 正常, 好, 差
-void check_pending(struct sentence_scan *scan);   // results that are awaited
-void check_terms(struct sentence_scan *scan);     // measures, organisms, how the stay ended
-void check_statement(struct sentence_scan *scan); // words of nothing in the record
+void check_qualities(struct sentence_scan *scan);  // 正常, 好, 差
+void check_pending(struct sentence_scan *scan);    // results that are awaited
+void check_procedures(struct sentence_scan *scan); // done, or only planned
+void check_terms(struct sentence_scan *scan);      // measures, organisms, how the stay ended
+void check_statement(struct sentence_scan *scan);  // words of nothing in the record
 // Sources of the sentence: places that its claims stand on, then those most like it.
 void find_sources(struct sentence_scan *scan);
 

@@ -138,13 +138,20 @@ static bool is_denial(const struct sentence_scan *scan, size_t from, size_t to) 
     return false;
 }
 
+// "感染科会诊意见：" only leads in; check_terms looks whether the record has the department.
+static bool is_lead_in(const struct folded_text *text, size_t from, size_t to) {
+    while (to < text->n && !character_ends_clause(text->chars[to])) {
+        to++;
+    }
+    return to < text->n && text->chars[to] == ':' && folded_find(text, from, to, "会诊") < to;
+}
+
 // An item of a clause: some place must have a third of what it tells.
 static void check_item(struct sentence_scan *scan, size_t from, size_t to) {
     const struct folded_text *text = &scan->folded;
     uint64_t pairs[TELLING_MAX];
     size_t n = 0, skip = 0;
-    // "感染科会诊意见：" only leads in; check_terms looks whether the record has the department.
-    if (to < text->n && text->chars[to] == ':' && folded_find(text, from, to, "会诊") < to) {
+    if (is_lead_in(text, from, to)) {
         return;
     }
     for (size_t i = from; i + 1 < to && n < TELLING_MAX; i++) {
@@ -186,7 +193,8 @@ void check_statement(struct sentence_scan *scan) {
     if (bare && advice) {
         most = NEWS_CHARACTERS_BARE_ADVICE;
     }
-    bool long_run = news.run_end - news.run_start >= most;
+    bool long_run = news.run_end - news.run_start >= most &&
+                    !is_lead_in(&scan->folded, news.run_start, news.run_end);
     bool large_part = news.words >= 6 && (double)news.lacked >= NEWS_SHARE * (double)news.words;
     bool unlike = bare && !advice && news.words >= 2 && best_share(scan, 0, scan->folded.n) < 0.5;
     if (long_run) {

@@ -84,6 +84,20 @@ static struct term_search search(const struct sentence_scan *scan, const struct 
     return found;
 }
 
+// The row of an order of blood: that it was given is told by nothing more.
+static bool find_blood(const struct sentence_scan *scan, uint32_t *out) {
+    const struct record_index *index = &scan->verifier->index;
+    for (size_t p = 0; p < index->set.count; p++) {
+        const struct place *place = &index->set.places[p];
+        if (place->is_order &&
+            strcmp(scan->verifier->episode->orders[place->source.row].order_class, "blood") == 0) {
+            *out = (uint32_t)p;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_term(struct sentence_scan *scan, const struct mention *m) {
     struct term_search found = search(scan, m);
     struct claim *claim = scan_claim(scan, CLAIM_STATEMENT, m->start, m->end);
@@ -91,6 +105,9 @@ static void check_term(struct sentence_scan *scan, const struct mention *m) {
         return;
     }
     const char *name = lexicon_concept_name(scan->verifier->lexicon, m->concepts[0]);
+    if (!found.done && strcmp(name, "输血") == 0) {
+        found.done = find_blood(scan, &found.done_place);
+    }
     if (found.done) {
         claim_support(scan, claim, found.done_place);
     } else if (scan->verbatim != UINT32_MAX) {

@@ -109,6 +109,7 @@ static void judge_sentence(struct sentence_scan *scan) {
     check_polarity(scan);
     check_results(scan);
     check_pending(scan);
+    check_procedures(scan);
     check_qualities(scan);
     check_allergies(scan);
     check_terms(scan);
