@@ -57,6 +57,18 @@ struct side_match {
     struct evidence evidence;
 };
 
+// 髋 of 右髋疼痛 is the site by itself, whatever stands behind it.
+static bool is_whole_site(uint32_t c) {
+    static const uint32_t sites[] = {0x9ACB, 0x819D, 0x80A9, 0x8098, 0x8155, 0x8E1D, 0x773C,
+                                     0x8033, 0x80BE, 0x80BA, 0x4E73, 0x8DB3, 0x624B, 0x80A2};
+    for (size_t i = 0; i < sizeof sites / sizeof sites[0]; i++) { // 髋膝肩肘腕踝眼耳肾肺乳足手肢
+        if (c == sites[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool sides_agree(char claim, char record) {
     return claim == record || (record == 'B' && claim != 0);
 }
@@ -65,7 +77,7 @@ static void check_side(struct sentence_scan *scan, size_t at) {
     const struct record_index *index = &scan->verifier->index;
     const struct mention m = scan->mentions.items[at];
     struct surroundings near = around(&scan->folded, &m);
-    struct side_match same = {0}, other = {0};
+    struct side_match same = {0}, other = {0}, loose = {0};
     bool denied = is_denied_here(scan, &m);
     size_t least = m.subject_end - m.subject_start >= 2 ? 2 : m.subject_end - m.subject_start;
     struct claim *claim = scan_claim(scan, CLAIM_SIDE, m.start, m.end);
@@ -93,13 +105,19 @@ static void check_side(struct sentence_scan *scan, size_t at) {
             time_fit(scan, scan->days[at], place, index->set.mention_days[evidence.mention]) -
             (denied != is_denied(index, place, told) ? 2 : 0) -
             (m.side != told->side && agrees ? 0.5 : 0);
-        if (agrees && common < least && shared < 4) {
-            continue; // 左心 is no proof for 左下
+        if (agrees && common < least && shared < 4) { // 左心 is no proof for 左下
+            if (is_whole_site(scan->folded.chars[m.subject_start]) && score > loose.score) {
+                loose = (struct side_match){score, evidence};
+            }
+            continue;
         }
         struct side_match *best = agrees ? &same : &other;
         if (score > best->score) {
             *best = (struct side_match){score, evidence};
         }
+    }
+    if (same.score <= 0 && other.score <= 0 && m.side != 'B') {
+        same = loose; // nothing is told of the other side either
     }
     if (same.score > 0 && same.score + 1.6 >= other.score) {
         claim_support(scan, claim, same.evidence.place);

@@ -193,8 +193,10 @@ void check_statement(struct sentence_scan *scan) {
     if (bare && advice) {
         most = NEWS_CHARACTERS_BARE_ADVICE;
     }
-    bool long_run = news.run_end - news.run_start >= most &&
-                    !is_lead_in(&scan->folded, news.run_start, news.run_end);
+    bool long_run =
+        news.run_end - news.run_start >= most &&
+        !is_lead_in(&scan->folded, news.run_start, news.run_end) &&
+        folded_find(&scan->folded, news.run_start, news.run_end, "科会诊") >= news.run_end;
     bool large_part = news.words >= 6 && (double)news.lacked >= NEWS_SHARE * (double)news.words;
     bool unlike = bare && !advice && news.words >= 2 && best_share(scan, 0, scan->folded.n) < 0.5;
     if (long_run) {
