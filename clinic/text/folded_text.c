@@ -227,3 +227,19 @@ size_t folded_find(const struct folded_text *folded, size_t from, size_t to, con
     }
     return to;
 }
+
+size_t folded_trim_end(const struct folded_text *folded, size_t from, size_t to,
+                       const char *const *words) {
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; words[i]; i++) {
+            for (size_t n = 1; n <= 2 && to >= from + n; n++) {
+                if (folded_match(folded, to - n, words[i]) == n) {
+                    to -= n;
+                    again = true;
+                }
+            }
+        }
+    }
+    return to;
+}

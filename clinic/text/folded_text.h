@@ -38,5 +38,9 @@ bool folded_goes_on(const struct folded_text *folded, size_t index);
 size_t folded_match(const struct folded_text *folded, size_t at, const char *word);
 // The first place in [from, to) where the word stands; `to` if nowhere.
 size_t folded_find(const struct folded_text *folded, size_t from, size_t to, const char *word);
+// The end of [from, to) without the words (NULL ends them; two characters at most) behind it,
+// however many stand there.
+size_t folded_trim_end(const struct folded_text *folded, size_t from, size_t to,
+                       const char *const *words);
 
 #endif

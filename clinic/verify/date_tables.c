@@ -14,19 +14,10 @@ static double name_share(const struct sentence_scan *scan, struct stretch scope,
     if (!folded_init(&folded, name, strlen(name))) {
         return 0;
     }
-    size_t found = 0, all = 0;
-    for (size_t i = 0; i + 1 < folded.n && folded.chars[i] != '('; i++) {
-        uint64_t pair = pair_at(&folded, i);
-        all += pair != 0;
-        for (size_t k = scope.from; pair && k + 1 < scope.to; k++) {
-            if (pair_at(&scan->folded, k) == pair) {
-                found++;
-                break;
-            }
-        }
-    }
+    size_t end = folded_find(&folded, 0, folded.n, "(");
+    double share = pair_share(&folded, 0, end, &scan->folded, scope.from, scope.to);
     folded_deinit(&folded);
-    return all ? (double)found / (double)all : 0;
+    return share;
 }
 
 // "D 在…麻醉下行…术": the day of that operation.

@@ -432,18 +432,9 @@ static void check_people(struct sentence_scan *scan) {
 
 // Share of the item's pairs that a place has.
 static double item_share(const struct sentence_scan *scan, const struct place *place, size_t from) {
-    size_t all = 0, found = 0;
-    for (size_t i = from; i + 1 < scan->folded.n; i++) {
-        uint64_t pair = pair_at(&scan->folded, i);
-        all += pair != 0;
-        for (size_t k = 0; pair && k + 1 < place->folded.n; k++) {
-            if (pair_at(&place->folded, k) == pair) {
-                found++;
-                break;
-            }
-        }
-    }
-    return all ? (double)found / (double)all : 1;
+    const struct folded_text *text = &scan->folded, *there = &place->folded;
+    double share = pair_share(text, from, text->n, there, 0, there->n);
+    return share < 0 ? 1 : share; // it names nothing
 }
 
 // The diagnoses say 非重症 and never 重症.

@@ -33,18 +33,8 @@ static bool is_item_end(uint32_t c) {
 // The name that stands before `at` in its item: [*from, at) without 结果, 尚, 仍, 已….
 static size_t name_before(const struct folded_text *text, size_t at, size_t *from) {
     static const char *const words[] = {"结果", "报告", "检查", "尚", "仍",
-                                        "目前", "均",   "已",   "为"};
-    for (bool again = true; again;) {
-        again = false;
-        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-            for (size_t n = 1; n <= 2 && n <= at; n++) {
-                if (folded_match(text, at - n, words[i]) == n) {
-                    at -= n;
-                    again = true;
-                }
-            }
-        }
-    }
+                                        "目前", "均",   "已",   "为", NULL};
+    at = folded_trim_end(text, 0, at, words);
     *from = at;
     while (*from > 0 && at - *from < NAME_CHARACTERS && !is_item_end(text->chars[*from - 1])) {
         (*from)--;
@@ -52,30 +42,13 @@ static size_t name_before(const struct folded_text *text, size_t at, size_t *fro
     return at;
 }
 
-// The share of the pairs of a[from, to) that stand in b[low, high).
-static double share(const struct folded_text *a, size_t from, size_t to,
-                    const struct folded_text *b, size_t low, size_t high) {
-    size_t all = 0, found = 0;
-    for (size_t i = from; i + 1 < to; i++) {
-        uint64_t pair = pair_at(a, i);
-        all += pair != 0;
-        for (size_t k = low; pair && k + 1 < high; k++) {
-            if (pair_at(b, k) == pair) {
-                found++;
-                break;
-            }
-        }
-    }
-    return all ? (double)found / (double)all : 0;
-}
-
 static bool is_named(const struct folded_text *text, size_t from, size_t to, const char *name) {
     struct folded_text folded;
     if (!name || name[0] == 0 || !folded_init(&folded, name, strlen(name))) {
         return false;
     }
-    bool same = share(text, from, to, &folded, 0, folded.n) >= NAME_SHARE ||
-                share(&folded, 0, folded.n, text, from, to) >= NAME_SHARE;
+    bool same = pair_share(text, from, to, &folded, 0, folded.n) >= NAME_SHARE ||
+                pair_share(&folded, 0, folded.n, text, from, to) >= NAME_SHARE;
     folded_deinit(&folded);
     return same;
 }
@@ -116,7 +89,7 @@ static uint32_t waiting_place(const struct sentence_scan *scan, size_t from, siz
                        (is_end || place->day <= day + NEAR_DAYS);
         if (is_near && place->is_trusted &&
             find_any(text, 0, text->n, AWAITED, &length) < text->n &&
-            share(&scan->folded, from, to, text, 0, text->n) >= NAME_SHARE) {
+            pair_share(&scan->folded, from, to, text, 0, text->n) >= NAME_SHARE) {
             return (uint32_t)p;
         }
     }

@@ -72,18 +72,8 @@ struct name_poll {
 };
 
 static double share_of_name(const struct name_poll *poll, const struct place *place) {
-    size_t all = 0, found = 0;
-    for (size_t i = poll->from; i + 1 < poll->to; i++) {
-        uint64_t pair = pair_at(&poll->scan->folded, i);
-        all += pair != 0;
-        for (size_t k = 0; pair && k + 1 < place->folded.n; k++) {
-            if (pair_at(&place->folded, k) == pair) {
-                found++;
-                break;
-            }
-        }
-    }
-    return all ? (double)found / (double)all : 0;
+    const struct folded_text *text = &place->folded;
+    return pair_share(&poll->scan->folded, poll->from, poll->to, text, 0, text->n);
 }
 
 static bool vote(void *user, uint32_t p, size_t at) {
@@ -173,21 +163,10 @@ static void judge_name(struct sentence_scan *scan, size_t from, size_t to, bool 
 
 // Where the name of an item ends: before 已, 均, 恢复, 基本, 大致, 较前 ….
 static size_t bare_end(const struct folded_text *text, size_t from, size_t to) {
-    static const char *const words[] = {"恢复", "基本", "大致", "均",   "已", "仍",   "较",
-                                        "尚",   "亦",   "也",   "为",   "至", "降",   "都",
-                                        "检查", "结果", "示",   "一般", "转", "逐渐", "渐"};
-    for (bool again = true; again;) {
-        again = false;
-        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-            for (size_t n = 1; n <= 2 && to >= from + n; n++) {
-                if (folded_match(text, to - n, words[i]) == n) {
-                    to -= n;
-                    again = true;
-                }
-            }
-        }
-    }
-    return to;
+    static const char *const words[] = {"恢复", "基本", "大致", "均",   "已", "仍", "较",   "尚",
+                                        "亦",   "也",   "为",   "至",   "降", "都", "检查", "结果",
+                                        "示",   "一般", "转",   "逐渐", "渐", NULL};
+    return folded_trim_end(text, from, to, words);
 }
 
 // Every item of the list before a quality: 精神、食欲差.

@@ -20,6 +20,22 @@ uint64_t pair_at(const struct folded_text *text, size_t at) {
     return is_content(a) && is_content(b) ? (uint64_t)a << 32 | b : 0;
 }
 
+double pair_share(const struct folded_text *a, size_t from, size_t to, const struct folded_text *b,
+                  size_t low, size_t high) {
+    size_t all = 0, found = 0;
+    for (size_t i = from; i + 1 < to; i++) {
+        uint64_t pair = pair_at(a, i);
+        all += pair != 0;
+        for (size_t k = low; pair && k + 1 < high; k++) {
+            if (pair_at(b, k) == pair) {
+                found++;
+                break;
+            }
+        }
+    }
+    return all ? (double)found / (double)all : -1;
+}
+
 static int by_pair(const void *a, const void *b) {
     const struct posting *x = a, *y = b;
     if (x->pair != y->pair) {

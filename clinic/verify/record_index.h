@@ -55,6 +55,9 @@ static inline const struct place *evidence_place(const struct record_index *inde
 
 // Two characters of one word: both are letters, digits or Han. 0: no pair.
 uint64_t pair_at(const struct folded_text *text, size_t at);
+// The share of the pairs of a[from, to) that stand in b[low, high); -1: it has none.
+double pair_share(const struct folded_text *a, size_t from, size_t to, const struct folded_text *b,
+                  size_t low, size_t high);
 // The postings of a pair: first and count.
 size_t index_find(const struct record_index *index, uint64_t pair, size_t *count);
 // How telling a pair is: 0 if the record lacks it.

@@ -17,19 +17,8 @@ struct result_poll {
 // 较前明显吸收: what tells how much, or since when, belongs to no name.
 static size_t name_end(const struct folded_text *text, size_t from, size_t at) {
     static const char *const words[] = {"较前", "明显", "已", "逐渐", "稍", "显著", "基本", "大部",
-                                        "有所", "略",   "均", "呈",   "为", "控制", "不"};
-    for (bool again = true; again;) {
-        again = false;
-        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-            for (size_t n = 1; n <= 2 && at >= from + n; n++) {
-                if (folded_match(text, at - n, words[i]) == n) {
-                    at -= n;
-                    again = true;
-                }
-            }
-        }
-    }
-    return at;
+                                        "有所", "略",   "均", "呈",   "为", "控制", "不",   NULL};
+    return folded_trim_end(text, from, at, words);
 }
 
 // How far a result may stand behind its name: to the clause's end, and over a comma that the result
